@@ -1,0 +1,1 @@
+"""The web side: settings, pages and live connections. It calls the engine and decides nothing."""

@@ -1,0 +1,175 @@
+"""What the settings take from the environment: the database, the secret key, the hosts.
+
+Read once, while `dashboard.settings` is imported, so it must not import Django's apps or ours.
+"""
+
+import contextlib
+import os
+import secrets
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
+
+LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"", "0", "false", "no", "off"})
+
+# Run on every new SQLite connection. In WAL mode NORMAL cannot corrupt the file; only a power cut
+# (not a crash of the process) may lose the last commits.
+_PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
+
+# Worker threads, requests and live pages each hold a connection while they work and give it back
+# after; a pool smaller than all of them together would let one starve the others.
+_POOL: Final = {"min_size": 0, "max_size": 64, "timeout": 20.0, "max_idle": 60.0}
+
+
+def flag(environment: Mapping[str, str], name: str) -> bool:
+    """Return the boolean in variable `name`; unset and empty mean False.
+
+    Raises ImproperlyConfigured for a word that is neither yes nor no.
+    """
+    word = environment.get(name, "").strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ImproperlyConfigured(f"{name} is {word!r}; it must be 1 or 0 (or be left out, for 0).")
+
+
+def words(environment: Mapping[str, str], name: str) -> list[str]:
+    """Return the comma-separated words in variable `name`, without blanks."""
+    return [word for part in environment.get(name, "").split(",") if (word := part.strip())]
+
+
+def database(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
+    """Return Django's description of the database that DATABASE_URL names.
+
+    Without one it is an SQLite file in `folder`. Raises ImproperlyConfigured for a URL that names
+    no database this product runs on.
+    """
+    url = environment.get("DATABASE_URL", "").strip()
+    if not url:
+        return _sqlite({"ENGINE": "django.db.backends.sqlite3"}, folder / "signalbox.sqlite3")
+    try:
+        parsed: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=0))
+    except ValueError as refusal:
+        raise ImproperlyConfigured(f"DATABASE_URL cannot be read: {refusal}") from refusal
+    match parsed["ENGINE"]:
+        case "django.db.backends.sqlite3":
+            return _sqlite(parsed, _file(str(parsed["NAME"])))
+        case "django.db.backends.postgresql":
+            return _postgresql(parsed)
+        case engine:
+            raise ImproperlyConfigured(
+                f"DATABASE_URL names the engine {engine}; Signalbox runs on SQLite and PostgreSQL. "
+                "Give sqlite:///path/to/file or postgresql://user:password@host:5432/name."
+            )
+
+
+def key_file(described: Mapping[str, Any], folder: Path) -> Path:
+    """Return where the secret key is kept: beside the SQLite file, else in `folder`.
+
+    Named after the database, so that two of them in one folder do not share a key.
+    """
+    if described["ENGINE"] == "django.db.backends.sqlite3":
+        return Path(described["NAME"]).with_suffix(".secret-key")
+    return folder / "signalbox.secret-key"
+
+
+def secret_key(environment: Mapping[str, str], execution: str, file: Path) -> str:
+    """Return DJANGO_SECRET_KEY, or the key kept in `file`, which is made at the first call.
+
+    Raises ImproperlyConfigured in the distributed mode without one: its processes must share it.
+    """
+    if key := environment.get("DJANGO_SECRET_KEY", ""):
+        return key
+    if execution == "distributed":
+        raise ImproperlyConfigured(
+            "DJANGO_SECRET_KEY is not set. In the distributed mode every process must have the "
+            "same key. Make one with `openssl rand -base64 48` and set it for all of them."
+        )
+    try:
+        return _kept(file)
+    except OSError as refusal:
+        raise ImproperlyConfigured(
+            f"No secret key can be kept in {file}: {refusal.strerror}. "
+            "Make its folder writable, or set DJANGO_SECRET_KEY."
+        ) from refusal
+
+
+def trusted_origins(hosts: list[str]) -> list[str]:
+    """Return the HTTPS origins of `hosts`, from which forms are taken when a proxy ends TLS."""
+    named = (host for host in hosts if host not in (*LOCAL_HOSTS, "*"))
+    return [f"https://{'*' if host.startswith('.') else ''}{host}" for host in named]
+
+
+def _file(name: str) -> Path:
+    """Return the path of the SQLite file that a URL names, which all threads must see."""
+    if name in ("", ":memory:"):
+        raise ImproperlyConfigured(
+            "DATABASE_URL names an SQLite database in memory, which worker threads cannot see. "
+            "Give it a file: sqlite:///path/to/file."
+        )
+    return Path(name).expanduser().absolute()
+
+
+def _sqlite(parsed: dict[str, Any], file: Path) -> dict[str, Any]:
+    """Complete an SQLite database: several threads write to it, one at a time."""
+    options = {
+        # Taking the write lock at the start is what lets the timeout help: a transaction that
+        # reads first and then writes fails at once when another wrote in between.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 20,
+        "init_command": _PRAGMAS,
+    }
+    # A file, since worker threads must reach the test database too; one for each process, since
+    # two test runs may go on in one folder.
+    test = {"NAME": str(file.with_name(f"test-{os.getpid()}.sqlite3"))}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    return {
+        **parsed,
+        "NAME": str(file),
+        "OPTIONS": options | parsed.get("OPTIONS", {}),
+        "TEST": test,
+    }
+
+
+def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
+    """Complete a PostgreSQL database: connections come from a pool and go back to it."""
+    options = {"pool": dict(_POOL), "application_name": "signalbox", "connect_timeout": 10}
+    return {
+        **parsed,
+        "OPTIONS": options | parsed.get("OPTIONS", {}),
+        "CONN_MAX_AGE": 0,  # excluded by the pool, which keeps connections open by itself
+        "CONN_HEALTH_CHECKS": True,  # one that died in the pool is replaced, not handed out
+    }
+
+
+def _kept(file: Path) -> str:
+    """Return the key in `file`, which is made, whole or not at all, when it is not there."""
+    if not file.exists():
+        _make(file)
+    if key := file.read_text(encoding="ascii").strip():
+        return key
+    raise ImproperlyConfigured(
+        f"{file} is empty but keeps the secret key; delete it for a new one."
+    )
+
+
+def _make(file: Path) -> None:
+    """Write a new key to `file` unless another process was first."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(dir=file.parent, prefix=".secret-key-")  # mode 0600
+    draft = Path(name)
+    try:
+        with os.fdopen(handle, "w", encoding="ascii") as out:
+            out.write(secrets.token_urlsafe(50) + "\n")
+        # A link appears whole, and only for the first of two processes.
+        with contextlib.suppress(FileExistsError):
+            os.link(draft, file)
+    finally:
+        draft.unlink()
