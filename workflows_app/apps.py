@@ -1,0 +1,38 @@
+"""Where Django meets the library: finds the workflows of every installed app, adds the checks."""
+
+from importlib import import_module
+from typing import Any
+
+from django.apps import AppConfig, apps
+from django.conf import settings
+from django.utils.module_loading import module_has_submodule
+
+
+class WorkflowsConfig(AppConfig):
+    """The engine, its tables and its registry of workflows."""
+
+    name = "workflows_app"
+    verbose_name = "Workflows"
+    default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Refuse wrong settings, add the checks, and import the modules that define workflows."""
+        from workflows_app import checks, conf  # noqa: PLC0415  # the apps must be ready
+
+        conf.get("EXECUTION")  # resolves them all
+        checks.register()
+        discover()
+
+
+def discover() -> None:
+    """Import the `workflows` module of every installed app, and those of WORKFLOWS_MODULES.
+
+    An app config with `discover_workflows = False` is left out. What a module raises is raised
+    here: a process must not serve half of its workflows.
+    """
+    for app in apps.get_app_configs():
+        wanted: Any = getattr(app, "discover_workflows", True)
+        if wanted and app.module and module_has_submodule(app.module, "workflows"):
+            import_module(f"{app.name}.workflows")
+    for name in getattr(settings, "WORKFLOWS_MODULES", ()):
+        import_module(name)
