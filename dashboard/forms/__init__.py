@@ -1,0 +1,1 @@
+"""Forms made from JSON schemas: for starting a run, and for answering a step that asks."""

@@ -1,0 +1,387 @@
+"""Fields with what was typed into them.
+
+Each knows its text as it stands (`raw`), the JSON value that was meant (`draft`), what is wrong
+with it, and its inputs' names. Nothing typed is dropped: a number field that holds `abc` drafts
+the string `abc`, and shows it again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Self
+
+from dashboard.forms import values
+from dashboard.forms.fields import (
+    JSON,
+    MISSING,
+    Choice,
+    Field,
+    Fixed,
+    Group,
+    Many,
+    Missing,
+    Number,
+    Option,
+    Raw,
+    Rows,
+    Switch,
+    Text,
+)
+from dashboard.forms.paths import Path, name_of
+
+ENTER = "Enter a value."
+CHOOSE = "Choose one."
+
+
+@dataclass(kw_only=True)
+class Bound:
+    """One field in one place of the document."""
+
+    field: Field
+    path: Path
+    errors: list[str] = field(default_factory=list)
+    is_first_error: bool = False
+
+    shape: ClassVar[str] = ""
+
+    @property
+    def template(self) -> str:
+        """The template that shows this field."""
+        return f"dashboard/forms/{self.shape}.html"
+
+    @property
+    def name(self) -> str:
+        """The name of the input, and its id."""
+        return name_of(self.path)
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether nobody has typed anything here."""
+        return False
+
+    def draft(self) -> JSON | Missing:
+        """Return the value as far as it can be told; `MISSING` leaves the key out."""
+        raise NotImplementedError
+
+    def check(self) -> None:
+        """Note what the server's types could not: what is not even JSON, and what is empty."""
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return the field inside this one, under a key or an index."""
+        return None
+
+    def walk(self) -> Iterator[Bound]:
+        """Yield this field and all inside it, in the order of the page."""
+        yield self
+
+    def moved(self, path: Path) -> Self:
+        """Return the same field in another place of the document."""
+        return replace(self, path=path)
+
+    def _when_empty(self) -> JSON | Missing:
+        if self.field.nullable and (self.field.required or self.field.has_default):
+            return None
+        return MISSING
+
+
+@dataclass(kw_only=True)
+class Line(Bound):
+    """A field with one text."""
+
+    raw: str = ""
+    start: str = ""
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether the text is the one that the field began with."""
+        return self.raw == self.start
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text."""
+        return not self.raw.strip()
+
+    def check(self) -> None:
+        """Note an empty field that must not be empty."""
+        if self.is_empty and not self.field.is_optional:
+            self.errors.append(ENTER)
+
+
+@dataclass(kw_only=True)
+class BoundText(Line):
+    """A string."""
+
+    field: Text
+    shape: ClassVar[str] = "text"
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no text; spaces are text."""
+        return not self.raw
+
+    @property
+    def input(self) -> str:
+        """The input type: a browser's date field would swallow what is no date."""
+        return self.field.input if values.fits_input(self.raw, self.field) else "text"
+
+    def draft(self) -> JSON | Missing:
+        """Return the string; an empty field means its default, null or an empty string."""
+        if self.raw:
+            return values.text_of(self.raw, self.field)
+        plain = self.field.input in {"text", "textarea"}
+        if plain and self.field.has_default and not self.field.nullable:
+            return ""
+        return self._when_empty()
+
+
+@dataclass(kw_only=True)
+class BoundNumber(Line):
+    """A number, or what stands in its place."""
+
+    field: Number
+    shape: ClassVar[str] = "number"
+
+    def draft(self) -> JSON | Missing:
+        """Return the number, or the text where it is none."""
+        if self.is_empty:
+            return self._when_empty()
+        number = values.number_of(self.raw, self.field)
+        return self.raw if number is None else number
+
+    def check(self) -> None:
+        """Note a text that is not a number."""
+        super().check()
+        if not self.is_empty and values.number_of(self.raw, self.field) is None:
+            self.errors.append(values.number_problem(self.raw, self.field))
+
+
+@dataclass(kw_only=True)
+class BoundSwitch(Line):
+    """Yes, no, or not said."""
+
+    field: Switch
+    shape: ClassVar[str] = "switch"
+
+    def draft(self) -> JSON | Missing:
+        """Return the truth value, where one was chosen."""
+        return self._when_empty() if self.is_empty else self.raw == "true"
+
+    def check(self) -> None:
+        """Note that neither yes nor no was chosen."""
+        if self.is_empty and not self.field.is_optional:
+            self.errors.append("Choose yes or no.")
+
+
+@dataclass(kw_only=True)
+class BoundChoice(Line):
+    """One of the options, by its name in the form."""
+
+    field: Choice
+    shape: ClassVar[str] = "choice"
+
+    def draft(self) -> JSON | Missing:
+        """Return the value chosen; an unknown one stays as it was sent."""
+        if self.is_empty:
+            return self._when_empty()
+        found = option_named(self.raw, self.field.options)
+        return self.raw if found is None else found.value
+
+    def check(self) -> None:
+        """Note that nothing was chosen."""
+        if self.is_empty and not self.field.is_optional:
+            self.errors.append(CHOOSE)
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        """Name, label and whether it is chosen, for each option, and for an unknown one."""
+        named = [(option_name(option), option.label) for option in self.field.options]
+        if self.raw and self.raw not in dict(named):
+            named.append((self.raw, f"{self.raw} (not one of the options)"))
+        return [(name, label, name == self.raw) for name, label in named]
+
+
+@dataclass(kw_only=True)
+class BoundMany(Bound):
+    """Any of the options."""
+
+    field: Many
+    raws: list[str] = field(default_factory=list)
+    start: list[str] = field(default_factory=list)
+    shape: ClassVar[str] = "many"
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether the choice is the one that the field began with."""
+        return self.raws == self.start
+
+    def draft(self) -> JSON | Missing:
+        """Return the values chosen, in the order of the options."""
+        chosen = [option.value for option in self.field.options if option_name(option) in self.raws]
+        if not chosen and not self.field.required and not self.field.has_default:
+            return MISSING
+        return chosen
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        """Name, label and whether it is chosen, for each option."""
+        named = [(option_name(option), option.label) for option in self.field.options]
+        return [(name, label, name in self.raws) for name, label in named]
+
+
+@dataclass(kw_only=True)
+class BoundFixed(Bound):
+    """A value without a choice."""
+
+    field: Fixed
+    shape: ClassVar[str] = "fixed"
+
+    @property
+    def is_pristine(self) -> bool:
+        """A fixed value is never typed."""
+        return True
+
+    def draft(self) -> JSON | Missing:
+        """Return the value."""
+        return self.field.value
+
+
+@dataclass(kw_only=True)
+class BoundRaw(Line):
+    """A part of the document as JSON text. `field` may be of any kind that did not fit."""
+
+    shape: ClassVar[str] = "raw"
+
+    @property
+    def reason(self) -> str:
+        """Why this part is JSON."""
+        if isinstance(self.field, Raw):
+            return self.field.reason
+        return "This value does not fit the form’s fields, so it is edited as JSON."
+
+    def draft(self) -> JSON | Missing:
+        """Return the value; raises `NotJson` for a text that is none."""
+        return self._when_empty() if self.is_empty else values.load(self.raw)
+
+    def check(self) -> None:
+        """Note a text that is not JSON."""
+        super().check()
+        try:
+            self.draft()
+        except values.NotJson as mistake:
+            self.errors.append(str(mistake))
+
+
+@dataclass(kw_only=True)
+class BoundGroup(Bound):
+    """An object. `extra` holds keys that the form has no field for, so that they are kept."""
+
+    field: Group
+    parts: list[Bound] = field(default_factory=list)
+    extra: dict[str, JSON] = field(default_factory=dict)
+    #: Somebody gave this object, so it is not left out for being empty.
+    is_given: bool = False
+    shape: ClassVar[str] = "group"
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether nobody has typed anything into any field."""
+        return not self.is_given and not self.extra and all(p.is_pristine for p in self.parts)
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether an optional object stays away since nothing was typed into it."""
+        return self.field.is_optional and not self.field.has_default and self.is_pristine
+
+    @property
+    def extra_text(self) -> str:
+        """The kept keys as JSON, for the hidden field that carries them."""
+        return values.dump(self.extra)
+
+    def draft(self) -> JSON | Missing:
+        """Return the object, without the keys that were left empty."""
+        if self.is_left_out:
+            return self._when_empty()
+        found = ((str(part.field.key), part.draft()) for part in self.parts)
+        given = {key: value for key, value in found if not isinstance(value, Missing)}
+        return given | self.extra
+
+    def check(self) -> None:
+        """Check each field, unless the whole object is left out."""
+        if not self.is_left_out:
+            for part in self.parts:
+                part.check()
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return the field with this key."""
+        return next((bound for bound in self.parts if bound.field.key == part), None)
+
+    def walk(self) -> Iterator[Bound]:
+        """Yield the object and all its fields."""
+        yield self
+        for part in self.parts:
+            yield from part.walk()
+
+    def moved(self, path: Path) -> Self:
+        """Return the same object elsewhere."""
+        parts = [part.moved((*path, part.field.key)) for part in self.parts]
+        return replace(self, path=path, parts=parts)
+
+
+@dataclass(kw_only=True)
+class BoundRows(Bound):
+    """A list, one bound item a row."""
+
+    field: Rows
+    rows: list[Bound] = field(default_factory=list)
+    shape: ClassVar[str] = "rows"
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether no row holds anything."""
+        return not self.field.has_default and all(row.is_pristine for row in self.rows)
+
+    @property
+    def can_add(self) -> bool:
+        """Whether the list may grow."""
+        return self.field.max_items is None or len(self.rows) < self.field.max_items
+
+    def draft(self) -> JSON | Missing:
+        """Return the items of the rows that hold something."""
+        found = [row.draft() for row in self.rows if not row.is_pristine]
+        items = [item for item in found if not isinstance(item, Missing)]
+        if not items and not self.field.required and not self.field.has_default:
+            return MISSING
+        return items
+
+    def check(self) -> None:
+        """Check each row that holds something."""
+        for row in self.rows:
+            if not row.is_pristine:
+                row.check()
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return the row with this index."""
+        inside = isinstance(part, int) and 0 <= part < len(self.rows)
+        return self.rows[int(part)] if inside else None
+
+    def walk(self) -> Iterator[Bound]:
+        """Yield the list and all its rows."""
+        yield self
+        for row in self.rows:
+            yield from row.walk()
+
+    def moved(self, path: Path) -> Self:
+        """Return the same list elsewhere."""
+        rows = [row.moved((*path, index)) for index, row in enumerate(self.rows)]
+        return replace(self, path=path, rows=rows)
+
+
+def option_name(option: Option) -> str:
+    """Return how an option is named in the posted form."""
+    return option.value if isinstance(option.value, str) else values.dump(option.value)
+
+
+def option_named(name: str, options: tuple[Option, ...]) -> Option | None:
+    """Return the option with this name in the form."""
+    return next((option for option in options if option_name(option) == name), None)

@@ -1,0 +1,134 @@
+"""What a form made from a JSON schema consists of: one small frozen class a kind of field.
+
+Pure: no Django, no posted data. `schema` builds these, `binding` puts values to them.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+JSON = Any
+
+#: More options than this are a list to open.
+MAX_RADIOS: Final = 4
+
+
+class Missing(Enum):
+    """The value that is not there, which is something else than null."""
+
+    MISSING = "missing"
+
+    def __bool__(self) -> bool:
+        """Let templates ask `{% if default %}`."""
+        return False
+
+
+MISSING: Final = Missing.MISSING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """What every field knows: its key, its words, and whether it may be empty."""
+
+    key: str = ""
+    label: str = ""
+    hint: str = ""
+    required: bool = True
+    nullable: bool = False
+    default: JSON | Missing = MISSING
+
+    @property
+    def has_default(self) -> bool:
+        """Whether leaving it empty would mean some other value than nothing."""
+        return self.default is not MISSING and self.default is not None
+
+    @property
+    def is_optional(self) -> bool:
+        """Whether the field may be left empty."""
+        return not self.required or self.nullable
+
+
+@dataclass(frozen=True, kw_only=True)
+class Text(Field):
+    """One string; `input` is the HTML input type, or `textarea`."""
+
+    input: str = "text"
+    min_length: int | None = None
+    max_length: int | None = None
+    pattern: str = ""
+    media_type: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Number(Field):
+    """A number. `as_text` keeps its digits as they were typed (for decimals)."""
+
+    integer: bool = False
+    as_text: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Switch(Field):
+    """True or false."""
+
+    @property
+    def is_checkbox(self) -> bool:
+        """Whether an empty box may mean false: only where a default says so."""
+        return isinstance(self.default, bool) and not self.nullable
+
+
+@dataclass(frozen=True)
+class Option:
+    """One value that may be chosen."""
+
+    value: JSON
+    label: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Choice(Field):
+    """One of a few values."""
+
+    options: tuple[Option, ...] = ()
+
+    @property
+    def is_radio(self) -> bool:
+        """Whether all options are shown at once."""
+        return not self.is_optional and len(self.options) <= MAX_RADIOS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Many(Field):
+    """Any of a few values, each at most once."""
+
+    options: tuple[Option, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fixed(Field):
+    """A value that the schema leaves no choice about."""
+
+    value: JSON = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Group(Field):
+    """An object with named fields."""
+
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows(Field):
+    """A list whose items are all of one shape."""
+
+    item: Field
+    min_items: int = 0
+    max_items: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Raw(Field):
+    """What a form cannot show: JSON as text. `reason` says why, for people."""
+
+    reason: str = ""

@@ -1,0 +1,231 @@
+"""A form made from a JSON schema, its twin as one JSON text, and what was posted to either.
+
+    form = SchemaForm.blank(schema)                     # a page
+    form = SchemaForm.posted(schema, request.POST, {})  # what came back
+    form.act()                                          # add a row, remove one, change the tab
+    form.is_ready, form.value                           # a JSON value, or errors at the fields
+    form.refuse(error.details["errors"])                # what the server's types say
+
+Nothing typed is lost on the way, through errors, rows and tabs. Pure: no Django in here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from dashboard.forms import binding, values
+from dashboard.forms.bound import Bound, BoundRaw, BoundRows
+from dashboard.forms.fields import JSON, MISSING, Field, Missing, Raw
+from dashboard.forms.paths import ROOT, as_words, name_of
+from dashboard.forms.schema import Schema, field_of
+
+FORM, JSON_TAB = "form", "json"
+NO_JSON = "Mend the JSON first: the fields show only what can be read."
+NO_FIELDS = "Mend this part first: the JSON tab shows only what can be read."
+
+
+@dataclass(frozen=True)
+class Complaint:
+    """One line of the error summary: what is wrong, and the input to go to."""
+
+    target: str
+    label: str
+    message: str
+
+
+@dataclass
+class SchemaForm:
+    """One form on one page. `prefix` keeps the ids of several forms apart."""
+
+    root: Bound
+    tab: str = FORM
+    text: str = ""
+    text_errors: list[str] = field(default_factory=list)
+    op: str = ""
+    prefix: str = ""
+    #: The name of the input that should have the focus, after a row was added.
+    focus: str = ""
+    is_locked: bool = False
+
+    FORM: ClassVar[str] = FORM
+    JSON: ClassVar[str] = JSON_TAB
+
+    @classmethod
+    def blank(
+        cls, schema: Schema | None, value: JSON | Missing = MISSING, prefix: str = ""
+    ) -> SchemaForm:
+        """Return the form as it is first shown, holding defaults or `value`."""
+        return cls._at(binding.bind_value(field_of(schema), value), prefix)
+
+    @classmethod
+    def posted(
+        cls,
+        schema: Schema | None,
+        data: binding.Posted,
+        uploads: Mapping[str, str] | None = None,
+        prefix: str = "",
+    ) -> SchemaForm:
+        """Return the form holding what was posted, from whichever tab was open."""
+        shape = field_of(schema)
+        op = str(data.get("op") or "")
+        if data.get("tab") == JSON_TAB:
+            form = cls._at(binding.bind_value(shape), prefix)
+            form.tab, form.text, form.op = JSON_TAB, str(data.get("json") or ""), op
+            return form
+        return cls._at(binding.bind_posted(shape, data, uploads or {}), prefix, op)
+
+    @classmethod
+    def _at(cls, root: Bound, prefix: str, op: str = "") -> SchemaForm:
+        return cls(root=root, prefix=prefix, op=op)
+
+    @property
+    def has_tabs(self) -> bool:
+        """Whether the two tabs would differ at all."""
+        return not isinstance(self.root.field, Raw)
+
+    # What the buttons inside the form do; each shows the form again.
+
+    def act(self) -> bool:
+        """Do what a button of the form asked for; False when the form itself was sent."""
+        verb, _, target = self.op.partition(":")
+        match verb:
+            case "add":
+                self._add(target)
+            case "remove":
+                self._remove(target)
+            case "tab":
+                self._turn_to(target)
+            case _:
+                return False
+        return True
+
+    def _add(self, name: str) -> None:
+        rows = self._rows_named(name)
+        if rows and rows.can_add:
+            row = binding.add_row(rows)
+            inputs = [part.name for part in row.walk() if part.child("") is None]
+            self.focus = _first_input(row) or inputs[0]
+
+    def _remove(self, name: str) -> None:
+        owner, _, index = name.rpartition(".")
+        rows = self._rows_named(owner)
+        if rows and index.isdecimal():
+            rows.rows = binding.without_row(rows, int(index))
+            self.focus = f"{owner}:add"
+
+    def _rows_named(self, name: str) -> BoundRows | None:
+        found = (part for part in self.root.walk() if part.name == name)
+        return next((part for part in found if isinstance(part, BoundRows)), None)
+
+    def _turn_to(self, tab: str) -> None:
+        if tab == JSON_TAB and self.tab == FORM:
+            self._turn_to_json()
+        elif tab == FORM and self.tab == JSON_TAB:
+            self._turn_to_form()
+
+    def _turn_to_json(self) -> None:
+        broken = [part for part in self.root.walk() if isinstance(part, BoundRaw)]
+        for part in broken:
+            part.check()
+        if any(part.errors and not part.is_empty for part in broken):
+            self.text_errors = [NO_FIELDS]
+            return
+        for part in broken:
+            part.errors = []
+        draft = self.root.draft()
+        self.text = "" if isinstance(draft, Missing) else values.dump(draft)
+        self.tab = JSON_TAB
+
+    def _turn_to_form(self) -> None:
+        try:
+            value = values.load(self.text) if self.text.strip() else MISSING
+        except values.NotJson as mistake:
+            self.text_errors = [str(mistake), NO_JSON]
+            return
+        self.root = binding.bind_value(self.root.field, value)
+        self.tab = FORM
+
+    # Sending.
+
+    def check(self) -> bool:
+        """Whether the form makes a JSON value; if not, the errors stand at the fields."""
+        if self.tab == JSON_TAB:
+            try:
+                self.draft()
+            except values.NotJson as mistake:
+                self.text_errors.append(str(mistake))
+            return not self.text_errors
+        self.root = binding.tidied(self.root)
+        self.root.check()
+        return not self.complaints
+
+    def draft(self) -> JSON:
+        """Return the value, as far as it can be told; None stands for nothing at all.
+
+        Raises `NotJson` where a JSON text cannot be read.
+        """
+        if self.tab == JSON_TAB:
+            return values.load(self.text) if self.text.strip() else None
+        draft = self.root.draft()
+        return None if isinstance(draft, Missing) else draft
+
+    def refuse(self, errors: Iterable[Mapping[str, Any]]) -> None:
+        """Put the server's errors, Pydantic's list, beside the fields they speak of."""
+        silent = {id(part) for part in self.root.walk() if part.errors}
+        for error in errors:
+            loc, message = tuple(error.get("loc", ())), _in_words(error)
+            if self.tab == JSON_TAB:
+                self.text_errors.append(f"{as_words(loc)}: {message}" if loc else message)
+                continue
+            part, rest = self._nearest(loc)
+            if id(part) not in silent:
+                part.errors.append(f"{as_words(rest)}: {message}" if rest else message)
+
+    def _nearest(self, loc: Sequence[str | int]) -> tuple[Bound, Sequence[str | int]]:
+        part = self.root
+        for depth, key in enumerate(loc):
+            inner = part.child(key)
+            if inner is None:
+                return part, loc[depth:]
+            part = inner
+        return part, ()
+
+    @property
+    def complaints(self) -> list[Complaint]:
+        """All errors in the order of the page; the first field with one is marked for the focus."""
+        if self.tab == JSON_TAB:
+            return [Complaint("json", "JSON", message) for message in self.text_errors]
+        found = [Complaint("", "", message) for message in self.text_errors]
+        for part in self.root.walk():
+            part.is_first_error = bool(part.errors) and not any(c.target for c in found)
+            target = _first_input(part) or part.name
+            found += [Complaint(target, _label(part), message) for message in part.errors]
+        return found
+
+
+def _label(part: Bound) -> str:
+    rows = [f"{step + 1}" for step in part.path if isinstance(step, int)]
+    label = part.field.label or "Value"
+    return f"{label} ({'.'.join(rows)})" if rows else label
+
+
+def _first_input(part: Bound) -> str:
+    """Return the name of the first input that can take the focus; radios have an index."""
+    leaf = next(
+        (inner for inner in part.walk() if inner.shape not in {"group", "rows", "fixed"}), None
+    )
+    return leaf.name if leaf else ""
+
+
+def _in_words(error: Mapping[str, Any]) -> str:
+    message = str(error.get("msg", "This value was refused."))
+    for prefix in ("Value error, ", "Assertion failed, "):
+        message = message.removeprefix(prefix)
+    if error.get("type") == "missing":
+        message = "Enter a value."
+    return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
+
+
+__all__ = ["ROOT", "Complaint", "Field", "SchemaForm", "name_of"]

@@ -1,0 +1,223 @@
+"""Turn a JSON schema into fields.
+
+Reads what Pydantic writes (Draft 2020-12). What has no honest form, a union of shapes or a map
+with free keys, becomes a `Raw` field: JSON for that part, and fields for the rest.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from dashboard.forms.fields import (
+    MISSING,
+    Choice,
+    Field,
+    Fixed,
+    Group,
+    Many,
+    Number,
+    Option,
+    Raw,
+    Rows,
+    Switch,
+    Text,
+)
+from dashboard.forms.wording import hint_of, label_of, option_label
+
+Schema = Mapping[str, Any]
+
+#: A text that may be longer than this gets a field of several lines.
+LONG_TEXT = 200
+
+#: Deeper than this, forms are harder to read than JSON.
+MAX_DEPTH = 6
+
+INPUTS = {
+    "date": "date",
+    "date-time": "datetime-local",
+    "time": "time",
+    "email": "email",
+    "uri": "url",
+    "password": "password",
+    "textarea": "textarea",
+}
+
+
+@dataclass(frozen=True)
+class Scope:
+    """Where in the schema we are: its definitions, and the references we came through."""
+
+    defs: Mapping[str, Schema]
+    through: tuple[str, ...] = ()
+    depth: int = 0
+
+    def inside(self) -> "Scope":
+        """Return the scope one level deeper."""
+        return replace(self, depth=self.depth + 1)
+
+
+@dataclass(frozen=True)
+class Place:
+    """What the surroundings say about a field: its key, and whether it must be given."""
+
+    key: str = ""
+    required: bool = True
+
+
+def field_of(schema: Schema | None) -> Field:
+    """Return the field for a whole document; None stands for a schema that allows anything."""
+    if not schema:
+        return Raw(label="Value", required=False, reason="Any JSON value fits here.")
+    return _field(schema, Scope(schema.get("$defs", {})), Place())
+
+
+def _field(schema: Schema, scope: Scope, place: Place) -> Field:
+    own_title = schema.get("title", "")
+    schema, scope, is_loop = _resolved(schema, scope)
+    schema, nullable = _without_null(schema)
+    schema, scope, is_loop_inside = _resolved(schema, scope)
+    words = {
+        "key": place.key,
+        # The title of a shared shape names the shape; the key says what it is for here.
+        "label": label_of(own_title if place.key else schema.get("title", ""), place.key),
+        "hint": hint_of(schema),
+        "required": place.required,
+        "nullable": nullable,
+        "default": schema.get("default", MISSING),
+    }
+    if is_loop or is_loop_inside or scope.depth > MAX_DEPTH:
+        return Raw(**words, reason="This part holds itself, so it is edited as JSON.")
+    return _of_shape(schema, scope, words)
+
+
+def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
+    if "const" in schema:
+        return Fixed(**words, value=schema["const"])
+    if options := _options(schema, scope):
+        return Choice(**words, options=options)
+    if decimal := _decimal(schema):
+        return Number(**{**words, "hint": words["hint"] or hint_of(decimal)}, as_text=True)
+    match schema.get("type"):
+        case "array":
+            return _list(schema, scope, words)
+        case "object" if "properties" in schema and "anyOf" not in schema:
+            return _group(schema, scope, words)
+    return _plain(schema, words)
+
+
+def _plain(schema: Schema, words: dict[str, Any]) -> Field:
+    match schema.get("type"):
+        case "string":
+            return _text(schema, words)
+        case "integer" | "number":
+            return Number(**words, integer=schema["type"] == "integer")
+        case "boolean":
+            return Switch(**words)
+    return Raw(**words, reason=_why_raw(schema))
+
+
+def _resolved(schema: Schema, scope: Scope) -> tuple[Schema, Scope, bool]:
+    """Follow `$ref` and a lone `allOf`; the last value says whether we came round in a circle."""
+    while True:
+        if "$ref" in schema:
+            name = str(schema["$ref"]).rsplit("/", 1)[-1]
+            if name in scope.through:
+                return schema, scope, True
+            beside = {key: value for key, value in schema.items() if key != "$ref"}
+            schema = {**scope.defs.get(name, {}), **beside}
+            scope = replace(scope, through=(*scope.through, name))
+        elif len(schema.get("allOf", ())) == 1:
+            beside = {key: value for key, value in schema.items() if key != "allOf"}
+            schema = {**schema["allOf"][0], **beside}
+        else:
+            return schema, scope, False
+
+
+def _without_null(schema: Schema) -> tuple[Schema, bool]:
+    """Return the schema without its null branch, and whether it had one."""
+    kind = schema.get("type")
+    if isinstance(kind, list) and "null" in kind:
+        rest = [name for name in kind if name != "null"]
+        return {**schema, "type": rest[0] if len(rest) == 1 else rest}, True
+    branches = schema.get("anyOf") or schema.get("oneOf") or ()
+    others = [branch for branch in branches if branch.get("type") != "null"]
+    if len(others) == len(branches):
+        return schema, False
+    beside = {key: value for key, value in schema.items() if key not in {"anyOf", "oneOf"}}
+    if len(others) == 1:
+        return {**others[0], **beside}, True
+    return {**beside, "anyOf": others}, True
+
+
+def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
+    if "enum" in schema:
+        return tuple(Option(value, option_label(value)) for value in schema["enum"])
+    found: list[Option] = []
+    for branch in schema.get("oneOf") or schema.get("anyOf") or ():
+        inner, _, is_loop = _resolved(branch, scope)
+        if is_loop or not ("const" in inner or "enum" in inner):
+            return ()
+        values = inner["enum"] if "enum" in inner else [inner["const"]]
+        title = inner.get("title") if "const" in inner else None
+        found += [Option(value, title or option_label(value)) for value in values]
+    return tuple(found)
+
+
+def _decimal(schema: Schema) -> Schema | None:
+    """Return the number branch of what Pydantic writes for a `Decimal`: a number or a string."""
+    branches = {branch.get("type"): branch for branch in schema.get("anyOf", ())}
+    return branches["number"] if branches.keys() == {"number", "string"} else None
+
+
+def _text(schema: Schema, words: dict[str, Any]) -> Text:
+    shape = INPUTS.get(schema.get("format", ""), "text")
+    if _is_long(schema) and shape == "text":
+        shape = "textarea"
+    return Text(
+        **words,
+        input=shape,
+        min_length=schema.get("minLength"),
+        max_length=schema.get("maxLength"),
+        pattern=schema.get("pattern", ""),
+        media_type=schema.get("contentMediaType", ""),
+    )
+
+
+def _is_long(schema: Schema) -> bool:
+    return "contentMediaType" in schema or (schema.get("maxLength") or 0) > LONG_TEXT
+
+
+def _list(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
+    if "items" not in schema or "prefixItems" in schema:
+        return Raw(**words, reason="This list has no one shape of items, so it is edited as JSON.")
+    item = _field(schema["items"], scope.inside(), Place())
+    if isinstance(item, Choice) and schema.get("uniqueItems"):
+        return Many(**words, options=item.options)
+    item = replace(item, label=item.label or _singular(words["label"]))
+    return Rows(
+        **words,
+        item=item,
+        min_items=schema.get("minItems", 0),
+        max_items=schema.get("maxItems"),
+    )
+
+
+def _singular(label: str) -> str:
+    return label[:-1] if label.endswith("s") and not label.endswith("ss") else label
+
+
+def _group(schema: Schema, scope: Scope, words: dict[str, Any]) -> Group:
+    required = set(schema.get("required", ()))
+    fields = tuple(
+        _field(part, scope.inside(), Place(key=key, required=key in required))
+        for key, part in schema["properties"].items()
+    )
+    return Group(**words, fields=fields)
+
+
+def _why_raw(schema: Schema) -> str:
+    if "anyOf" in schema or "oneOf" in schema:
+        return "Several shapes fit here, so it is edited as JSON."
+    if schema.get("type") == "object":
+        return "The keys are free here, so it is edited as JSON."
+    return "Any JSON value fits here."

@@ -1,0 +1,123 @@
+"""Between what people type and JSON values: numbers, moments, whole documents."""
+
+import json
+import math
+import re
+from datetime import UTC, datetime
+from typing import Any
+
+from dashboard.forms.fields import JSON, Number, Text
+
+WHOLE = re.compile(r"[+-]?[0-9]+")
+DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
+
+#: Python refuses to read longer integers; nobody types them.
+MAX_DIGITS = 4000
+
+
+class NotJson(ValueError):
+    """A text that is not JSON; the message says where it stops being JSON."""
+
+
+def number_of(text: str, field: Number) -> int | float | str | None:
+    """Return the number typed, or None where it is none; a decimal stays text, digit by digit."""
+    text = text.strip()
+    if len(text) > MAX_DIGITS:
+        return None
+    if field.as_text:
+        return text
+    if WHOLE.fullmatch(text):
+        return int(text)
+    if field.integer or not DECIMAL.fullmatch(text):
+        return None
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+def number_problem(text: str, field: Number) -> str:
+    """Return what to say about a text that is not a number."""
+    if re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]{1,2}\s*", text):
+        return f"“{text.strip()}” has a comma; write {text.strip().replace(',', '.')}."
+    what = "a whole number such as 12" if field.integer else "a number such as 12.5"
+    return f"“{text.strip()}” is not a number; write {what}."
+
+
+def text_of(raw: str, field: Text) -> str:
+    """Return the string that was meant by what a field held."""
+    if field.input == "textarea":
+        return raw.replace("\r\n", "\n")
+    if field.input == "datetime-local":
+        return _moment(raw.strip())
+    return raw.strip() if field.input in {"date", "time"} else raw
+
+
+def shown(value: str, field: Text) -> str:
+    """Return a string as its field shows it; a moment is shown in UTC, as the hint says."""
+    if field.input != "datetime-local":
+        return value
+    moment = _parsed(value)
+    if moment is None:
+        return value
+    if moment.tzinfo is not None:
+        moment = moment.astimezone(UTC)
+    return moment.replace(tzinfo=None).isoformat()
+
+
+def fits_input(raw: str, field: Text) -> bool:
+    """Whether a browser's own date or time field would show this text, not swallow it."""
+    match field.input:
+        case "date":
+            return not raw or bool(re.fullmatch(r"\d{4}-\d\d-\d\d", raw))
+        case "time":
+            return not raw or bool(re.fullmatch(r"\d\d:\d\d(:\d\d(\.\d{1,3})?)?", raw))
+        case "datetime-local":
+            shape = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?"
+            return not raw or bool(re.fullmatch(shape, raw))
+    return True
+
+
+def _moment(raw: str) -> str:
+    moment = _parsed(raw)
+    if moment is None:
+        return raw
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+def _parsed(text: str) -> datetime | None:
+    if "T" not in text and " " not in text:
+        return None
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return None
+
+
+def dump(value: JSON) -> str:
+    """Return JSON for people: indented, in their own letters."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def load(text: str) -> JSON:
+    """Read JSON as it was typed; raises `NotJson`. `NaN` and doubled keys are refused, too."""
+    try:
+        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_no_doubles)
+    except json.JSONDecodeError as mistake:
+        where = f"line {mistake.lineno}, column {mistake.colno}"
+        raise NotJson(f"This is not JSON: {mistake.msg} at {where}.") from None
+    except RecursionError:
+        raise NotJson("This JSON is nested too deeply to be read.") from None
+
+
+def _no_constant(name: str) -> Any:
+    raise NotJson(f"This is not JSON: {name} is not a JSON number.")
+
+
+def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        double = next(key for key in keys if keys.count(key) > 1)
+        raise NotJson(f"The key “{double}” stands twice in one object; keep one of them.")
+    return found

@@ -1,0 +1,52 @@
+"""A browser in miniature: turns the form on the page into what a submit would post."""
+
+from typing import Any
+
+from django.utils.datastructures import MultiValueDict
+
+from dashboard.forms.bound import (
+    Bound,
+    BoundGroup,
+    BoundMany,
+    BoundRaw,
+    BoundRows,
+    BoundSwitch,
+    Line,
+)
+from dashboard.forms.fields import Raw
+from dashboard.forms.form import SchemaForm
+
+
+def submitted(form: SchemaForm, op: str = "", **typed: str) -> MultiValueDict[str, Any]:
+    """Return what is posted when `typed` is typed over what the page shows and `op` is pressed."""
+    data: MultiValueDict[str, Any] = MultiValueDict()
+    data["tab"] = form.tab
+    if form.tab == "json":
+        data["json"] = form.text
+    else:
+        for part in form.root.walk():
+            _post(part, data)
+    for name, value in typed.items():
+        data[name] = value
+    if op:
+        data["op"] = op
+    return data
+
+
+def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
+    match part:
+        case BoundRaw():
+            is_plain = isinstance(part.field, Raw)
+            data[part.name if is_plain else f"{part.name}:json"] = part.raw
+        case BoundSwitch(raw="false") if part.field.is_checkbox:
+            pass
+        case Line():
+            data[part.name] = part.raw
+        case BoundMany():
+            data.setlist(part.name, part.raws)
+        case BoundGroup():
+            data[f"{part.name}:extra"] = part.extra_text
+            if part.is_given:
+                data[f"{part.name}:given"] = "1"
+        case BoundRows():
+            data[f"{part.name}:rows"] = str(len(part.rows))
