@@ -1,0 +1,1 @@
+"""The processes and threads that run steps: Dramatiq, heartbeats, the sweep."""

@@ -1,0 +1,115 @@
+"""Worker threads in this process: Dramatiq's own worker over a broker in memory, and the sweep.
+
+Started by the first wake, or by `manage.py up`. Queues die with the process; the database
+remembers what there is to do, and the sweep finds it again.
+"""
+
+import atexit
+import logging
+import threading
+from datetime import datetime, timedelta
+from typing import Final
+
+import dramatiq
+from django.db import Error, connection
+
+from worker import heartbeat, stopping
+from worker.actors import broker, run_step
+from workflows_app.engine import clock, recover, workers
+from workflows_app.models import StepSnapshot
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_THREADS: Final = 8
+SWEEP_SECONDS: Final = 1.0
+#: Hints are repeated for steps that have been claimable for so long.
+OVERDUE: Final = timedelta(seconds=2)
+
+_lock = threading.Lock()
+_worker: dramatiq.Worker | None = None
+_done = threading.Event()
+_threads = DEFAULT_THREADS
+
+
+def start(threads: int = DEFAULT_THREADS) -> None:
+    """Start the worker threads, once a process; also recover what a dead process left."""
+    global _worker, _threads  # noqa: PLW0603 - one worker a process
+    with _lock:
+        if _worker is not None:
+            return
+        stopping.unask()
+        _done.clear()
+        _threads = threads
+        heartbeat.start(threads)
+        _worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+        _worker.start()
+        database = connection.settings_dict["NAME"]
+        threading.Thread(
+            target=_sweep, args=(database,), name="signalbox-sweep", daemon=True
+        ).start()
+        atexit.register(stop, 2.0)
+
+
+def stop(timeout: float = 10.0) -> None:
+    """Take nothing new, wait up to `timeout` seconds for running steps, hand the rest back."""
+    global _worker  # noqa: PLW0603 - one worker a process
+    with _lock:
+        if _worker is None:
+            return
+        stopping.ask()
+        _done.set()
+        _worker.stop(timeout=int(timeout * 1000))
+        _worker = None
+        heartbeat.end()
+        try:
+            workers.stop(clock.now())
+        except Error:
+            logger.info("The database was gone before this worker could say goodbye.")
+        atexit.unregister(stop)
+
+
+def is_running() -> bool:
+    """Return whether the threads run."""
+    return _worker is not None
+
+
+def hint(step: int) -> None:
+    """Tell the threads that a step can be claimed."""
+    run_step.send(step)
+
+
+def _sweep(database: object) -> None:
+    """Look each second for what was lost, is due, or was never hinted at."""
+    first = True
+    while True:
+        if connection.settings_dict["NAME"] != database:
+            return  # a test database is gone; never touch another one
+        try:
+            now = clock.now()
+            if first:
+                workers.bury_dead(now)
+            recover.recover(now)
+            recover.give_up_canceled(now)
+            _repeat_hints(now, everything=first)
+            first = False
+        except Error:
+            logger.warning("The sweep met a database error; trying again.", exc_info=True)
+            connection.close()
+        except Exception:
+            logger.exception("The sweep failed; trying again.")
+        finally:
+            if connection.vendor == "postgresql":
+                connection.close()
+        if _done.wait(SWEEP_SECONDS):
+            return
+
+
+def _repeat_hints(now: datetime, *, everything: bool) -> None:
+    """Hint again at the oldest claimable steps, while the threads have nothing in their queue."""
+    if broker.queues["steps"].qsize() > _threads:
+        return
+    overdue = StepSnapshot.objects.claimable(now).order_by("pk")
+    if not everything:
+        overdue = overdue.filter(queued_at__lt=now - OVERDUE)
+    for step in overdue.values_list("pk", flat=True)[:_threads]:
+        hint(step)

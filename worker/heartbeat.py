@@ -1,0 +1,91 @@
+"""The thread that says that this process is alive, for all the steps it holds."""
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error, connection
+
+from workflows_app import conf
+from workflows_app.engine import attempts, clock, transactions, workers
+from workflows_app.models import Run
+
+logger = logging.getLogger(__name__)
+
+_lock = threading.Lock()
+_holding = 0
+_stop: threading.Event | None = None
+
+
+@contextmanager
+def while_holding(threads: int = 1) -> Iterator[None]:
+    """Beat while the block runs; blocks in several threads share one heartbeat.
+
+    Inside a `TestCase` there is none: nobody else sees the claims.
+    """
+    if transactions.is_inside_testcase():
+        yield
+        return
+    start(threads)
+    try:
+        yield
+    finally:
+        end()
+
+
+def start(threads: int = 1) -> None:
+    """Beat now, and every `HEARTBEAT_SECONDS` until `end` was called as often as this."""
+    global _holding, _stop  # noqa: PLW0603 - one heartbeat a process
+    with _lock:
+        _holding += 1
+        if _stop is None:
+            workers.beat(clock.now(), threads=threads)
+            _stop = threading.Event()
+            threading.Thread(
+                target=_beat, args=(_stop, threads, _database()), name="signalbox-heartbeat",
+                daemon=True,
+            ).start()  # fmt: skip
+
+
+def end() -> None:
+    """Stop the thread when nobody holds anything any more."""
+    global _holding, _stop  # noqa: PLW0603 - one heartbeat a process
+    with _lock:
+        _holding -= 1
+        if _holding == 0 and _stop is not None:
+            _stop.set()
+            _stop = None
+
+
+def _beat(stop: threading.Event, threads: int, database: object) -> None:
+    """Beat until `stop`; look each second whether a held step's run is being canceled."""
+    every = conf.get("HEARTBEAT_SECONDS")
+    elapsed = 0.0
+    while not stop.wait(min(every, 1.0)):
+        elapsed += min(every, 1.0)
+        if _database() != database:
+            return  # a test database is gone; never write into another one
+        try:
+            if elapsed >= every:
+                elapsed = 0.0
+                workers.beat(clock.now(), threads=threads)
+            pass_on_aborts()
+        except Error:
+            logger.warning("The heartbeat could not be written; trying again.", exc_info=True)
+            connection.close()
+        finally:
+            if connection.vendor == "postgresql":
+                connection.close()
+
+
+def pass_on_aborts() -> None:
+    """Raise the abort signal of steps whose run another process asked to end."""
+    if held := attempts.runs():
+        ending = Run.objects.filter(pk__in=held, ending__in=["canceled", "success"])
+        for run in ending.values_list("pk", flat=True):
+            attempts.abort(run)
+
+
+def _database() -> object:
+    return connection.settings_dict["NAME"]

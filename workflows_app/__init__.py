@@ -1,0 +1,70 @@
+"""Durable workflows for Django: define them in typed Python, run, watch and steer them.
+
+Safe to import before Django's apps are ready: what needs the tables is loaded when first used.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from workflows_app import errors
+from workflows_app.definition import (
+    Step,
+    constant,
+    from_context,
+    from_init,
+    from_step,
+    step,
+    template,
+)
+from workflows_app.workflow import Workflow, get_workflow, list_workflows
+
+if TYPE_CHECKING:
+    from workflows_app.engine.context import StepContext
+    from workflows_app.pages import RunPage
+    from workflows_app.results import ErrorInfo, StepResult, WorkflowResult
+    from workflows_app.run import Run
+    from workflows_app.stream import RunStream, StreamEvent
+
+_LATER = {
+    "StepContext": "workflows_app.engine.context",
+    "RunPage": "workflows_app.pages",
+    "ErrorInfo": "workflows_app.results",
+    "StepResult": "workflows_app.results",
+    "WorkflowResult": "workflows_app.results",
+    "Run": "workflows_app.run",
+    "RunStream": "workflows_app.stream",
+    "StreamEvent": "workflows_app.stream",
+}
+
+__all__ = [
+    # Defining
+    "Step",
+    "StepContext",
+    "Workflow",
+    "constant",
+    "from_context",
+    "from_init",
+    "from_step",
+    "step",
+    "template",
+    # Running
+    "ErrorInfo",
+    "Run",
+    "RunPage",
+    "RunStream",
+    "StepResult",
+    "StreamEvent",
+    "WorkflowResult",
+    # Looking back
+    "get_workflow",
+    "list_workflows",
+    # Errors
+    "errors",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Load what needs the tables when it is first asked for."""
+    if name in _LATER:
+        return getattr(import_module(_LATER[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

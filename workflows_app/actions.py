@@ -1,0 +1,143 @@
+"""The one registry of what a person may do to a run: every door reads it.
+
+A button, a menu item, a page that refuses: all ask here whether an action is possible now, who
+may do it, and with what words to say no. It decides nothing for the engine, whose verbs refuse by
+themselves, and it writes nothing: the verbs keep the audit trail.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+from workflows_app.models import Run
+from workflows_app.planner.statuses import RunStatus
+
+APP: Final = "workflows_app"
+VIEW: Final = f"{APP}.view_run"
+GROUP: Final = "group:"
+
+
+class Person(Protocol):
+    """The part of a Django user that is needed here."""
+
+    @property
+    def is_active(self) -> bool: ...
+    @property
+    def is_superuser(self) -> bool: ...
+    def has_perm(self, perm: str, /) -> bool: ...
+    @property
+    def groups(self) -> object: ...
+
+
+@dataclass(frozen=True)
+class Action:
+    """One thing that a person may do: its name everywhere, its words, and its permission."""
+
+    name: str
+    label: str
+    permission: str
+    #: What someone without the permission is told.
+    need: str
+    #: Why it is not possible for this run now; empty: it is possible.
+    refusal: Callable[[Run], str]
+
+
+@dataclass(frozen=True)
+class Offer:
+    """An action as it is offered to one person for one run: to do, or with the reason why not."""
+
+    action: Action
+    why_not: str = ""
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the person may do it now."""
+        return not self.why_not
+
+
+
+
+def _why_no_start(run: Run) -> str:
+    if run.status != RunStatus.PENDING:
+        return "This run was started before; a run starts once."
+    return ""
+
+
+def _why_no_resume(run: Run) -> str:
+    if run.is_ended:
+        return f"This run has ended ({run.status}), so nothing waits for an answer any more."
+    if not run.suspended_count:
+        return "No step of this run waits for an answer."
+    if run.is_canceling:
+        return "This run is being canceled."
+    return ""
+
+
+def _why_no_cancel(run: Run) -> str:
+    if run.is_ended:
+        return f"This run has ended ({run.status}), so there is nothing to cancel."
+    if run.is_canceling:
+        return "This run is being canceled already: its running steps are asked to stop."
+    return ""
+
+
+START: Final = Action(
+    "start", "Start", f"{APP}.start_run", "You need the permission to start runs.", _why_no_start
+)
+RESUME: Final = Action(
+    "resume",
+    "Answer",
+    f"{APP}.resume_run",
+    "You need the permission to answer suspended steps.",
+    _why_no_resume,
+)
+CANCEL: Final = Action(
+    "cancel", "Cancel run", f"{APP}.cancel_run", "You need the permission to cancel runs.",
+    _why_no_cancel,
+)
+
+#: Every action by name, in the order in which doors list them.
+ACTIONS: Final = {action.name: action for action in (START, RESUME, CANCEL)}
+
+
+def offer(action: Action, person: Person, run: Run | None, special: str | None = None) -> Offer:
+    """Return whether `person` may do this now, and the sentence why not.
+
+    `special` is the permission that the workflow (to start) or the step (to answer) asks for on
+    top: `app.codename`, or `group:<name>`. Without a run, only the person is asked about.
+    """
+    if not person.has_perm(action.permission):
+        return Offer(action, action.need)
+    if special and not holds(person, special):
+        return Offer(action, _need_of(special))
+    return Offer(action, action.refusal(run) if run is not None else "")
+
+
+def may_view(person: Person) -> bool:
+    """Whether the person may see runs at all."""
+    return person.has_perm(VIEW)
+
+
+def holds(person: Person, permission: str) -> bool:
+    """Whether the person has `app.codename`, or is in the group of `group:<name>`."""
+    if not permission.startswith(GROUP):
+        return person.has_perm(permission)
+    if not person.is_active:
+        return False
+    return person.is_superuser or permission.removeprefix(GROUP) in group_names(person)
+
+
+def group_names(person: Person) -> frozenset[str]:
+    """Return the names of the person's groups, asked for once per person object."""
+    known: frozenset[str] | None = getattr(person, "_signalbox_groups", None)
+    if known is None:
+        groups = getattr(person.groups, "values_list", None)
+        known = frozenset(groups("name", flat=True)) if groups else frozenset()
+        person._signalbox_groups = known  # type: ignore[attr-defined]  # noqa: SLF001
+    return known
+
+
+def _need_of(permission: str) -> str:
+    if permission.startswith(GROUP):
+        return f"Only members of the group “{permission.removeprefix(GROUP)}” may do this."
+    return f"You need the permission “{permission}” to do this."

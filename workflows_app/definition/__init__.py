@@ -1,0 +1,32 @@
+"""What a workflow is: steps, entries, types, the graph. Pure: no Django, no clock, no logging."""
+
+from workflows_app.definition.builder import Builder
+from workflows_app.definition.functions import Function
+from workflows_app.definition.graph import Graph, Kind, Node
+from workflows_app.definition.mappings import (
+    constant,
+    from_context,
+    from_init,
+    from_step,
+    template,
+)
+from workflows_app.definition.schemas import ANY, MISSING, Schema
+from workflows_app.definition.steps import Step, step
+
+__all__ = [
+    "ANY",
+    "MISSING",
+    "Builder",
+    "Function",
+    "Graph",
+    "Kind",
+    "Node",
+    "Schema",
+    "Step",
+    "constant",
+    "from_context",
+    "from_init",
+    "from_step",
+    "step",
+    "template",
+]

@@ -1,0 +1,98 @@
+"""Options: the checks that steps and workflows share, each naming what it refuses."""
+
+import math
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from workflows_app import errors
+
+#: What a message broker takes as the name of a queue.
+_QUEUE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")
+
+
+def whole_number(value: Any, name: str, what: str) -> int:
+    """Return a count that is 0 or more; InvalidStep for anything else."""
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise _wrong(value, name, what, "a whole number, 0 or more")
+    return int(value)
+
+
+def seconds(value: Any, name: str, what: str) -> float:
+    """Return a number of seconds that is 0 or more; InvalidStep for anything else."""
+    if not _is_finite(value) or value < 0:
+        raise _wrong(value, name, what, "a number of seconds, 0 or more")
+    return float(value)
+
+
+def factor(value: Any, name: str, what: str) -> float:
+    """Return a number that is 0 or more; InvalidStep for anything else."""
+    if not _is_finite(value) or value < 0:
+        raise _wrong(value, name, what, "a number, 0 or more")
+    return float(value)
+
+
+def timeout(value: Any, name: str, what: str) -> float:
+    """Return a number of seconds above 0; InvalidStep for anything else."""
+    if not _is_finite(value) or value <= 0:
+        raise _wrong(value, name, what, "a number of seconds above 0; leave it out for no limit")
+    return float(value)
+
+
+def flag(value: Any, name: str, what: str) -> bool:
+    """Return True or False; InvalidStep for anything else."""
+    if not isinstance(value, bool):
+        raise _wrong(value, name, what, "True or False")
+    return value
+
+
+def text(value: Any, name: str, what: str) -> str:
+    """Return text; InvalidStep for anything else."""
+    if not isinstance(value, str):
+        raise _wrong(value, name, what, "text")
+    return str(value)
+
+
+def queue(value: Any, name: str, what: str) -> str:
+    """Return the name of a queue; InvalidStep for what cannot be one."""
+    if not isinstance(value, str) or not _QUEUE.fullmatch(value):
+        rule = "up to 100 letters, digits, '_', '-' and '.', beginning with a letter or '_'"
+        raise _wrong(value, name, what, rule)
+    return str(value)
+
+
+def permission(value: Any, name: str, what: str) -> str:
+    """Return a permission as `app.codename` or `group:<name>`; InvalidStep for anything else."""
+    if not isinstance(value, str) or not value.removeprefix("group:").strip():
+        raise _wrong(value, name, what, "a Django permission such as 'app.codename', or 'group:x'")
+    return str(value)
+
+
+def metadata(value: Any, name: str, what: str) -> dict[str, Any]:
+    """Return a copy of a JSON mapping; InvalidStep for anything else."""
+    if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+        try:
+            # Through text, so that what is shown is a copy and what JSON makes of it.
+            copy: dict[str, Any] = from_json(to_json(dict(value)), allow_inf_nan=False)
+        except ValueError as error:
+            raise _wrong(value, name, what, "a mapping that JSON can hold") from error
+        return copy
+    raise _wrong(value, name, what, "a mapping with text as keys")
+
+
+def callback(value: Any, name: str, what: str) -> Any:
+    """Return a hook; InvalidStep for what cannot be called."""
+    if not callable(value):
+        raise _wrong(value, name, what, "a function")
+    return value
+
+
+def _is_finite(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and math.isfinite(value)
+
+
+def _wrong(value: Any, name: str, what: str, rule: str) -> errors.InvalidStep:
+    return errors.InvalidStep(f"{what} has {name}={value!r}; {name} is {rule}.")

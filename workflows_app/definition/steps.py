@@ -1,0 +1,224 @@
+"""Steps: a function with the types it takes and gives, and how the engine is to treat it."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypedDict, Unpack, overload
+
+from workflows_app import errors
+from workflows_app.definition import functions, options
+from workflows_app.definition.functions import Shape
+from workflows_app.definition.ids import check_id
+from workflows_app.definition.schemas import ANY, Schema
+from workflows_app.definition.scopes import Scope
+
+_EMPTY: Final = inspect.Parameter.empty
+
+
+class StepOptions(TypedDict, total=False):
+    """What `step()` and `Step.clone()` take by keyword; None stands for the default."""
+
+    id: str | None
+    description: str | None
+    input: Any
+    output: Any
+    resume: Any
+    suspend: Any
+    state: Any
+    request_context: Any
+    retries: int | None
+    retry_delay: float | None
+    retry_backoff: float | None
+    timeout: float | None
+    queue: str | None
+    atomic: bool | None
+    metadata: Mapping[str, Any] | None
+    permission: str | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Step:
+    """A unit of work. Calling it calls the plain function, without any engine.
+
+    Made by `step()`. Two steps are equal only when they are the same object.
+    """
+
+    id: str
+    fn: Callable[..., Any]
+    #: How many of (input, ctx) the function takes.
+    arity: int
+    is_async: bool
+    description: str = ""
+    input: Schema = ANY
+    output: Schema = ANY
+    resume: Schema = ANY
+    suspend: Schema = ANY
+    state: Schema = ANY
+    request_context: Schema = ANY
+    #: Extra attempts after an exception; None: as the workflow says.
+    retries: int | None = None
+    #: Seconds; None: as the workflow says.
+    retry_delay: float | None = None
+    retry_backoff: float = 1.0
+    #: Seconds.
+    timeout: float | None = None
+    queue: str = "default"
+    atomic: bool = False
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    permission: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.atomic and self.is_async:
+            raise errors.InvalidStep(
+                f"Step {self.id!r} is atomic and an async def; a transaction belongs to one "
+                "thread, so an atomic step must be a plain function. Drop one of the two."
+            )
+
+    def __repr__(self) -> str:
+        return f"<Step {self.id}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the plain function."""
+        return self.fn(*args, **kwargs)
+
+    def clone(self, **changes: Unpack[StepOptions]) -> Step:
+        """Return another step with the same function, under another id or with other options."""
+        what = f"Step {changes.get('id') or self.id!r}"
+        scope = Scope.around(self.fn)
+        return replace(self, **_checked(changes, what, scope, keep=_MAY_BE_NONE))
+
+    @property
+    def can_suspend(self) -> bool:
+        """Whether the step seems to ask people: it has a type for that, or calls `suspend`."""
+        function = functions.underlying(self.fn)
+        says_so = not (self.resume.is_any and self.suspend.is_any)
+        return says_so or (function is not None and "suspend" in function.__code__.co_names)
+
+    def prepare(self) -> None:
+        """Build the types that waited for a name; InvalidStep for one that cannot be built."""
+        for name in SCHEMAS:
+            schema: Schema = getattr(self, name)
+            schema.prepare()
+
+
+#: The options that are types.
+SCHEMAS: Final = ("input", "output", "resume", "suspend", "state", "request_context")
+
+#: Options for which None says something in a clone: as the workflow says, or no limit.
+_MAY_BE_NONE: Final = frozenset({"retries", "retry_delay", "timeout", "permission"})
+
+_CHECKS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = {
+    "description": options.text,
+    "retries": options.whole_number,
+    "retry_delay": options.seconds,
+    "retry_backoff": options.factor,
+    "timeout": options.timeout,
+    "queue": options.queue,
+    "atomic": options.flag,
+    "metadata": options.metadata,
+    "permission": options.permission,
+}
+
+
+@overload
+def step(fn: Callable[..., Any], /, **given: Unpack[StepOptions]) -> Step: ...
+@overload
+def step(
+    fn: None = None, /, **given: Unpack[StepOptions]
+) -> Callable[[Callable[..., Any]], Step]: ...
+def step(
+    fn: Callable[..., Any] | None = None, /, **given: Unpack[StepOptions]
+) -> Step | Callable[[Callable[..., Any]], Step]:
+    """Make a step of a function: bare (`@step`), with options, or as a call (`step(fn, id="x")`).
+
+    `id` defaults to the function's name, `description` to the first paragraph of its docstring,
+    `input` and `output` to the annotations of its first parameter and of what it returns. `resume`,
+    `suspend`, `state` and `request_context` are types, too. `retries` (extra attempts),
+    `retry_delay` (seconds), `retry_backoff` (a factor), `timeout` (seconds), `queue`, `atomic`,
+    `metadata`, `permission`: how the engine and the pages treat it.
+
+    Raises InvalidId and InvalidStep.
+    """
+    if unknown := sorted(set(given) - set(StepOptions.__annotations__)):
+        raise TypeError(
+            f"step() has no option {', '.join(unknown)}; it has "
+            f"{', '.join(StepOptions.__annotations__)}."
+        )
+    if fn is None:
+        return lambda fn: _define(fn, given)
+    return _define(fn, given)
+
+
+def _define(fn: Any, given: StepOptions) -> Step:
+    if isinstance(fn, Step):
+        return fn.clone(**given)
+    if not callable(fn):
+        raise errors.InvalidStep(
+            f"A step must be a function, not {fn!r}. Options are given by keyword: step(id=...)."
+        )
+    id_ = given.get("id")
+    if id_ is None:
+        id_ = _name_of(fn)
+    id_ = check_id(id_, "step")
+    what = f"Step {id_!r}"
+    shape = functions.shape_of(fn, what)
+    _refuse_async_generator(fn, what)
+    scope = Scope.around(fn)
+    read: dict[str, Any] = {
+        "id": id_,
+        "description": _first_paragraph(fn),
+        **_annotated(shape, given, what, scope),
+        **_checked(given, what, scope),
+    }
+    return Step(fn=fn, arity=shape.arity, is_async=functions.is_async(fn), **read)
+
+
+def _checked(
+    given: StepOptions, what: str, scope: Scope | None, keep: frozenset[str] = frozenset()
+) -> dict[str, Any]:
+    """Return the options that say something, checked; None says something for those to `keep`."""
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        if value is None:
+            checked.update({name: None} if name in keep else {})
+        elif name == "id":
+            checked[name] = check_id(value, "step")
+        elif name in SCHEMAS:
+            checked[name] = Schema(value, f"The {name} of {what}", scope)
+        else:
+            checked[name] = _CHECKS[name](value, name, what)
+    return checked
+
+
+def _annotated(
+    shape: Shape, given: StepOptions, what: str, scope: Scope | None
+) -> dict[str, Schema]:
+    """Return the types that the function's annotations name and no option overrides."""
+    found = {}
+    for name, annotation in (("input", shape.takes), ("output", shape.returns)):
+        if annotation is not _EMPTY and given.get(name) is None:
+            # An annotation of None is a type, where an option of None is none.
+            type_ = type(None) if annotation is None else annotation
+            found[name] = Schema(type_, f"The {name} of {what}", scope)
+    return found
+
+
+def _name_of(fn: Any) -> Any:
+    while not hasattr(fn, "__name__") and hasattr(fn, "func"):  # a partial has the name of its own
+        fn = fn.func
+    return getattr(fn, "__name__", None)
+
+
+def _first_paragraph(fn: Callable[..., Any]) -> str:
+    text = inspect.getdoc(fn) if inspect.isroutine(fn) else None
+    return " ".join((text or "").strip().split("\n\n")[0].split())
+
+
+def _refuse_async_generator(fn: Callable[..., Any], what: str) -> None:
+    if inspect.isasyncgenfunction(fn):
+        raise errors.InvalidStep(
+            f"{what} is an async generator, and a step returns one value. Return a list, or send "
+            "the parts with ctx.writer.write(...) as they come."
+        )

@@ -1,0 +1,1 @@
+"""Workflows that do real work on real input, for a first look and for the tests."""

@@ -1,0 +1,130 @@
+"""The attempts that this process runs now: their abort signals, their deadlines.
+
+An interrupt is raised into a thread only while user code is on its stack; a lock guards that.
+"""
+
+import ctypes
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from workflows_app.engine import timers
+from workflows_app.engine.control import Interrupted
+
+logger = logging.getLogger(__name__)
+
+
+class AbortSignal:
+    """Tells a step that its run is being canceled, or that its time is up."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self._lock = threading.Lock()
+        self._callbacks: list[Callable[[], object]] = []
+
+    @property
+    def aborted(self) -> bool:
+        """Whether the step should stop."""
+        return self._event.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait up to `timeout` seconds for the signal; return whether it came."""
+        return self._event.wait(timeout)
+
+    def on_abort(self, callback: Callable[[], object]) -> None:
+        """Call `callback` when the signal comes; at once if it has."""
+        with self._lock:
+            if not self.aborted:
+                self._callbacks.append(callback)
+                return
+        callback()
+
+    def abort(self) -> None:
+        """Raise the signal. Called by the engine."""
+        with self._lock:
+            if self.aborted:
+                return
+            self._event.set()
+            callbacks, self._callbacks = self._callbacks, []
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception:
+                logger.exception("An on_abort callback failed.")
+
+
+class Attempt:
+    """One attempt that runs in one thread of this process."""
+
+    def __init__(self, run: uuid.UUID, timeout: float | None) -> None:
+        self.run = run
+        self.timeout = timeout
+        self.signal = AbortSignal()
+        self.timed_out = False
+        self._lock = threading.Lock()
+        self._thread: int | None = None
+
+    @contextmanager
+    def user_code(self) -> Iterator[None]:
+        """Mark that user code is on this thread's stack; only here may it be interrupted."""
+        timer = timers.after(self.timeout, self._time_is_up) if self.timeout else None
+        with self._lock:
+            self._thread = threading.get_ident()
+        try:
+            yield
+        finally:
+            self._leave()
+            if timer is not None:
+                timer.cancel()
+
+    def _leave(self) -> None:
+        with self._lock:
+            thread, self._thread = self._thread, None
+            if self.timed_out and thread is not None:
+                # An interrupt that was sent and not yet delivered must not hit the engine.
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
+
+    def _time_is_up(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                return
+            self.timed_out = True
+            thread = ctypes.c_ulong(self._thread)
+            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Interrupted))
+        self.signal.abort()
+
+
+_lock = threading.Lock()
+_running: dict[uuid.UUID, set[Attempt]] = {}
+
+
+@contextmanager
+def running(run: uuid.UUID, timeout: float | None = None) -> Iterator[Attempt]:
+    """Register an attempt of a step of `run` while the block runs."""
+    attempt = Attempt(run, timeout)
+    with _lock:
+        _running.setdefault(run, set()).add(attempt)
+    try:
+        yield attempt
+    finally:
+        with _lock:
+            attempts = _running[run]
+            attempts.discard(attempt)
+            if not attempts:
+                del _running[run]
+
+
+def abort(run: uuid.UUID) -> None:
+    """Raise the abort signal of every attempt of this run in this process."""
+    with _lock:
+        attempts = list(_running.get(run, ()))
+    for attempt in attempts:
+        attempt.signal.abort()
+
+
+def runs() -> list[uuid.UUID]:
+    """Return the runs that have an attempt in this process."""
+    with _lock:
+        return list(_running)

@@ -1,0 +1,43 @@
+"""The door to the time. Below it, `now` is an argument.
+
+Leases and wake times compare the database's time, so that machines whose clocks differ agree.
+Asking it for every step would cost a round trip each; instead the offset between the database's
+clock and this process's monotonic one is measured now and then, and the host's wall clock is
+never read. On SQLite the host's time is the database's.
+"""
+
+import threading
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+#: Seconds after which the offset is measured anew.
+MEASURE_EVERY: Final = 30.0
+
+_lock = threading.Lock()
+_measured: tuple[float, datetime] | None = None
+
+
+def now() -> datetime:
+    """Return the database's time, within a few milliseconds; aware, UTC."""
+    if connection.vendor != "postgresql":
+        return datetime.now(UTC)
+    monotonic = time.monotonic()
+    measured = _measured
+    if measured is None or monotonic - measured[0] > MEASURE_EVERY:
+        measured = _measure()
+    return measured[1] + timedelta(seconds=monotonic - measured[0])
+
+
+def _measure() -> tuple[float, datetime]:
+    global _measured  # noqa: PLW0603 - one clock a process
+    with connection.cursor() as cursor:
+        before = time.monotonic()
+        cursor.execute("SELECT clock_timestamp()")
+        (at,) = cursor.fetchone()
+        after = time.monotonic()
+    with _lock:
+        _measured = ((before + after) / 2, at.astimezone(UTC))
+        return _measured

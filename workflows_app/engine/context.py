@@ -1,0 +1,190 @@
+"""`StepContext`: what a step's function may know and do besides its input."""
+
+from __future__ import annotations
+
+import copy
+import logging
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from workflows_app.definition import ANY
+from workflows_app.engine import reading
+from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
+from workflows_app.engine.writer import Writer
+from workflows_app.jsontext import loads
+from workflows_app.planner.outcomes import NO_CHANGES, Changes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, MutableMapping, Sequence
+
+    from workflows_app.definition import Step
+    from workflows_app.engine.attempts import AbortSignal, Attempt
+    from workflows_app.engine.claims import Claim
+
+logger = logging.getLogger("workflows_app.steps")
+
+
+class StepContext:
+    """One attempt of one step, as its function sees it.
+
+    What it does to `state` and `request_context` is recorded with a success, a suspension or a
+    bail; a failed attempt's changes are dropped.
+    """
+
+    def __init__(
+        self,
+        claim: Claim,
+        attempt: Attempt,
+        *,
+        input_data: Any = None,
+        resume_data: Any = None,
+        schemas: Step | None = None,
+    ) -> None:
+        self._claim = claim
+        self._attempt = attempt
+        self._schemas = schemas
+        self._state_changes: dict[str, Any] = {}
+        self._context: dict[str, Any] | None = None
+        self._suspend_data: Any = None
+        self.input_data = input_data
+        self.resume_data = resume_data
+        self.writer = Writer(claim)
+
+    # Who and where.
+
+    @property
+    def run_id(self) -> str:
+        """The id of the run."""
+        return self._claim.run_id
+
+    @property
+    def workflow_id(self) -> str:
+        """The id of the run's workflow."""
+        return self._claim.workflow_id
+
+    @property
+    def resource_id(self) -> str | None:
+        """What the run is about, as given to `create_run`."""
+        return self._claim.resource_id
+
+    @property
+    def path(self) -> str:
+        """Where this step sits, dotted."""
+        return self._claim.path
+
+    @property
+    def step_id(self) -> str:
+        """The id of the step."""
+        name = self._claim.path.rpartition(".")[2]
+        return self._schemas.id if self._schemas is not None else name
+
+    @property
+    def retry_count(self) -> int:
+        """How many attempts failed before this one; 0 on the first."""
+        return self._claim.retry_count
+
+    @property
+    def iteration(self) -> int | None:
+        """The index in a foreach or the count in a loop, from 0; None outside of both."""
+        return None
+
+    @property
+    def restarted(self) -> bool:
+        """Whether an earlier attempt of this activation was lost with its worker."""
+        return self._claim.restarted
+
+    @property
+    def idempotency_key(self) -> str:
+        """A key that is the same for all attempts of this activation, and for no other."""
+        return f"{self._claim.run}:{self._claim.step}"
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that knows the run and the step."""
+        return logging.LoggerAdapter(
+            logger, {"run_id": self.run_id, "step": self.path, "workflow_id": self.workflow_id}
+        )
+
+    @property
+    def abort_signal(self) -> AbortSignal:
+        """Raised when the run is being canceled, or the attempt's time is up."""
+        return self._attempt.signal
+
+    # Leaving early.
+
+    @property
+    def suspend_data(self) -> Any:
+        """What this step passed to `suspend` before it was resumed; None unless resuming."""
+        if self._claim.suspend_payload is None:
+            return None
+        if self._suspend_data is None:
+            self._suspend_data = loads(self._claim.suspend_payload)
+        return self._suspend_data
+
+    def suspend(
+        self, payload: Any = None, *, resume_label: str | Sequence[str] | None = None
+    ) -> NoReturn:
+        """Stop here and ask; after the answer the function runs again from the top.
+
+        `payload` is the question, shown to whoever answers. Never returns.
+        """
+        labels = (resume_label,) if isinstance(resume_label, str) else tuple(resume_label or ())
+        raise SuspendStep(payload, labels)
+
+    def bail(self, result: Any = None) -> NoReturn:
+        """End the whole run as a success with this result. Never returns."""
+        raise BailRun(result)
+
+    def abort(self) -> NoReturn:
+        """Cancel the run. Never returns."""
+        raise AbortRun
+
+    # State and context.
+
+    @property
+    def state(self) -> Any:
+        """The run's state as this step sees it: a dict, or the step's `state` type."""
+        merged = {**copy.deepcopy(self._claim.state), **self._state_changes}
+        schema = self._schemas.state if self._schemas is not None else None
+        return merged if schema is None or schema.is_any else schema.check(merged)
+
+    def set_state(self, values: Mapping[str, Any]) -> None:
+        """Merge these top-level keys into the run's state; other keys stay as they are."""
+        jsonable = loads(ANY.dump(dict(values)))
+        self._state_changes.update(jsonable)
+
+    @property
+    def request_context(self) -> MutableMapping[str, Any]:
+        """The run's request context; what is written to it is seen by later steps."""
+        if self._context is None:
+            self._context = copy.deepcopy(self._claim.request_context)
+        return self._context
+
+    def changes(self) -> Changes:
+        """Return what this attempt changed. Called by the engine when the function has ended."""
+        if self._context is None:
+            if not self._state_changes:
+                return NO_CHANGES
+            return Changes(state=self._state_changes)
+        before = self._claim.request_context
+        now: dict[str, Any] = loads(ANY.dump(self._context))
+        written = {k: v for k, v in now.items() if k not in before or before[k] != v}
+        removed = tuple(key for key in before if key not in now)
+        return Changes(self._state_changes, written, removed)
+
+    # Looking back.
+
+    def get_step_result(self, step: Step | str, default: Any = None) -> Any:
+        """Return the output of a step that succeeded, else `default`.
+
+        A dotted path leads into nested workflows; it starts in this step's own workflow, then
+        outward.
+        """
+        path = step if isinstance(step, str) else step.id
+        found = reading.output_of(self._claim.run, self._claim.path, path)
+        return default if found is None else loads(found)
+
+    def get_init_data(self) -> Any:
+        """Return the workflow's input: for a step of a nested workflow, what that one got."""
+        text = reading.init_data(self._claim.run, self._claim.path)
+        return None if text is None else loads(text)
+

@@ -1,0 +1,282 @@
+"""Running user code: one attempt of a step, a mapping, the conditions of a branch.
+
+Nothing here writes to a run; what came of the attempt is returned as an `Outcome`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from pydantic import ValidationError
+
+from workflows_app import errors
+from workflows_app.definition import ANY, MISSING, Function, Graph, Kind, Node, Schema, Step
+from workflows_app.engine import attempts, failures, loops, payloads, reading
+from workflows_app.engine.claims import Claim
+from workflows_app.engine.context import StepContext
+from workflows_app.engine.control import AbortRun, BailRun, Interrupted, SuspendStep
+from workflows_app.engine.writer import Said
+from workflows_app.jsontext import Raw, loads
+from workflows_app.planner import retries
+from workflows_app.planner.outcomes import (
+    Aborted,
+    Bailed,
+    Failed,
+    Opened,
+    Outcome,
+    Succeeded,
+    Suspended,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What came of an attempt, and what it said and nobody has recorded yet."""
+
+    outcome: Outcome
+    said: list[Said]
+
+
+def execute(graph: Graph, claim: Claim) -> Done:
+    """Run one attempt of the claimed entry.
+
+    Raises only a foreign `BaseException` (`SystemExit`, `KeyboardInterrupt`): a lost attempt.
+    """
+    node = graph.nodes[claim.base_path]
+    timeout = node.step.timeout if node.step is not None else None
+    with attempts.running(claim.run, timeout) as attempt:
+        execution = _Execution(graph, node, claim, attempt)
+        outcome = execution.run()
+        return Done(outcome, execution.ctx.writer.close())
+
+
+class _Execution:
+    """One attempt, from its input to its outcome."""
+
+    def __init__(
+        self, graph: Graph, node: Node, claim: Claim, attempt: attempts.Attempt
+    ) -> None:
+        self.graph = graph
+        self.node = node
+        self.claim = claim
+        self.attempt = attempt
+        self.ctx = StepContext(claim, attempt, schemas=node.step)
+
+    def run(self) -> Outcome:
+        """Return the outcome, whatever happens inside."""
+        try:
+            return self._run()
+        except Interrupted:
+            return self._timed_out()
+        except SuspendStep as asked:
+            return self._suspended(asked)
+        except BailRun as bail:
+            return self._guarded(lambda: Bailed(self._sized(ANY, bail.result), self.ctx.changes()))
+        except AbortRun:
+            return Aborted()
+        except errors.WorkflowError as error:
+            return Failed(failures.describe(error), may_retry=not isinstance(error, _FINAL))
+        except Exception as error:  # noqa: BLE001 - user code may raise anything
+            if self.attempt.timed_out:
+                return self._timed_out()
+            return Failed(failures.describe(error))
+
+    def _run(self) -> Outcome:
+        match self.node.kind:
+            case Kind.STEP:
+                return self._step()
+            case Kind.MAP:
+                return self._map()
+            case Kind.BRANCH:
+                return self._branch()
+            case Kind.WORKFLOW:
+                return self._enter_workflow()
+            case Kind.PARALLEL:
+                raise errors.InvalidStep(f"Entry {self.claim.path} is not run by a worker.")
+
+    # A step.
+
+    def _step(self) -> Outcome:
+        step = self.node.step
+        if step is None:
+            raise errors.InvalidStep(f"Entry {self.claim.path} has no step.")
+        self.ctx.input_data = self._input(step)
+        if self.claim.is_resuming and self.claim.resume_payload is not None:
+            self.ctx.resume_data = step.resume.load(self.claim.resume_payload)
+        self._check_contexts(step)
+        returned = self._call(step.fn, step.arity, self.ctx.input_data)
+        if self.attempt.timed_out:
+            return self._timed_out()
+        return Succeeded(self._output(step, returned), self._changes(step))
+
+    def _input(self, step: Step) -> Any:
+        if not retries.owner(self.graph, self.node).validate_inputs:
+            return loads(self.claim.payload)
+        try:
+            return step.input.load(self.claim.payload)
+        except ValidationError as error:
+            what = f"The input of step {self.claim.path} does not fit its type"
+            raise failures.invalid(errors.InvalidStepInput, what, error) from error
+
+    def _check_contexts(self, step: Step) -> None:
+        """Let the state and the request context fail the step before its code runs."""
+        try:
+            if not step.state.is_any:
+                step.state.check(self.claim.state)
+        except ValidationError as error:
+            what = f"The state does not fit what step {self.claim.path} uses of it"
+            raise failures.invalid(errors.InvalidState, what, error) from error
+        try:
+            if not step.request_context.is_any:
+                step.request_context.check(self.claim.request_context)
+        except ValidationError as error:
+            what = f"The request context does not fit what step {self.claim.path} needs"
+            raise failures.invalid(errors.InvalidRequestContext, what, error) from error
+
+    def _output(self, step: Step, returned: Any) -> Raw:
+        try:
+            value = step.output.check(returned)
+        except ValidationError as error:
+            what = f"What step {self.claim.path} returned does not fit its output type"
+            raise failures.invalid(errors.InvalidStepOutput, what, error) from error
+        return self._sized(step.output, value)
+
+    def _changes(self, step: Step) -> Any:
+        changes = self.ctx.changes()
+        schema = self.graph.workflow.state
+        if changes.state and not schema.is_any:
+            try:
+                schema.check({**self.claim.state, **changes.state})
+            except ValidationError as error:
+                what = f"The state as step {step.id} changed it does not fit the workflow's type"
+                raise failures.invalid(errors.InvalidState, what, error) from error
+        return changes
+
+    def _suspended(self, asked: SuspendStep) -> Outcome:
+        step = self.node.step
+        if step is None:
+            error = errors.InvalidStep(
+                f"Entry {self.claim.path} called suspend(), which only a step can: move the "
+                "question into a step."
+            )
+            return Failed(failures.describe(error), may_retry=False)
+        return self._guarded(lambda: self._suspension(step, asked))
+
+    def _suspension(self, step: Step, asked: SuspendStep) -> Outcome:
+        try:
+            payload = asked.payload if step.suspend.is_any else step.suspend.check(asked.payload)
+        except ValidationError as error:
+            what = f"What step {self.claim.path} passed to suspend() does not fit its suspend type"
+            raise failures.invalid(errors.InvalidSuspendPayload, what, error) from error
+        text = None if payload is None else self._sized(step.suspend, payload)
+        return Suspended(text, asked.labels, self._changes(step))
+
+    # Glue.
+
+    def _map(self) -> Outcome:
+        if self.node.mapping is None:
+            raise errors.InvalidStep(f"Entry {self.claim.path} has no mapping.")
+        value = self.node.mapping.evaluate(_Values(self))
+        return Succeeded(self._sized(ANY, value), self.ctx.changes())
+
+    def _branch(self) -> Outcome:
+        value = self._plain_input
+        taken = tuple(
+            index
+            for index, condition in enumerate(self.node.conditions)
+            if self.function(condition, value)
+        )
+        return Opened(taken, self.claim.payload, self.ctx.changes())
+
+    def _enter_workflow(self) -> Outcome:
+        workflow = self.node.workflow
+        if workflow is None or not workflow.validate_inputs or workflow.input.is_any:
+            return Opened((0,), self.claim.payload)
+        try:
+            value = workflow.input.load(self.claim.payload)
+        except ValidationError as error:
+            what = f"The input of nested workflow {self.claim.path} does not fit its type"
+            raise failures.invalid(errors.InvalidStepInput, what, error) from error
+        return Opened((0,), Raw(workflow.input.dump(value).decode()))
+
+    def function(self, function: Function, value: Any) -> Any:
+        """Call a condition or mapping function with the entry's input."""
+        return self._call(function.fn, function.arity, value)
+
+    @cached_property
+    def _plain_input(self) -> Any:
+        self.ctx.input_data = loads(self.claim.payload)
+        return self.ctx.input_data
+
+    # Common to all.
+
+    def _call(self, fn: Callable[..., Any], arity: int, value: Any) -> Any:
+        with self.attempt.user_code():
+            returned = fn(*(value, self.ctx)[:arity])
+            if inspect.iscoroutine(returned):
+                returned = loops.run(returned, self.attempt)
+        return returned
+
+    def _sized(self, schema: Schema, value: Any) -> Raw:
+        text = Raw(schema.dump(value).decode())
+        return payloads.check_size(text, f"What {self.claim.path} gives")
+
+    def _guarded(self, build: Callable[[], Outcome]) -> Outcome:
+        try:
+            return build()
+        except errors.WorkflowError as error:
+            return Failed(failures.describe(error), may_retry=False)
+
+    def _timed_out(self) -> Failed:
+        error = errors.StepTimeout(
+            f"Step {self.claim.path} took longer than its timeout of {self.attempt.timeout} s."
+        )
+        return Failed(failures.describe(error))
+
+
+#: What another attempt cannot mend.
+_FINAL = (
+    errors.InvalidStepInput,
+    errors.InvalidStepOutput,
+    errors.InvalidState,
+    errors.InvalidRequestContext,
+    errors.SerializationError,
+    errors.PayloadTooLarge,
+    errors.InvalidStep,
+)
+
+
+class _Values:
+    """Where a mapping takes its values from: `definition.mappings.Values`, read from the run."""
+
+    def __init__(self, execution: _Execution) -> None:
+        self._execution = execution
+        self._claim = execution.claim
+        self.ctx = execution.ctx
+        self.input = execution._plain_input  # noqa: SLF001 - one room
+
+    @cached_property
+    def init(self) -> Any:
+        """The workflow's input."""
+        return self.ctx.get_init_data()
+
+    @property
+    def context(self) -> Mapping[str, Any]:
+        """The request context."""
+        return self._claim.request_context
+
+    @property
+    def state(self) -> Mapping[str, Any]:
+        """The run's state."""
+        return self._claim.state
+
+    def output_of(self, path: str) -> Any:
+        """The output of a step that succeeded, else MISSING."""
+        text = reading.output_of(self._claim.run, self._claim.path, path)
+        return MISSING if text is None else loads(text)
+
+    def call(self, function: Function) -> Any:
+        """What a function of the mapping returns."""
+        return self._execution.function(function, self.input)

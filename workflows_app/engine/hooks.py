@@ -1,0 +1,90 @@
+"""Calling a workflow's own hooks. What they raise is logged and changes nothing."""
+
+import inspect
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from workflows_app import results
+from workflows_app.definition import Builder
+from workflows_app.definition.functions import function, invoke
+from workflows_app.engine.claims import Claim
+from workflows_app.engine.loops import run_to_end
+from workflows_app.jsontext import loads
+from workflows_app.models import Run
+from workflows_app.planner.statuses import RunStatus
+
+logger = logging.getLogger("workflows_app.hooks")
+
+
+@dataclass(frozen=True)
+class HookInfo:
+    """What a hook is told. `seq` is the number of the finish event: it tells doubles apart."""
+
+    status: str
+    run_id: str
+    workflow_id: str
+    resource_id: str | None
+    result: Any
+    error: results.ErrorInfo | None
+    steps: dict[str, results.StepResult]
+    state: dict[str, Any]
+    request_context: dict[str, Any]
+    seq: int | None
+    input: Any = None
+
+    def get_init_data(self) -> Any:
+        """Return the workflow's input."""
+        return self.input
+
+    @property
+    def logger(self) -> logging.LoggerAdapter[logging.Logger]:
+        """A logger that knows the run."""
+        return logging.LoggerAdapter(
+            logger, {"run_id": self.run_id, "workflow_id": self.workflow_id}
+        )
+
+
+def info_of(run: Run, *, seq: int | None = None, **known: Any) -> HookInfo:
+    """Return what a hook is told of a run; `known` overrides what its row says."""
+    fields: dict[str, Any] = {
+        "status": run.status,
+        "run_id": run.run_id,
+        "workflow_id": run.workflow_id,
+        "resource_id": run.resource_id,
+        "result": run.result,
+        "error": None if run.error is None else results.ErrorInfo(**run.error),
+        "steps": results.step_results(results.visible(run.pk)),
+        "state": run.state,
+        "request_context": run.request_context,
+        "seq": seq,
+        "input": run.input,
+    }
+    return HookInfo(**{**fields, **known})
+
+
+def call_after_settling(definition: Builder, claim: Claim) -> None:
+    """Call `on_error`, if the run failed, then `on_finish`, for one settling of a run."""
+    told = loads(claim.payload)
+    info = info_of(Run.objects.get(pk=claim.run), seq=told["seq"], status=told["status"])
+    if info.status == RunStatus.FAILED and definition.on_error is not None:
+        _call_logged(definition.on_error, info)
+    if definition.on_finish is not None:
+        _call_logged(definition.on_finish, info)
+
+
+def call(hook: Callable[..., Any], info: HookInfo) -> None:
+    """Call one hook, sync or async; what it raises is raised."""
+    returned = invoke(hook, min(function(hook, "A hook").arity, 1), info, None)
+    if inspect.iscoroutine(returned):
+        run_to_end(returned)
+
+
+def _call_logged(hook: Callable[..., Any], info: HookInfo) -> None:
+    try:
+        call(hook, info)
+    except Exception:
+        name = getattr(hook, "__name__", "a hook")
+        logger.exception("%s of workflow %s raised; run %s is as it was.", name,
+                         info.workflow_id, info.run_id)  # fmt: skip

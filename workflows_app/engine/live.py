@@ -1,0 +1,93 @@
+"""Telling those who watch, in this process, that a run has changed.
+
+The hub carries numbers, not news: who listens reads the log from the number it has seen. Only
+transient events, which are in no log, travel through it themselves.
+"""
+
+import logging
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+logger = logging.getLogger(__name__)
+
+Event = dict[str, Any]
+RunCallback = Callable[[int | None, list[Event]], None]
+FeedCallback = Callable[[uuid.UUID], None]
+Unsubscribe = Callable[[], None]
+
+
+class Notifier(Protocol):
+    """How browsers and waiting callers learn of a change. Named by the setting `NOTIFIER`."""
+
+    def published(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
+        """Tell that the run's log has grown to `seq`. Never raises to the caller."""
+
+
+class Hub:
+    """Callbacks by run, and callbacks for any run. Safe from every thread."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._runs: dict[uuid.UUID, set[RunCallback]] = {}
+        self._feed: set[FeedCallback] = set()
+
+    def subscribe(self, run: uuid.UUID, callback: RunCallback) -> Unsubscribe:
+        """Call `callback` with each new event number of the run, and its transient events.
+
+        It is called from the thread that committed: it must be quick, and must not raise.
+        """
+        with self._lock:
+            self._runs.setdefault(run, set()).add(callback)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                callbacks = self._runs.get(run, set())
+                callbacks.discard(callback)
+                if not callbacks:
+                    self._runs.pop(run, None)
+
+        return unsubscribe
+
+    def subscribe_feed(self, callback: FeedCallback) -> Unsubscribe:
+        """Call `callback` with the key of every run that changes."""
+        with self._lock:
+            self._feed.add(callback)
+
+        def unsubscribe() -> None:
+            with self._lock:
+                self._feed.discard(callback)
+
+        return unsubscribe
+
+    def publish(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
+        """Call everyone who listens to this run, or to all."""
+        if not self._runs and not self._feed:
+            return
+        with self._lock:
+            callbacks = list(self._runs.get(run, ()))
+            feed = list(self._feed)
+        for callback in callbacks:
+            _call(lambda callback=callback: callback(seq, list(transient)))
+        for feed_callback in feed:
+            _call(lambda callback=feed_callback: callback(run))
+
+
+def _call(callback: Callable[[], None]) -> None:
+    try:
+        callback()
+    except Exception:
+        logger.exception("A live callback failed; the others were called all the same.")
+
+
+#: The one hub of this process.
+hub = Hub()
+
+
+class InProcessNotifier:
+    """Tells those who watch in this process."""
+
+    def published(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
+        """Pass the number on to the hub."""
+        hub.publish(run, seq, transient)

@@ -1,0 +1,97 @@
+"""The event log of a run: appended in the transaction that makes the change, read by number."""
+
+import uuid
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from workflows_app.engine import payloads
+from workflows_app.jsontext import Raw, loads
+from workflows_app.models import Run, RunEvent
+
+Event = dict[str, Any]
+
+
+class Log:
+    """The events that one transaction adds to a run's log; they become one row."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._events: list[Event] = []
+
+    def add(self, kind: str, payload: Mapping[str, Any], refs: Mapping[str, str] = {}) -> int:
+        """Append an event and return its number.
+
+        A value of `payload` that is large is left out when `refs` says where else it stands.
+        """
+        event: Event = {"type": kind, "payload": dict(payload)}
+        moved = {
+            name: ref
+            for name, ref in refs.items()
+            if ref and isinstance(payload.get(name), Raw) and payloads.is_large(payload[name])
+        }
+        if moved:
+            event["refs"] = moved
+            for name in moved:
+                del event["payload"][name]
+        self._events.append(event)
+        return self._run.event_seq + len(self._events)
+
+    def write(self, at: datetime) -> None:
+        """Insert the row, and let the run's counter follow. Does nothing without events."""
+        if not self._events:
+            return
+        first = self._run.event_seq + 1
+        self._run.event_seq += len(self._events)
+        RunEvent.objects.create(
+            run=self._run,
+            first_seq=first,
+            last_seq=self._run.event_seq,
+            timeline=self._run.timeline,
+            at=at,
+            events=self._events,
+        )
+
+
+def read(run: uuid.UUID, after: int = 0, limit: int = 1000) -> list[Event]:
+    """Return the run's events that follow number `after`, oldest first, about `limit` at most.
+
+    A transaction's events are never torn apart, so a few more than `limit` may come.
+    """
+    found: list[Event] = []
+    rows = RunEvent.objects.filter(run=run, last_seq__gt=after).order_by("first_seq")
+    public_id = ""
+    for row in rows.select_related("run").only(
+        "first_seq", "timeline", "at", "events", "run__run_id"
+    )[:limit]:
+        public_id = public_id or row.run.run_id
+        found += [event for event in _expand(row, public_id) if event["seq"] > after]
+        if len(found) >= limit:
+            break
+    _resolve(run, found)
+    return found
+
+
+def _expand(row: RunEvent, public_id: str) -> Iterator[Event]:
+    for offset, event in enumerate(row.events):
+        yield {
+            "type": event["type"],
+            "run_id": public_id,
+            "seq": row.first_seq + offset,
+            "timeline": row.timeline,
+            "at": row.at.isoformat().replace("+00:00", "Z"),
+            "from": "WORKFLOW",
+            "payload": event["payload"],
+            **({"refs": event["refs"]} if "refs" in event else {}),
+        }
+
+
+def _resolve(run: uuid.UUID, events: list[Event]) -> None:
+    """Put large values where their references stood."""
+    wanted = {ref for event in events for ref in event.get("refs", {}).values()}
+    if not wanted:
+        return
+    texts = payloads.resolve(run, wanted)
+    for event in events:
+        for name, ref in event.pop("refs", {}).items():
+            event["payload"][name] = loads(texts[ref])

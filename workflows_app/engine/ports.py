@@ -1,0 +1,83 @@
+"""The two protocols through which the engine reaches workers and browsers, named in settings."""
+
+import logging
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from typing import Protocol, cast
+
+from django.utils.module_loading import import_string
+
+from workflows_app import conf
+from workflows_app.engine import live
+
+
+logger = logging.getLogger(__name__)
+_local = threading.local()
+
+
+@dataclass(frozen=True, slots=True)
+class Wake:
+    """A hint that a step can be claimed, now or from `wake_at` on."""
+
+    step: int
+    run: uuid.UUID
+    queue: str = "default"
+    wake_at: datetime | None = None
+
+
+class Dispatcher(Protocol):
+    """How workers learn that there is work. Named by the setting `DISPATCHER`."""
+
+    def wake(self, steps: Sequence[Wake]) -> None:
+        """Hint that these steps can be claimed. Never raises to the caller; may be lost."""
+
+    def drive(self, run: uuid.UUID) -> bool:
+        """Run what the run has to do in this thread, if this dispatcher does so.
+
+        Returns False when workers elsewhere do it, and the caller has but to wait.
+        """
+
+    def abort(self, run: uuid.UUID) -> None:
+        """Raise the abort signal of the run's steps where they are running."""
+
+
+@cache
+def _load(path: str) -> object:
+    return cast("object", import_string(path)())
+
+
+def dispatcher() -> Dispatcher:
+    """Return the configured dispatcher."""
+    return cast("Dispatcher", _load(conf.get("DISPATCHER")))
+
+
+def notifier() -> live.Notifier:
+    """Return the configured notifier."""
+    return cast("live.Notifier", _load(conf.get("NOTIFIER")))
+
+
+def wake(steps: Sequence[Wake]) -> None:
+    """Hint at claimable steps; what goes wrong is logged, since the database remembers them."""
+    held: list[Wake] | None = getattr(_local, "held", None)
+    if held is not None:
+        held.extend(steps)
+        return
+    try:
+        dispatcher().wake(steps)
+    except Exception:
+        logger.exception("Workers could not be told of new work; the sweep will find it.")
+
+
+@contextmanager
+def holding_back() -> Iterator[list[Wake]]:
+    """Collect this thread's hints instead of giving them: the caller runs the steps, or gives them."""
+    _local.held = held = []
+    try:
+        yield held
+    finally:
+        _local.held = None

@@ -1,0 +1,40 @@
+"""Looking back inside a run, for the code of its steps: outputs by path, and the input."""
+
+import uuid
+
+from workflows_app.engine import payloads
+from workflows_app.jsontext import Raw
+from workflows_app.models import Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
+
+
+def output_of(run: uuid.UUID, seen_from: str, path: str) -> Raw | None:
+    """Return the output of a step that succeeded, as text; None where there is none.
+
+    `path` starts in the workflow in which `seen_from` stands, then outward.
+    """
+    candidates = [f"{scope}.{path}" if scope else path for scope in scopes(seen_from)]
+    steps = StepSnapshot.objects.current().filter(
+        run=run, path__in=candidates, status=StepStatus.SUCCESS
+    )
+    found = {step.path: step for step in steps.only("path", "output_from")}
+    innermost = next((found[candidate] for candidate in candidates if candidate in found), None)
+    return None if innermost is None else payloads.output_of(innermost)
+
+
+def init_data(run: uuid.UUID, seen_from: str) -> Raw | None:
+    """Return the input of the workflow in which `seen_from` stands, as text."""
+    scope = seen_from.rpartition(".")[0]
+    if not scope:
+        return payloads.read(Run, run, "input")
+    step = StepSnapshot.objects.current().only("run_id", "payload_from").get(run=run, path=scope)
+    return payloads.payload_of(step)
+
+
+def scopes(path: str) -> list[str]:
+    """Return the paths of the workflows around `path`, innermost first; the root is empty."""
+    found = []
+    while path:
+        path = path.rpartition(".")[0]
+        found.append(path)
+    return found

@@ -1,0 +1,91 @@
+"""Finding what was lost with its worker, and what a canceled run waits for in vain."""
+
+import logging
+import uuid
+from datetime import datetime, timedelta
+
+from workflows_app import conf, errors
+from workflows_app.definition import registry
+from workflows_app.engine import failures, workers
+from workflows_app.engine.apply import apply
+from workflows_app.engine.change import Change, change, leave
+from workflows_app.engine.claim import hand_back
+from workflows_app.engine.claims import HOOK
+from workflows_app.models import Run, StepSnapshot
+from workflows_app.planner.decide import decide, give_up
+from workflows_app.planner.outcomes import Failed, Lost
+from workflows_app.planner.statuses import StepStatus
+
+logger = logging.getLogger(__name__)
+
+
+def lost(now: datetime, limit: int = 500) -> list[StepSnapshot]:
+    """Return steps whose worker has not been heard of for a lease, or has stopped."""
+    held = StepSnapshot.objects.filter(status=StepStatus.RUNNING, worker__isnull=False)
+    missing = held.exclude(worker_id__in=workers.alive(now))
+    return list(missing.only("pk", "run_id", "token", "path").order_by("pk")[:limit])
+
+
+def recover(now: datetime) -> int:
+    """Free every lost step, so that it can be claimed again; return how many were freed."""
+    return sum(_recover(step, now) for step in lost(now))
+
+
+def _recover(step: StepSnapshot, now: datetime) -> bool:
+    freed = False
+    try:
+        with change(step.run_id, now) as changing:
+            current = StepSnapshot.objects.light().filter(
+                pk=step.pk, token=step.token, status=StepStatus.RUNNING
+            )
+            found = current.first()
+            if found is None or not _may_restart(changing):
+                leave()
+            freed = True
+            logger.warning(
+                "Claim %s of %s in run %s was lost with its worker; it is free again.",
+                step.token, step.path, changing.model.run_id,
+            )  # fmt: skip
+            _free(changing, changing.remember(found))
+    except Run.DoesNotExist:
+        return False
+    return freed
+
+
+def _may_restart(changing: Change) -> bool:
+    definition = registry.find(changing.model.workflow_id)
+    return bool(changing.model.ending) or definition is None or definition.auto_restart
+
+
+def _free(changing: Change, step: StepSnapshot) -> None:
+    most = conf.get("MAX_LOST_ATTEMPTS")
+    if step.kind == HOOK:
+        hand_back(changing, step)
+    elif changing.model.ending:
+        apply(changing, decide(changing.graph, changing, step.path, Lost()))
+    elif step.lost_count + 1 >= most:
+        error = errors.WorkerLost(
+            f"Step {step.path} lost its worker {most} times; it may be what ends the process. "
+            "Look at the workers' logs, then retry the run."
+        )
+        outcome = Failed(failures.describe(error), may_retry=False)
+        apply(changing, decide(changing.graph, changing, step.path, outcome))
+    else:
+        hand_back(changing, step)
+
+
+def give_up_canceled(now: datetime) -> int:
+    """End canceled runs whose running steps did not end within the grace; return how many."""
+    since = now - timedelta(seconds=conf.get("CANCEL_GRACE_SECONDS"))
+    late = Run.objects.active().exclude(ending="").filter(cancel_requested_at__lt=since)
+    return sum(_give_up(run, now) for run in late.values_list("pk", flat=True))
+
+
+def _give_up(run: uuid.UUID, now: datetime) -> bool:
+    gave_up = False
+    with change(run, now) as changing:
+        if not changing.model.ending or changing.model.cancel_requested_at is None:
+            leave()
+        apply(changing, give_up(changing))
+        gave_up = True
+    return gave_up

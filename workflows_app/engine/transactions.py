@@ -1,0 +1,69 @@
+"""Short write transactions, and what is to happen once they are committed.
+
+On SQLite one lock for the process stands before the database's own, whose waiting is unfair and
+can take seconds. Blocks that Django's `TestCase` opened are not transactions in this sense:
+what is written inside them is as good as committed for the caller, and for nobody else.
+"""
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
+
+_sqlite_writers = threading.RLock()
+_local = threading.local()
+
+
+def is_inside_user_transaction() -> bool:
+    """Return whether the caller has an open `transaction.atomic()` of its own."""
+    return any(not block._from_testcase for block in connection.atomic_blocks)
+
+
+def is_inside_testcase() -> bool:
+    """Return whether all this connection writes is seen by this thread alone, for a test."""
+    return connection.in_atomic_block and not is_inside_user_transaction()
+
+
+@contextmanager
+def write() -> Iterator[None]:
+    """Open one write transaction; callbacks given to `after_commit` run when it is committed.
+
+    Inside another one it joins that one. If it raises, the callbacks are dropped.
+    """
+    if getattr(_local, "callbacks", None) is not None:
+        yield
+        return
+    _local.callbacks = callbacks = []
+    try:
+        with _single_writer(), transaction.atomic():
+            yield
+    finally:
+        _local.callbacks = None
+    for callback in callbacks:
+        _run_when_committed(callback)
+
+
+def after_commit(callback: Callable[[], object]) -> None:
+    """Call `callback` once what was written so far is committed; at once if it is."""
+    callbacks: list[Callable[[], object]] | None = getattr(_local, "callbacks", None)
+    if callbacks is not None:
+        callbacks.append(callback)
+    else:
+        _run_when_committed(callback)
+
+
+def _run_when_committed(callback: Callable[[], object]) -> None:
+    if is_inside_user_transaction():
+        transaction.on_commit(lambda: callback())
+    else:
+        callback()
+
+
+@contextmanager
+def _single_writer() -> Iterator[None]:
+    if connection.vendor != "sqlite" or connection.in_atomic_block:
+        yield
+        return
+    with _sqlite_writers:
+        yield

@@ -1,0 +1,34 @@
+"""The rows that remember a workflow's name and shape, made when its first run is created."""
+
+from typing import Any
+
+from django.db.models.signals import post_migrate
+
+from workflows_app.definition import Builder
+from workflows_app.engine import transactions
+from workflows_app.models import Workflow, WorkflowVersion
+
+#: Hash -> key of the version's row, for what is known to be committed.
+_known: dict[tuple[str, str], int] = {}
+
+
+def ensure(definition: Builder) -> int:
+    """Return the key of the row that holds this definition's present shape, making it if needed."""
+    known = (definition.id, definition.version_hash)
+    if (key := _known.get(known)) is not None:
+        return key
+    Workflow.objects.get_or_create(id=definition.id, defaults={"title": definition.title})
+    version, _ = WorkflowVersion.objects.get_or_create(
+        workflow_id=definition.id, hash=known[1], defaults={"graph": definition.graph()}
+    )
+    if not transactions.is_inside_testcase():
+        transactions.after_commit(lambda: _known.update({known: version.pk}))
+    return version.pk
+
+
+def _forget(**_kwargs: Any) -> None:
+    """Trust no row after a flush or a migration."""
+    _known.clear()
+
+
+post_migrate.connect(_forget, dispatch_uid="workflows_app.engine.versions")

@@ -1,0 +1,85 @@
+"""Waiting until a run settles: woken by the hub, with a look at the database now and then."""
+
+import asyncio
+import threading
+import time
+import uuid
+from typing import Final
+
+from asgiref.sync import sync_to_async
+from django.db.models import F
+
+from workflows_app import errors
+from workflows_app.engine.live import hub
+from workflows_app.models import Run
+from workflows_app.planner.statuses import SETTLED
+
+#: Seconds between looks, for what another process did: they grow from the first to the second.
+_FIRST_LOOK: Final = 0.05
+_LAST_LOOK: Final = 1.0
+
+_SETTLED: Final = [status.value for status in SETTLED]
+
+
+def has_settled(run: uuid.UUID) -> bool:
+    """Return whether the run has settled and its hooks were called. A deleted one has."""
+    rows = Run.objects.filter(pk=run).values_list("status", "hooks_pending", "event_seq")
+    found = rows.first()
+    return found is None or (found[0] in _SETTLED and found[1] == 0)
+
+
+def wait(run: uuid.UUID, timeout: float | None) -> None:
+    """Wait until the run settles. Raises WaitTimeout after `timeout` seconds; the run goes on."""
+    changed = threading.Event()
+    unsubscribe = hub.subscribe(run, lambda _seq, _events: changed.set())
+    started = time.monotonic()
+    pause = _FIRST_LOOK
+    try:
+        while True:
+            changed.clear()
+            if has_settled(run):
+                return
+            left = _left(run, started, timeout)
+            pause = _FIRST_LOOK if changed.wait(min(pause, left)) else min(pause * 2, _LAST_LOOK)
+    finally:
+        unsubscribe()
+
+
+async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
+    """Wait on the event loop until the run settles; the same as `wait`."""
+    loop = asyncio.get_running_loop()
+    changed = asyncio.Event()
+    unsubscribe = hub.subscribe(
+        run, lambda _seq, _events: loop.call_soon_threadsafe(changed.set) and None
+    )
+    started = time.monotonic()
+    pause = _FIRST_LOOK
+    look = sync_to_async(has_settled)
+    try:
+        while True:
+            changed.clear()
+            if await look(run):
+                return
+            left = _left(run, started, timeout)
+            try:
+                await asyncio.wait_for(changed.wait(), min(pause, left))
+                pause = _FIRST_LOOK
+            except TimeoutError:
+                pause = min(pause * 2, _LAST_LOOK)
+    finally:
+        unsubscribe()
+
+
+def _left(run: uuid.UUID, started: float, timeout: float | None) -> float:
+    """Return the seconds left; raise WaitTimeout when there are none."""
+    if timeout is None:
+        return _LAST_LOOK
+    left = timeout - (time.monotonic() - started)
+    if left <= 0:
+        row = Run.objects.filter(pk=run).values("run_id", "status").annotate(a=F("pk"))
+        found = row.first() or {"run_id": str(run), "status": "gone"}
+        raise errors.WaitTimeout(
+            f"Run {found['run_id']!r} is {found['status']} after {timeout} s; it goes on without "
+            "the caller. Ask for its result() later."
+        )
+    return left

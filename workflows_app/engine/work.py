@@ -1,0 +1,87 @@
+"""What a worker's thread does with a claim: execute, settle, go on with what follows."""
+
+import logging
+from collections.abc import Callable
+
+from django.db import connection
+
+from workflows_app import errors
+from workflows_app.definition import Graph, registry
+from workflows_app.engine import clock, hooks, transactions
+from workflows_app.engine.claim import release
+from workflows_app.engine.claims import HOOK, Claim
+from workflows_app.engine.execute import Done, execute
+from workflows_app.engine.settle import settle_hook, settle_until_recorded
+from workflows_app.planner.outcomes import Bailed, Succeeded
+
+logger = logging.getLogger(__name__)
+
+
+def never() -> bool:
+    """Say that no stop was asked for."""
+    return False
+
+
+def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
+    """Execute a claim, and then what follows it on its queue, until nothing does.
+
+    After a stop was asked, what follows is left to others.
+    """
+    following: Claim | None = claim
+    while following is not None:
+        held = following
+        try:
+            following = _attempt(held, go_on=not is_stopping())
+        except errors.LostLease as lost:
+            logger.warning("%s", lost)
+            following = None
+        except Exception:
+            release(held, now=clock.now())
+            raise
+        except BaseException:
+            logger.warning("%s in run %s was interrupted; it is free again.", held.path, held.run_id)
+            release(held, now=clock.now())
+            raise
+
+
+def _attempt(claim: Claim, *, go_on: bool) -> Claim | None:
+    definition = registry.get(claim.workflow_id)
+    if claim.kind == HOOK:
+        hooks.call_after_settling(definition, claim)
+        settle_hook(claim)
+        return None
+    graph = definition.tree
+    node = graph.nodes[claim.base_path]
+    if node.step is not None and node.step.atomic:
+        return _atomic(graph, claim, go_on=go_on)
+    done = execute(graph, claim)
+    _mend_connection()
+    return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
+
+
+class _RollBack(Exception):  # noqa: N818 - no error: a way out of a transaction
+    """The atomic step did not succeed: undo what it wrote, then record that."""
+
+    def __init__(self, done: Done) -> None:
+        super().__init__()
+        self.done = done
+
+
+def _atomic(graph: Graph, claim: Claim, *, go_on: bool) -> Claim | None:
+    """Run the step and record its result in one transaction, or neither."""
+    try:
+        with transactions.write():
+            done = execute(graph, claim)
+            if not isinstance(done.outcome, (Succeeded, Bailed)):
+                raise _RollBack(done)
+            return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
+    except _RollBack as back:
+        return settle_until_recorded(
+            claim, back.done.outcome, go_on=go_on, events=back.done.said
+        )
+
+
+def _mend_connection() -> None:
+    """Do not let a connection that user code broke keep its result from being recorded."""
+    if connection.errors_occurred and not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()

@@ -1,0 +1,94 @@
+"""The worker that this process is, and which workers are lost."""
+
+import os
+import socket
+import uuid
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from workflows_app import conf
+from workflows_app.models import Worker
+from workflows_app.models.fields import uuid7
+
+_mine: uuid.UUID | None = None
+_mine_pid: int | None = None
+
+
+def mine() -> uuid.UUID:
+    """Return the key of this process as a worker: one a process, a new one after a fork."""
+    global _mine, _mine_pid  # noqa: PLW0603 - one identity a process
+    if _mine is None or _mine_pid != os.getpid():
+        _mine, _mine_pid = uuid7(), os.getpid()
+    return _mine
+
+
+def beat(now: datetime, *, threads: int = 1) -> None:
+    """Say that this process is alive: renew its row, or make it."""
+    if Worker.objects.filter(pk=mine()).update(heartbeat_at=now, stopped_at=None):
+        return
+    Worker.objects.create(
+        id=mine(),
+        host=socket.gethostname(),
+        boot_id=_boot_id(),
+        pid=os.getpid(),
+        pid_started=_started(os.getpid()),
+        mode=conf.get("EXECUTION"),
+        threads=threads,
+        started_at=now,
+        heartbeat_at=now,
+    )
+
+
+def stop(now: datetime) -> None:
+    """Say that this process holds nothing any more."""
+    Worker.objects.filter(pk=mine()).update(stopped_at=now)
+
+
+def bury_dead(now: datetime) -> int:
+    """Mark the workers of this host whose processes are gone as stopped; return how many.
+
+    Their claims count as lost at once, without waiting for the lease to run out.
+    """
+    here = Worker.objects.filter(host=socket.gethostname(), stopped_at=None).exclude(pk=mine())
+    boot = _boot_id()
+    dead = [
+        worker.pk
+        for worker in here
+        if worker.boot_id != boot or _started(worker.pid) != worker.pid_started
+    ]
+    return Worker.objects.filter(pk__in=dead).update(stopped_at=now)
+
+
+def alive(now: datetime) -> list[uuid.UUID]:
+    """Return the workers whose claims hold. A process never judges its own by age."""
+    since = now - timedelta(seconds=conf.get("LEASE_SECONDS"))
+    beating = Worker.objects.filter(heartbeat_at__gte=since, stopped_at=None)
+    return [*beating.values_list("pk", flat=True), mine()]
+
+
+def _boot_id() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except OSError:
+        return ""
+
+
+def _started(pid: int) -> str:
+    """Return when a process began, as its kernel counts; empty when there is none."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return "" if Path("/proc/self/stat").exists() else _is_there(pid)
+    fields = stat.rpartition(")")[2].split()
+    return "" if fields[0] == "Z" else fields[19]
+
+
+def _is_there(pid: int) -> str:
+    """Tell, where there is no /proc, whether a process with this id exists."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return ""
+    except PermissionError:
+        return "there"
+    return "there"

@@ -1,0 +1,127 @@
+"""What a step says while it runs: buffered, so that a step that streams costs few transactions."""
+
+import logging
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+
+from django.db import connection
+
+from workflows_app import errors
+from workflows_app.definition import ANY
+from workflows_app.engine import clock, ports, timers, transactions
+from workflows_app.engine.change import change, leave
+from workflows_app.engine.claims import Claim
+from workflows_app.jsontext import Raw, loads
+from workflows_app.models import Run, StepSnapshot
+
+logger = logging.getLogger(__name__)
+
+#: Chunks in the buffer, and seconds since the first of them, after which it is flushed.
+MOST_CHUNKS: Final = 64
+FLUSH_SECONDS: Final = 0.05
+
+_flusher = ThreadPoolExecutor(max_workers=1, thread_name_prefix="signalbox-writer")
+
+Said = tuple[str, dict[str, object]]
+
+
+class Writer:
+    """The way from a running step to those who watch its run."""
+
+    def __init__(self, claim: Claim) -> None:
+        self._claim = claim
+        self._named = {"id": claim.path.rpartition(".")[2], "path": claim.path}
+        self._lock = threading.Lock()
+        self._buffer: list[Said] = []
+        self._is_closed = False
+        #: Whether what is said may be recorded before the step has ended.
+        self.may_flush = not connection.in_atomic_block
+
+    def write(self, chunk: Any) -> None:
+        """Emit `workflow-step-output` with this chunk; anything JSON can hold.
+
+        Raises SerializationError for what it cannot.
+        """
+        self._say("workflow-step-output", {**self._named, "output": _plain(chunk)})
+
+    def custom(self, type: str, data: Any, transient: bool = False) -> None:  # noqa: A002, FBT001, FBT002 - the contract's names
+        """Emit an event of your own; a transient one is sent live and not recorded.
+
+        `type` starts with `data-`, else InvalidEventType.
+        """
+        if not isinstance(type, str) or not type.startswith("data-"):
+            raise errors.InvalidEventType(
+                f"A custom event cannot have the type {type!r}: it must start with 'data-', "
+                f"for example 'data-{str(type).strip('-') or 'progress'}'."
+            )
+        payload = {**self._named, "data": _plain(data)}
+        if transient:
+            self._send(type, payload)
+        else:
+            self._say(type, payload)
+
+    def close(self) -> list[Said]:
+        """Take no more, and return what was not flushed yet: it is recorded with the result."""
+        with self._lock:
+            self._is_closed = True
+            rest, self._buffer = self._buffer, []
+        return rest
+
+    def _say(self, kind: str, payload: dict[str, object]) -> None:
+        with self._lock:
+            if self._is_closed:
+                return
+            self._buffer.append((kind, payload))
+            count = len(self._buffer)
+        if not self.may_flush:
+            return
+        if count >= MOST_CHUNKS:
+            self.flush()
+        elif count == 1:
+            timers.after(FLUSH_SECONDS, lambda: _flusher.submit(self._flush_apart))
+
+    def flush(self) -> None:
+        """Record what is buffered in a transaction of its own, if the claim still holds."""
+        with self._lock:
+            said, self._buffer = self._buffer, []
+            if not said:
+                return
+            try:
+                self._record(said)
+            except Run.DoesNotExist:
+                logger.info("Run %s was deleted while %s spoke.", self._claim.run_id, self._claim.path)
+
+    def _flush_apart(self) -> None:
+        try:
+            self.flush()
+        except Exception:
+            logger.exception("What %s said could not be recorded.", self._claim.path)
+        finally:
+            connection.close()
+
+    def _record(self, said: list[Said]) -> None:
+        held = self._claim
+        with change(held.run, clock.now()) as changing:
+            mine = StepSnapshot.objects.held_by(held.worker).filter(pk=held.step, token=held.token)
+            if not mine.exists():
+                leave()
+            for kind, payload in said:
+                changing.log.add(kind, payload)
+
+    def _send(self, kind: str, payload: dict[str, object]) -> None:
+        event = {
+            "type": kind,
+            "run_id": self._claim.run_id,
+            "seq": None,
+            "timeline": None,
+            "at": clock.now().isoformat(),
+            "from": "WORKFLOW",
+            "payload": payload,
+        }
+        run = self._claim.run
+        transactions.after_commit(lambda: ports.notifier().published(run, None, [event]))
+
+
+def _plain(value: Any) -> object:
+    return loads(Raw(ANY.dump(value).decode()))

@@ -1,0 +1,18 @@
+"""The tables: one file a noun. Rules live in the planner, writes in the engine."""
+
+from workflows_app.models.action import Action
+from workflows_app.models.event import RunEvent
+from workflows_app.models.run import Run
+from workflows_app.models.step import StepSnapshot
+from workflows_app.models.worker import Worker
+from workflows_app.models.workflow import Workflow, WorkflowVersion
+
+__all__ = [
+    "Action",
+    "Run",
+    "RunEvent",
+    "StepSnapshot",
+    "Worker",
+    "Workflow",
+    "WorkflowVersion",
+]

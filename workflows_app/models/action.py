@@ -1,0 +1,37 @@
+"""The audit trail."""
+
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+
+from workflows_app.models.fields import JSONText
+from workflows_app.models.run import Run
+
+
+class Action(models.Model):
+    """Who did what to which run, with what data, through which door.
+
+    Appended by the verb that a person called, in its transaction; never changed.
+    """
+
+    at = models.DateTimeField()
+    actor = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    #: Kept beside the key, so that the trail outlives the account.
+    actor_name = models.CharField(max_length=255, blank=True)
+    verb = models.CharField(max_length=30)
+    door = models.CharField(max_length=30, blank=True)
+    run = models.ForeignKey(Run, models.SET_NULL, null=True, blank=True, related_name="actions")
+    #: The public id of the run, which outlives the run.
+    public_run_id = models.CharField(max_length=255, blank=True)
+    workflow_name = models.CharField(max_length=255, blank=True)
+    path = models.CharField(max_length=1000, blank=True)
+    data = JSONText(default=dict)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+
+    def __str__(self) -> str:
+        return f"{self.actor_name or 'somebody'} {self.verb} {self.public_run_id}"

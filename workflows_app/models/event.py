@@ -1,0 +1,33 @@
+"""The log of a run, with gap-free numbers."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from workflows_app.models.fields import JSONText
+from workflows_app.models.run import Run
+
+
+class RunEvent(models.Model):
+    """What one transaction added to a run's log: its events, and the number of the first.
+
+    Events hold their type and payload; values over 1 KiB stand in the snapshots and are
+    referred to. Appended by the engine, in the transaction that made the change; never changed.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="log")
+    first_seq = models.PositiveBigIntegerField()
+    #: The number of the last event in this row.
+    last_seq = models.PositiveBigIntegerField()
+    timeline = models.PositiveIntegerField(default=1)
+    at = models.DateTimeField()
+    events = JSONText()
+
+    class Meta:
+        ordering: ClassVar = ["run", "first_seq"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "first_seq"], name="event_numbers_are_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.first_seq}-{self.last_seq}"

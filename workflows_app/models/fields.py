@@ -1,0 +1,52 @@
+"""Model fields of this product. JSON is stored as text; see `workflows_app.jsontext`."""
+
+from typing import TYPE_CHECKING, Any
+
+import uuid_utils.compat
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import expressions
+
+from workflows_app import jsontext
+
+if TYPE_CHECKING:
+    import uuid
+
+    _JSONBase = models.TextField[Any, Any]
+else:
+    _JSONBase = models.TextField
+
+
+def uuid7() -> "uuid.UUID":
+    """Return a UUID whose order is that of creation (RFC 9562, version 7)."""
+    return uuid_utils.compat.uuid7()
+
+
+class JSONText(_JSONBase):
+    """A JSON value in a text column: a Python value when read, `Raw` text written as it stands.
+
+    None is SQL NULL; JSON's null is written as `jsontext.NULL`. Both read back as None.
+    """
+
+    description = "JSON as text"
+
+    def get_prep_value(self, value: Any) -> Any:
+        """Return the text to store."""
+        if value is None or isinstance(value, expressions.BaseExpression):
+            return value
+        return str(jsontext.dumps(value))
+
+    def from_db_value(
+        self, value: str | None, _expression: object, _connection: BaseDatabaseWrapper
+    ) -> Any:
+        """Return the Python value of a stored text."""
+        return None if value is None else jsontext.loads(value)
+
+    def to_python(self, value: Any) -> Any:
+        """Leave values as they are: text here would be JSON's, and is never typed by hand."""
+        return value
+
+    def value_to_string(self, obj: models.Model) -> str:
+        """Return the text for a fixture."""
+        value = self.value_from_object(obj)
+        return "" if value is None else str(jsontext.dumps(value))

@@ -1,0 +1,138 @@
+"""Runs: one execution of a workflow each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar, Self
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+
+from workflows_app.models.fields import JSONText, uuid7
+from workflows_app.models.workflow import Workflow, WorkflowVersion
+from workflows_app.planner.statuses import ACTIVE, ENDED, RunStatus
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+#: Columns that may be large; lists and pages never load them.
+PAYLOAD_FIELDS = (
+    "input",
+    "state",
+    "initial_state",
+    "result",
+    "error",
+    "request_context",
+    "initial_request_context",
+    "tracing",
+)
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    """Runs, by what is true of them."""
+
+    def light(self) -> Self:
+        """Leave the payload columns in the database."""
+        return self.defer(*PAYLOAD_FIELDS)
+
+    def active(self) -> Self:
+        """Runs with work that goes on by itself."""
+        return self.filter(status__in=[status.value for status in ACTIVE])
+
+    def ended(self) -> Self:
+        """Runs that ended for good."""
+        return self.filter(status__in=[status.value for status in ENDED])
+
+
+class Run(models.Model):
+    """One execution of a workflow: what it was given, where it stands, what came of it.
+
+    The primary key orders runs by creation. Written by the engine alone, under a lock on this row.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    run_id = models.CharField(max_length=255, unique=True)
+    workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="runs")
+    version = models.ForeignKey(WorkflowVersion, models.PROTECT, related_name="runs")
+    status = models.CharField(
+        max_length=12,
+        default=RunStatus.PENDING.value,
+        choices=[(status.value, status.value) for status in RunStatus],
+    )
+    #: What the run becomes when its running steps have ended: set by a failure, bail or cancel.
+    ending = models.CharField(max_length=12, blank=True, default="")
+    resource_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - None is "not given"
+    input = JSONText(null=True, blank=True)
+    initial_state = JSONText(null=True, blank=True)
+    state = JSONText(default=dict)
+    result = JSONText(null=True, blank=True)
+    error = JSONText(null=True, blank=True)
+    initial_request_context = JSONText(default=dict)
+    request_context = JSONText(default=dict)
+    tracing = JSONText(default=dict)
+    tags = JSONText(default=list)
+    trace_id = models.CharField(max_length=32, blank=True, default="")
+    span_id = models.CharField(max_length=16, blank=True, default="")
+    origin = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - a run id, or None
+    timeline = models.PositiveIntegerField(default=1)
+    revision = models.PositiveBigIntegerField(default=0)
+    event_seq = models.PositiveBigIntegerField(default=0)
+    active_count = models.PositiveIntegerField(default=0)
+    waiting_count = models.PositiveIntegerField(default=0)
+    suspended_count = models.PositiveIntegerField(default=0)
+    paused_count = models.PositiveIntegerField(default=0)
+    hooks_pending = models.PositiveIntegerField(default=0)
+    cancel_requested_at = models.DateTimeField(null=True, blank=True)
+    canceled_by = models.CharField(max_length=255, blank=True, default="")
+    started_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    settled_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        indexes: ClassVar = [
+            models.Index(fields=["status", "-id"], name="run_by_status"),
+            models.Index(fields=["workflow", "status", "-id"], name="run_by_workflow_and_status"),
+            models.Index(fields=["workflow", "-id"], name="run_by_workflow"),
+            models.Index(
+                fields=["resource_id", "-id"],
+                name="run_by_resource",
+                condition=Q(resource_id__isnull=False),
+            ),
+            models.Index(
+                fields=["-id"],
+                name="run_alive",
+                condition=Q(status__in=["running", "waiting", "suspended", "paused"]),
+            ),
+        ]
+        permissions: ClassVar = [
+            ("start_run", "Can start runs"),
+            ("resume_run", "Can answer suspended steps"),
+            ("cancel_run", "Can cancel runs"),
+        ]
+
+    def __str__(self) -> str:
+        return self.run_id
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether the run ended for good."""
+        return self.status in ENDED
+
+    @property
+    def is_canceling(self) -> bool:
+        """Whether a cancel waits for running steps to end."""
+        return self.cancel_requested_at is not None and not self.is_ended
+
+    @property
+    def duration(self) -> timedelta | None:
+        """Time from start to end; None while it has not ended or never started."""
+        if self.started_at is None or self.ended_at is None:
+            return None
+        return self.ended_at - self.started_at

@@ -1,0 +1,153 @@
+"""Step snapshots: what is known of each step of each run."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from django.db import models
+from django.db.models import Q
+
+from workflows_app.models.fields import JSONText
+from workflows_app.models.run import Run
+from workflows_app.planner.statuses import StepStatus, sources
+
+if TYPE_CHECKING:
+    import uuid
+
+#: Columns that may be large; lists and pages never load them.
+PAYLOAD_FIELDS = (
+    "payload",
+    "output",
+    "error",
+    "suspend_payload",
+    "resume_payload",
+    "state_changes",
+    "context_changes",
+)
+
+
+class StepQuerySet(models.QuerySet["StepSnapshot"]):
+    """Step snapshots, by what is true of them."""
+
+    def current(self) -> Self:
+        """Snapshots of the run's current timeline."""
+        return self.filter(superseded_on__isnull=True)
+
+    def light(self) -> Self:
+        """Leave the payload columns in the database."""
+        return self.defer(*PAYLOAD_FIELDS)
+
+    def claimable(self, now: datetime) -> Self:
+        """Queued steps whose time has come."""
+        return self.filter(Q(wake_at__isnull=True) | Q(wake_at__lte=now), status=StepStatus.QUEUED)
+
+    def due(self, now: datetime) -> Self:
+        """Steps with a wake time that has come."""
+        return self.filter(
+            status__in=[StepStatus.QUEUED, StepStatus.WAITING], wake_at__lte=now
+        )
+
+    def held_by(self, worker: uuid.UUID) -> Self:
+        """Steps that this worker has claimed."""
+        return self.filter(status=StepStatus.RUNNING, worker_id=worker)
+
+    def move(self, target: StepStatus, **changes: Any) -> int:
+        """Move every step here that may move to `target`; return how many did.
+
+        This is the only writer of `status`, and it is one statement, so of two callers one wins.
+        """
+        origin = [status.value for status in sources(target)]
+        return self.filter(status__in=origin).update(status=target.value, **changes)
+
+
+class StepSnapshot(models.Model):
+    """The last known state of one step of one run on one timeline, and who holds it.
+
+    Containers (parallel, branch, nested workflow) and glue (map) have rows too, and so has a
+    hook that waits to be called. Written by the engine alone, while it holds the run's row.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="steps")
+    path = models.CharField(max_length=1000)
+    #: The same without indexes: where the step stands in the graph.
+    base_path = models.CharField(max_length=1000)
+    kind = models.CharField(max_length=12)
+    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="parts")
+    status = models.CharField(
+        max_length=12,
+        default=StepStatus.QUEUED.value,
+        choices=[(status.value, status.value) for status in StepStatus],
+    )
+    #: A container: what it becomes when its running steps have ended.
+    ending = models.CharField(max_length=12, blank=True, default="")
+    #: A container: how many of its parts have not ended.
+    unfinished = models.PositiveIntegerField(default=0)
+    #: Order among its siblings; in a foreach or loop, the index.
+    position = models.PositiveIntegerField(default=0)
+    timeline = models.PositiveIntegerField(default=1)
+    superseded_on = models.PositiveIntegerField(null=True, blank=True)
+    queue = models.CharField(max_length=100, default="default")
+    retry_count = models.PositiveIntegerField(default=0)
+    lost_count = models.PositiveIntegerField(default=0)
+    #: Where the input stands when it is not here: `run.input` or `<snapshot pk>`, whose output it is.
+    payload_from = models.CharField(max_length=40, blank=True, default="")
+    payload = JSONText(null=True, blank=True)
+    #: Where the output stands when it is not here: `<snapshot pk>`, whose output it is.
+    output_from = models.CharField(max_length=40, blank=True, default="")
+    output = JSONText(null=True, blank=True)
+    error = JSONText(null=True, blank=True)
+    suspension = models.UUIDField(null=True, blank=True)
+    suspend_payload = JSONText(null=True, blank=True)
+    resume_payload = JSONText(null=True, blank=True)
+    resume_labels = JSONText(default=list)
+    #: Whether this activation answers a suspension (`resume_payload` may be JSON null).
+    is_resuming = models.BooleanField(default=False)
+    state_changes = JSONText(null=True, blank=True)
+    context_changes = JSONText(null=True, blank=True)
+    metadata = JSONText(default=dict)
+    #: The worker that holds it. No database constraint: workers come and go, steps stay.
+    worker = models.ForeignKey(
+        "Worker", models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="held"
+    )
+    #: Rises with every claim; the only fence.
+    token = models.PositiveIntegerField(default=0)
+    #: The token whose outcome was recorded.
+    settled_token = models.PositiveIntegerField(null=True, blank=True)
+    wake_at = models.DateTimeField(null=True, blank=True)
+    queued_at = models.DateTimeField()
+    started_at = models.DateTimeField(null=True, blank=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+    suspended_at = models.DateTimeField(null=True, blank=True)
+    resumed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = StepQuerySet.as_manager()
+
+    class Meta:
+        ordering: ClassVar = ["pk"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["run", "path"],
+                condition=Q(superseded_on__isnull=True),
+                name="one_current_snapshot_a_path",
+            ),
+        ]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["queue", "id"], name="step_claimable", condition=Q(status="queued")
+            ),
+            models.Index(
+                fields=["wake_at"],
+                name="step_due",
+                condition=Q(status__in=["queued", "waiting"], wake_at__isnull=False),
+            ),
+            models.Index(fields=["worker"], name="step_held", condition=Q(status="running")),
+        ]
+
+    def __str__(self) -> str:
+        return self.path
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rsplit(".", 1)[-1]

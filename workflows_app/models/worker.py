@@ -1,0 +1,34 @@
+"""The processes that run steps."""
+
+from typing import ClassVar
+
+from django.db import models
+
+from workflows_app.models.fields import uuid7
+
+
+class Worker(models.Model):
+    """One process that runs steps, since its boot, and when it was last heard of.
+
+    Written by that process: once at boot, then every `HEARTBEAT_SECONDS`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
+    host = models.CharField(max_length=255)
+    #: Tells two boots of one host apart, since process ids start again.
+    boot_id = models.CharField(max_length=64, blank=True)
+    pid = models.PositiveIntegerField()
+    #: When the process itself began, as its kernel counts: a process id may be used again.
+    pid_started = models.CharField(max_length=40, blank=True)
+    mode = models.CharField(max_length=12)
+    threads = models.PositiveIntegerField(default=1)
+    started_at = models.DateTimeField()
+    heartbeat_at = models.DateTimeField()
+    stopped_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-pk"]
+        indexes: ClassVar = [models.Index(fields=["heartbeat_at"], name="worker_by_heartbeat")]
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.pid}"

@@ -1,0 +1,64 @@
+"""Pages of runs: newest first, by cursor."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from workflows_app import errors
+from workflows_app.models import Run as RunRow
+from workflows_app.run import Run
+from workflows_app.workflow import Workflow
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """Some runs, newest first, and where the next page begins."""
+
+    runs: list[Run]
+    next_cursor: str | None
+    total: int
+
+    def __iter__(self) -> Iterator[Run]:
+        """Yield the runs of this page."""
+        return iter(self.runs)
+
+    def __len__(self) -> int:
+        """Return how many runs are on this page."""
+        return len(self.runs)
+
+
+def list_runs(
+    workflow: Workflow,
+    *,
+    status: str | None,
+    resource_id: str | None,
+    from_date: datetime | None,
+    to_date: datetime | None,
+    limit: int,
+    cursor: str | None,
+) -> RunPage:
+    """Return a page of a workflow's runs. `total` counts all that match, on every page."""
+    filters = {
+        "status": status,
+        "resource_id": resource_id,
+        "created_at__gte": from_date,
+        "created_at__lte": to_date,
+    }
+    given = {name: value for name, value in filters.items() if value is not None}
+    rows = RunRow.objects.filter(workflow_id=workflow.id, **given)
+    total = rows.count()
+    if cursor is not None:
+        rows = rows.filter(pk__lt=_key(cursor))
+    found = list(rows.order_by("-pk")[: limit + 1])
+    more = str(found[limit - 1].pk) if len(found) > limit else None
+    return RunPage([Run(workflow, row) for row in found[:limit]], more, total)
+
+
+def _key(cursor: str) -> uuid.UUID:
+    try:
+        return uuid.UUID(cursor)
+    except ValueError:
+        raise errors.InvalidInput(
+            f"{cursor!r} is no cursor; take next_cursor from the page before."
+        ) from None

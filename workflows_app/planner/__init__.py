@@ -1,0 +1,1 @@
+"""What should happen next in a run, as values. No database, no clock, no user code."""

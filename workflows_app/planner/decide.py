@@ -1,0 +1,219 @@
+"""Decide what one outcome means for its run. Pure: the caller writes what is returned, in order."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from workflows_app.definition import Graph, Kind
+from workflows_app.jsontext import Raw
+from workflows_app.planner import retries
+from workflows_app.planner.decisions import (
+    BecomeContainer,
+    CancelSteps,
+    Decision,
+    EndContainer,
+    FinishRun,
+    OutputOf,
+    RecordResult,
+    RecordSuspension,
+    RetryStep,
+    SetEnding,
+)
+from workflows_app.planner.enter import after, open_parts, part_ended
+from workflows_app.planner.outcomes import (
+    Aborted,
+    Bailed,
+    Changes,
+    Failed,
+    Lost,
+    Opened,
+    Outcome,
+    Succeeded,
+    Suspended,
+)
+from workflows_app.planner.statuses import RunStatus, StepStatus
+from workflows_app.planner.view import Row, View
+
+EMPTY = Raw("{}")
+
+
+def decide(graph: Graph, view: View, path: str, outcome: Outcome) -> list[Decision]:
+    """Return what to write now that the claimed step at `path` came to `outcome`.
+
+    A step that does not run any more decides nothing: its outcome was counted before.
+    """
+    row = view.row(path)
+    if row.status is not StepStatus.RUNNING:
+        return []
+    if view.run.ending:
+        return _wind_down(view, row, outcome)
+    if arm := next((r for r in _containers(view, row) if r.ending), None):
+        return _wind_down_arm(graph, view, row, arm, outcome)
+    return _go_on(graph, view, row, outcome)
+
+
+def cancel(view: View) -> list[Decision]:
+    """Return what to write when somebody, or a step, cancels the run."""
+    return _end_run(view, RunStatus.CANCELED, keep=frozenset())
+
+
+def give_up(view: View) -> list[Decision]:
+    """Return what to write for a canceled run whose running steps do not end in time."""
+    held = [row for row in view.open_rows() if row.is_held]
+    records: list[Decision] = [RecordResult(row.path, StepStatus.CANCELED) for row in held]
+    return [*records, FinishRun(RunStatus(view.run.ending))]
+
+
+def _go_on(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decision]:
+    match outcome:
+        case Succeeded(output, changes):
+            return [
+                RecordResult(row.path, StepStatus.SUCCESS, output, changes=changes),
+                *after(graph, view, row),
+            ]
+        case Opened(arms, payload, changes):
+            return _open(graph, view, row, arms, payload, changes)
+        case Failed(error, may_retry):
+            return _retry_or_fail(graph, view, row, error, may_retry=may_retry)
+        case Suspended(payload, labels, changes):
+            return [RecordSuspension(row.path, payload, labels, changes)]
+        case Bailed(result, changes):
+            return _bail(view, row, result, changes)
+        case Aborted():
+            canceled = RecordResult(row.path, StepStatus.CANCELED)
+            return [canceled, *_end_run(view, RunStatus.CANCELED, keep=frozenset({row.path}))]
+        case Lost():
+            return []
+
+
+def _open(
+    graph: Graph, view: View, row: Row, arms: tuple[int, ...], payload: Raw, changes: Changes
+) -> list[Decision]:
+    node = graph.nodes[row.base_path]
+    if not arms:
+        empty = RecordResult(row.path, StepStatus.SUCCESS, EMPTY, changes=changes)
+        return [empty, *after(graph, view, row)]
+    opened = BecomeContainer(row.path, len(arms), payload, changes)
+    return [opened, *open_parts(node, row, arms, payload)]
+
+
+def _retry_or_fail(
+    graph: Graph, view: View, row: Row, error: Mapping[str, Any], *, may_retry: bool
+) -> list[Decision]:
+    policy = retries.policy_of(graph, graph.nodes[row.base_path])
+    if may_retry and row.retry_count < policy.retries:
+        count = row.retry_count + 1
+        return [RetryStep(row.path, count, policy.delay_before(count), error)]
+    return _fail(graph, view, row, error)
+
+
+def _fail(graph: Graph, view: View, row: Row, error: Mapping[str, Any]) -> list[Decision]:
+    failed: list[Decision] = [RecordResult(row.path, StepStatus.FAILED, error=error)]
+    inner: list[Row] = []
+    part = row
+    for container in _containers(view, row):
+        if graph.nodes[container.base_path].allow_failure:
+            records = _record_all(inner, StepStatus.FAILED, error)
+            if part is row:
+                return [*failed, *part_ended(graph, view, row, container)]
+            return [*failed, *records[:-1], *_fail_arm(graph, view, row, part, error)]
+        inner.append(container)
+        part = container
+    keep = frozenset({row.path, *(r.path for r in inner)})
+    records = _record_all(inner, StepStatus.FAILED, error)
+    return [*failed, *records, *_end_run(view, RunStatus.FAILED, keep=keep, error=error)]
+
+
+def _fail_arm(
+    graph: Graph, view: View, row: Row, arm: Row, error: Mapping[str, Any]
+) -> list[Decision]:
+    """End one arm that may fail: at once, or when what still runs inside it has ended."""
+    inside = [r for r in view.open_rows() if arm.holds(r.path) and r.path != row.path]
+    ancestors = {r.path for r in _containers(view, row)}
+    idle = tuple(r.path for r in inside if not r.is_held and r.path not in ancestors)
+    stop: list[Decision] = [CancelSteps(idle)] if idle else []
+    if any(r.is_held for r in inside):
+        return [*stop, EndContainer(arm.path, error)]
+    return [*stop, *_close_arm(graph, view, arm, error)]
+
+
+def _close_arm(
+    graph: Graph, view: View, arm: Row, error: Mapping[str, Any] | None
+) -> list[Decision]:
+    closed = RecordResult(arm.path, StepStatus.FAILED, error=error, was_active=False)
+    parent = view.row(arm.parent or "")
+    return [closed, *part_ended(graph, view, arm, parent)]
+
+
+def _bail(view: View, row: Row, result: Raw, changes: Changes) -> list[Decision]:
+    bailed = RecordResult(row.path, StepStatus.SUCCESS, result, changes=changes)
+    nested = [r for r in _containers(view, row) if r.kind == Kind.WORKFLOW]
+    closed = [
+        RecordResult(r.path, StepStatus.SUCCESS, OutputOf(row.path), was_active=False)
+        for r in nested
+    ]
+    keep = frozenset({row.path, *(r.path for r in nested)})
+    return [bailed, *closed, *_end_run(view, RunStatus.SUCCESS, keep=keep, result=result)]
+
+
+def _end_run(
+    view: View,
+    status: RunStatus,
+    *,
+    keep: frozenset[str],
+    error: Mapping[str, Any] | None = None,
+    result: Raw | None = None,
+) -> list[Decision]:
+    """Stop what nobody works on; end now, or when what is being worked on has ended."""
+    others = [row for row in view.open_rows() if row.path not in keep]
+    idle = tuple(row.path for row in others if not row.is_held)
+    decisions: list[Decision] = [CancelSteps(idle)] if idle else []
+    decisions.append(SetEnding(status, error, result))
+    if not any(row.is_held for row in others):
+        decisions.append(FinishRun(status))
+    return decisions
+
+
+def _wind_down(view: View, row: Row, outcome: Outcome) -> list[Decision]:
+    """Record what came of a step while its run is ending; the last one lets it end."""
+    if isinstance(outcome, Aborted):
+        canceled = RecordResult(row.path, StepStatus.CANCELED)
+        return [canceled, *_end_run(view, RunStatus.CANCELED, keep=frozenset({row.path}))]
+    decisions: list[Decision] = [_plain_record(row, outcome)]
+    if view.run.active <= 1:
+        decisions.append(FinishRun(RunStatus(view.run.ending)))
+    return decisions
+
+
+def _wind_down_arm(
+    graph: Graph, view: View, row: Row, arm: Row, outcome: Outcome
+) -> list[Decision]:
+    """Record what came of a step in an arm that has failed; the last one closes the arm."""
+    if isinstance(outcome, (Bailed, Aborted)):
+        return _go_on(graph, view, row, outcome)
+    held = [r for r in view.open_rows() if r.is_held and arm.holds(r.path) and r.path != row.path]
+    closing = [] if held else _close_arm(graph, view, arm, None)
+    return [_plain_record(row, outcome), *closing]
+
+
+def _plain_record(row: Row, outcome: Outcome) -> RecordResult:
+    """Return the record of an outcome from which nothing follows."""
+    match outcome:
+        case Succeeded(output, changes) | Bailed(output, changes):
+            return RecordResult(row.path, StepStatus.SUCCESS, output, changes=changes)
+        case Failed(error, _):
+            return RecordResult(row.path, StepStatus.FAILED, error=error)
+        case _:
+            return RecordResult(row.path, StepStatus.CANCELED)
+
+
+def _record_all(
+    rows: list[Row], status: StepStatus, error: Mapping[str, Any] | None
+) -> list[Decision]:
+    return [RecordResult(row.path, status, error=error, was_active=False) for row in rows]
+
+
+def _containers(view: View, row: Row) -> Iterator[Row]:
+    """Yield the containers around a snapshot, innermost first."""
+    while row.parent is not None:
+        row = view.row(row.parent)
+        yield row

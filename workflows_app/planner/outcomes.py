@@ -1,0 +1,81 @@
+"""What can come of one attempt of a step, as the worker reports it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from workflows_app.jsontext import Raw
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What the attempt did to the run's state and request context, top-level key by key."""
+
+    state: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    #: Keys that the attempt deleted from the request context.
+    context_removed: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.state or self.context or self.context_removed)
+
+
+NO_CHANGES = Changes()
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The function returned; for a branch or nested workflow see `Opened`."""
+
+    output: Raw
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A branch chose its arms, or a nested workflow accepted its input: the parts may start."""
+
+    #: Positions of the arms to run; a nested workflow has the one part, 0.
+    arms: tuple[int, ...]
+    #: What each part gets.
+    payload: Raw
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The attempt raised, timed out, or its values did not fit their types."""
+
+    error: Mapping[str, Any]
+    #: Whether another attempt may help: not when a type did not fit.
+    may_retry: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Suspended:
+    """The step asks, and waits for an answer."""
+
+    payload: Raw | None
+    labels: tuple[str, ...] = ()
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Bailed:
+    """The step ends the whole run as a success with this result."""
+
+    result: Raw
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Aborted:
+    """The step cancels the whole run."""
+
+
+@dataclass(frozen=True, slots=True)
+class Lost:
+    """The worker was lost, and the run is ending: nobody will try again."""
+
+
+Outcome = Succeeded | Opened | Failed | Suspended | Bailed | Aborted | Lost

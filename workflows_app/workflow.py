@@ -1,0 +1,86 @@
+"""The public `Workflow`: the definition, with the verbs that create and find its runs.
+
+Importable before Django's apps are ready: what needs the tables is imported when it is used.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, cast
+
+from asgiref.sync import sync_to_async
+
+from workflows_app.definition import Builder, registry
+
+if TYPE_CHECKING:
+    from workflows_app.pages import RunPage
+    from workflows_app.run import Run
+
+
+class Workflow(Builder):
+    """A named definition of steps; compose it, `commit()` it, and create runs of it."""
+
+    def create_run(self, run_id: str | None = None, resource_id: str | None = None) -> Run:
+        """Return the run with this id, making a pending one if there is none.
+
+        `run_id`: up to 255 letters, digits and `_-.:`; left out, a UUIDv7. Raises NotCommitted,
+        InvalidId, RunIdTaken.
+        """
+        from workflows_app.engine import verbs
+        from workflows_app.run import Run
+
+        return Run(self, verbs.create(self, run_id, resource_id))
+
+    def get_run(self, run_id: str) -> Run:
+        """Return the run with this id. Raises RunNotFound."""
+        from workflows_app.engine import verbs
+        from workflows_app.run import Run
+
+        return Run(self, verbs.find(self, run_id))
+
+    def list_runs(
+        self,
+        *,
+        status: str | None = None,
+        resource_id: str | None = None,
+        from_date: datetime | None = None,
+        to_date: datetime | None = None,
+        limit: int = 50,
+        cursor: str | None = None,
+    ) -> RunPage:
+        """Return a page of this workflow's runs, newest first; dates are those of creation."""
+        from workflows_app import pages
+
+        return pages.list_runs(
+            self,
+            status=status,
+            resource_id=resource_id,
+            from_date=from_date,
+            to_date=to_date,
+            limit=limit,
+            cursor=cursor,
+        )
+
+    async def acreate_run(
+        self, run_id: str | None = None, resource_id: str | None = None
+    ) -> Run:
+        """Async twin of `create_run`."""
+        return await sync_to_async(self.create_run)(run_id, resource_id)
+
+    async def aget_run(self, run_id: str) -> Run:
+        """Async twin of `get_run`."""
+        return await sync_to_async(self.get_run)(run_id)
+
+    async def alist_runs(self, **options: Any) -> RunPage:
+        """Async twin of `list_runs`."""
+        return await sync_to_async(self.list_runs)(**options)
+
+
+def get_workflow(workflow_id: str) -> Workflow:
+    """Return the workflow with this id. Raises WorkflowNotFound."""
+    return cast("Workflow", registry.get(workflow_id))
+
+
+def list_workflows() -> list[Workflow]:
+    """Return every workflow that this process knows, ordered by id."""
+    return [cast("Workflow", workflow) for workflow in registry.all()]
