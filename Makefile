@@ -1,0 +1,73 @@
+# One word each. Nothing here uses the system's Python packages: everything stands in .venv.
+SHELL := /bin/bash
+PYTHON ?= python3
+HOST ?= 127.0.0.1
+PORT ?= 8000
+THREADS ?= 8
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+export PYTHONDONTWRITEBYTECODE ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup up test browser bench fmt lint ci lock clean
+
+help: ## Say what each target does
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Signalbox needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; rm -rf $(VENV); exit 1; }
+
+# Stamps: the lock that was installed last.
+$(VENV)/.run: requirements.lock | $(VENV)/bin/python
+	@echo "Installing what Signalbox needs into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement requirements.lock
+	@touch $@
+
+$(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/python
+	@echo "Installing what the tests need into $(VENV) ..."
+	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	@touch $@ $(VENV)/.run
+
+setup: $(VENV)/.dev ## Install everything, tests and tools included
+
+up: $(VENV)/.run ## Run everything in one process, with the demo (PORT=8123, HOST, DATABASE_URL)
+	@$(BIN)/python manage.py up --demo --host $(HOST) --port $(PORT) --threads $(THREADS)
+
+test: $(VENV)/.dev ## Run every test that needs no browser, over SQLite and over PostgreSQL
+	@$(BIN)/python -m tests.run
+
+browser: $(VENV)/.dev ## Run the browser tests; needs Chromium
+	@$(BIN)/python -m pytest tests/browser -q
+
+bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
+	@$(BIN)/python -m tests.benchmarks
+
+fmt: $(VENV)/.dev ## Put the code into its one form
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format --quiet .
+
+lint: $(VENV)/.dev ## Check style, types, import floors, templates and migrations
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+	@$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/**/*.html')
+
+ci: ## Run all that must pass before a change lands
+	@bash .ci/run
+
+lock: ## Resolve the exact versions anew (needs uv)
+	uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --no-annotate \
+	  --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --output-file requirements.lock
+	uv pip compile pyproject.toml --extra dev --extra browser --constraint requirements.lock \
+	  --universal --python-version 3.11 --quiet --no-annotate --generate-hashes \
+	  --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --output-file requirements-dev.lock
+
+clean: ## Forget the virtual environment; the database stays
+	@rm -rf $(VENV)

@@ -1,0 +1,99 @@
+"""`manage.py up`: the whole product in one process: migrations, pages, worker threads, timers."""
+
+import socket
+from argparse import ArgumentParser
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Any
+
+from daphne.endpoints import build_endpoint_description_strings
+from daphne.server import Server
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import OperationalError
+
+from dashboard import signin
+from worker import embedded
+from workflows_app import conf
+
+DEMO = "workflows_app.demo"
+
+
+class Command(BaseCommand):
+    """Start everything and stay until SIGINT or SIGTERM."""
+
+    help = "Runs everything in one process: migrations, web, worker threads, timers."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        """Take the address, the number of worker threads, and whether to load the demo."""
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--threads", type=int, default=embedded.DEFAULT_THREADS)
+        parser.add_argument("--demo", action="store_true", help="load the demo workflows")
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        """Migrate, listen, work; on a signal stop all three in order."""
+        host, port = options["host"], options["port"]
+        if options["threads"] < 1:
+            raise CommandError("--threads must be at least 1.")
+        _refuse_taken(host, port)
+        self._migrate()
+        if options["demo"]:
+            import_module(f"{DEMO}.workflows")
+        server = Server(
+            application=import_module("dashboard.asgi").application,
+            endpoints=build_endpoint_description_strings(host=host, port=port),
+            ready_callable=lambda: self._ready(options),
+            verbosity=0,
+        )
+        try:
+            server.run()
+        finally:
+            self._say("Stopping: running steps may finish, the rest is handed back.")
+            embedded.stop(timeout=5.0)
+
+    def _migrate(self) -> None:
+        try:
+            call_command("migrate", verbosity=0, interactive=False)
+        except OperationalError as error:
+            raise CommandError(
+                f"The database does not answer: {error}. Check DATABASE_URL, or leave it out to "
+                "keep everything in an SQLite file."
+            ) from error
+
+    def _ready(self, options: dict[str, Any]) -> None:
+        """Start to work and say where the pages are, now that the server listens."""
+        if conf.get("EXECUTION") == "embedded":
+            embedded.start(threads=options["threads"])
+        if options["demo"] and find_spec(f"{DEMO}.life") is not None:
+            import_module(f"{DEMO}.life").begin()
+        address = f"http://{_shown(options['host'])}:{options['port']}/"
+        self._say(f"Signalbox is up at {address}")
+        if (user := signin.first_user()) is not None:
+            self._say(f"Sign in as {user.get_username()} (15 minutes, one use):")
+            self._say(f"  {signin.link(user, address)}")
+        self._say("Press Ctrl+C to stop.")
+
+    def _say(self, text: str) -> None:
+        self.stdout.write(text)
+        self.stdout.flush()
+
+
+def _shown(host: str) -> str:
+    """Return the host as a browser on this machine can type it."""
+    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared, not bound
+        return "127.0.0.1"
+    return f"[{host}]" if ":" in host else host
+
+
+def _refuse_taken(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            raise CommandError(
+                f"Cannot listen on {host}:{port}: {error.strerror}. Give another one with "
+                "--port, or `make up PORT=8123`."
+            ) from error

