@@ -5,11 +5,11 @@ import logging
 import dramatiq
 from django.db import connection
 
+from worker import broker as brokers
+from worker import stopping
 from workflows_app.engine import clock, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.work import work
-from worker import broker as brokers
-from worker import stopping
 
 logger = logging.getLogger(__name__)
 

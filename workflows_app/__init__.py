@@ -36,7 +36,7 @@ _LATER = {
     "StreamEvent": "workflows_app.stream",
 }
 
-__all__ = [
+__all__ = [  # noqa: RUF022 - grouped by what they are for
     # Defining
     "Step",
     "StepContext",

@@ -4,9 +4,15 @@ All derive from `WorkflowError`. Messages are written for the person who reads t
 says what kind of refusal it is, and the HTTP doors map classes to status codes.
 """
 
+from typing import Any
+
 
 class WorkflowError(Exception):
     """The root of every error that this library raises on purpose."""
+
+    #: What a program may want to know besides the message: `errors`, Pydantic's list, for values
+    #: that do not fit. None where there is nothing to add.
+    details: dict[str, Any] | None = None
 
 
 # Definition: raised where the mistake is made, with the name of the offender.

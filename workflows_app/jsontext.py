@@ -20,6 +20,8 @@ class Raw(str):
     __slots__ = ()
 
 
+_PLAIN: Final[tuple[Any, ...]] = (str, int, float, dict, list)
+
 #: JSON null, as text.
 NULL: Final = Raw("null")
 
@@ -56,9 +58,9 @@ def _subclass(value: object) -> Any:
     """Pass a `Raw` through as it is, and an enum of strings or numbers as its value."""
     if isinstance(value, Raw):
         return orjson.Fragment(str(value))
-    for plain in (str, int, float, dict, list):
-        if isinstance(value, plain):
-            return plain(value)
+    plain = next((kind for kind in _PLAIN if isinstance(value, kind)), None)
+    if plain is not None:
+        return plain(value)
     raise TypeError(f"{type(value).__name__} is not JSON serialisable.")
 
 

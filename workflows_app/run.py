@@ -101,7 +101,7 @@ class Run:
 
     # Verbs.
 
-    def start(  # noqa: PLR0913 - the contract's options
+    def start(
         self,
         input_data: Any = None,
         *,
@@ -130,7 +130,7 @@ class Run:
         )
         return self._perform("start", act, wait, timeout, output_options)
 
-    def resume(  # noqa: PLR0913 - the contract's options
+    def resume(
         self,
         resume_data: Any = None,
         *,
@@ -154,10 +154,9 @@ class Run:
         question = _as_uuid(suspension)
 
         def act() -> None:
-            row = self.refresh()._row
-            found = targets.find(
-                self.workflow, row, step=step, label=label, suspension=question
-            )
+            self.refresh()
+            row = self._row
+            found = targets.find(self.workflow, row, step=step, label=label, suspension=question)
             verbs.resume(
                 self.workflow,
                 row,
@@ -222,7 +221,7 @@ class Run:
     def suspended_steps(self) -> list[dict[str, Any]]:
         """Return what waits for an answer: `id`, `path`, `suspension`, `suspend_payload`,
         `resume_labels`, `resume_schema`.
-        """  # noqa: D205
+        """
         steps = StepSnapshot.objects.current().filter(run=self.pk, status=StepStatus.SUSPENDED)
         return [self._question(step) for step in steps.order_by("pk")]
 
@@ -301,16 +300,14 @@ class Run:
     ) -> RunStream:
         """Async twin of `stream`: `async for event in run.astream(...)`."""
         begin = partial(self.start, input_data, wait=False, **options)
-        return RunStream(self, 0, close_on_suspend=close_on_suspend, begin=begin)
+        return RunStream(self, None, close_on_suspend=close_on_suspend, begin=begin)
 
     def aresume_stream(
         self, resume_data: Any = None, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
         """Async twin of `resume_stream`."""
         begin = partial(self.resume, resume_data, wait=False, **options)
-        stream = RunStream(self, 0, close_on_suspend=close_on_suspend, begin=begin)
-        stream.begin_after_present()
-        return stream
+        return RunStream(self, None, close_on_suspend=close_on_suspend, begin=begin)
 
     def aobserve_stream(self, after: int = 0, *, close_on_suspend: bool = True) -> RunStream:
         """Async twin of `observe_stream`."""
@@ -375,9 +372,10 @@ class Run:
         return await sync_to_async(results.build)(self.pk, **chosen)
 
     def _begin_stream(self, begin: Callable[[], object], close_on_suspend: bool) -> RunStream:  # noqa: FBT001
-        after = self.refresh()._row.event_seq
+        self.refresh()
+        stream = RunStream(self, self._row.event_seq, close_on_suspend=close_on_suspend)
         begin()
-        return RunStream(self, after, close_on_suspend=close_on_suspend)
+        return stream
 
     def _refuse_waiting(self, verb: str) -> None:
         if transactions.is_inside_user_transaction():
@@ -387,7 +385,9 @@ class Run:
             )
 
 
-async def _in_thread(verb: Callable[..., WorkflowResult], options: dict[str, Any]) -> Any:
+async def _in_thread(
+    verb: Callable[..., WorkflowResult], options: dict[str, Any]
+) -> WorkflowResult:
     """Run an inline verb in a thread: Django's own inside a `TestCase`, else one of its own."""
     if await sync_to_async(lambda: connection.in_atomic_block)():
         return await sync_to_async(verb)(**options)
@@ -406,7 +406,8 @@ def _options(given: Mapping[str, bool] | None) -> dict[str, bool]:
     options = dict(given or {})
     if unknown := set(options) - known:
         raise errors.InvalidInput(
-            f"output_options has no {', '.join(sorted(unknown))}; it has {', '.join(sorted(known))}."
+            f"output_options has no {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(sorted(known))}."
         )
     return options
 

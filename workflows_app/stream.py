@@ -51,13 +51,15 @@ class RunStream:
     def __init__(
         self,
         run: Run,
-        after: int,
+        after: int | None,
         *,
         close_on_suspend: bool = True,
         begin: Callable[[], object] | None = None,
     ) -> None:
         self._run = run
-        self._seen = after
+        #: The number of the event given last; None: what was there before the verb is left out.
+        self._seen = after or 0
+        self._skips_present = after is None
         self._ends = SETTLED if close_on_suspend else ENDED
         self._begin = begin
 
@@ -115,6 +117,9 @@ class RunStream:
     def _start(self) -> None:
         if self._begin is not None:
             begin, self._begin = self._begin, None
+            if self._skips_present:
+                row = RunRow.objects.filter(pk=self._run.pk).values_list("event_seq", flat=True)
+                self._seen = row.first() or 0
             begin()
 
     def _read(self) -> tuple[list[Event], bool]:

@@ -42,6 +42,7 @@ class Change:
         self._paths: dict[int, str] = {}
         self._open: list[StepSnapshot] | None = None
         self._dirty: set[str] = set()
+        self.is_saved = False
         #: Outputs known in this transaction, by path.
         self.outputs: dict[str, Raw] = {}
         #: Where the run's result stands besides in its own row, if it does.
@@ -133,6 +134,7 @@ class Change:
         self.log.write(self.now)
         fields = {name: getattr(run, name) for name in (*_WRITTEN, *self._dirty)}
         Run.objects.filter(pk=run.pk).update(**fields)
+        self.is_saved = True
         self._tell()
 
     def _derive(self) -> RunStatus:
@@ -212,7 +214,7 @@ def change(run: uuid.UUID, now: datetime) -> Iterator[Change]:
         return
 
 
-class _Left(Exception):  # noqa: N818 - no error: a way out of the block
+class _Left(Exception):
     """The block found that there is nothing to change."""
 
 

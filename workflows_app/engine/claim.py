@@ -32,9 +32,7 @@ def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
     return taken
 
 
-def claim_next(
-    *, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None
-) -> Claim | None:
+def claim_next(*, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None) -> Claim | None:
     """Claim the oldest claimable step, of one run or of all; None when there is none."""
     for step in _candidates(run, now):
         if taken := claim(step, worker=worker, now=now):

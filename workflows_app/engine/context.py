@@ -187,4 +187,3 @@ class StepContext:
         """Return the workflow's input: for a step of a nested workflow, what that one got."""
         text = reading.init_data(self._claim.run, self._claim.path)
         return None if text is None else loads(text)
-

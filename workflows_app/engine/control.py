@@ -1,4 +1,4 @@
-"""How a step leaves its function early. Not `Exception`s, so that `except Exception` lets them by."""
+"""How a step leaves its function early: not by `Exception`s, which user code may swallow."""
 
 from typing import Any
 

@@ -55,16 +55,14 @@ def execute(graph: Graph, claim: Claim) -> Done:
 class _Execution:
     """One attempt, from its input to its outcome."""
 
-    def __init__(
-        self, graph: Graph, node: Node, claim: Claim, attempt: attempts.Attempt
-    ) -> None:
+    def __init__(self, graph: Graph, node: Node, claim: Claim, attempt: attempts.Attempt) -> None:
         self.graph = graph
         self.node = node
         self.claim = claim
         self.attempt = attempt
         self.ctx = StepContext(claim, attempt, schemas=node.step)
 
-    def run(self) -> Outcome:
+    def run(self) -> Outcome:  # noqa: PLR0911 - one way out of a function, one outcome
         """Return the outcome, whatever happens inside."""
         try:
             return self._run()
@@ -73,7 +71,7 @@ class _Execution:
         except SuspendStep as asked:
             return self._suspended(asked)
         except BailRun as bail:
-            return self._guarded(lambda: Bailed(self._sized(ANY, bail.result), self.ctx.changes()))
+            return self._bailed(bail.result)
         except AbortRun:
             return Aborted()
         except errors.WorkflowError as error:
@@ -172,6 +170,9 @@ class _Execution:
             raise failures.invalid(errors.InvalidSuspendPayload, what, error) from error
         text = None if payload is None else self._sized(step.suspend, payload)
         return Suspended(text, asked.labels, self._changes(step))
+
+    def _bailed(self, result: Any) -> Outcome:
+        return self._guarded(lambda: Bailed(self._sized(ANY, result), self.ctx.changes()))
 
     # Glue.
 

@@ -13,6 +13,9 @@ from workflows_app.jsontext import loads
 MOST_TEXT: Final = 20_000
 MOST_CAUSES: Final = 10
 
+#: Problems of a value that are named in the message; all are in the details.
+MOST_LISTED: Final = 5
+
 
 def describe(error: BaseException, depth: int = 0) -> dict[str, Any]:
     """Return an error as JSON: `type`, `message`, `traceback`, `cause`, `details`."""
@@ -27,11 +30,13 @@ def describe(error: BaseException, depth: int = 0) -> dict[str, Any]:
     }
 
 
-def invalid(kind: type[errors.WorkflowError], what: str, error: ValidationError) -> errors.WorkflowError:
+def invalid(
+    kind: type[errors.WorkflowError], what: str, error: ValidationError
+) -> errors.WorkflowError:
     """Return the error that says `what` does not fit, with Pydantic's list as its details."""
     problems = problems_of(error)
-    listed = "; ".join(f"{_place(p['loc'])}{p['msg']}" for p in problems[:5])
-    more = f" (and {len(problems) - 5} more)" if len(problems) > 5 else ""
+    listed = "; ".join(f"{_place(p['loc'])}{p['msg']}" for p in problems[:MOST_LISTED])
+    more = f" (and {len(problems) - MOST_LISTED} more)" if len(problems) > MOST_LISTED else ""
     refusal = kind(f"{what}: {listed}{more}.")
     refusal.details = {"errors": problems}
     refusal.__cause__ = error

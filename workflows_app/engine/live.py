@@ -8,6 +8,7 @@ import logging
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Protocol
 
 logger = logging.getLogger(__name__)
@@ -69,9 +70,9 @@ class Hub:
             callbacks = list(self._runs.get(run, ()))
             feed = list(self._feed)
         for callback in callbacks:
-            _call(lambda callback=callback: callback(seq, list(transient)))
+            _call(partial(callback, seq, list(transient)))
         for feed_callback in feed:
-            _call(lambda callback=feed_callback: callback(run))
+            _call(partial(feed_callback, run))
 
 
 def _call(callback: Callable[[], None]) -> None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Iterable
 from typing import Final
 
-from django.db.models import F, Model, TextField
+from django.db.models import F, TextField
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
@@ -41,9 +41,9 @@ def as_text(field: str) -> Combinable:
     return Cast(F(field), TextField())
 
 
-def read(model: type[Model], pk: object, field: str) -> Raw:
+def read(model: type[Run] | type[StepSnapshot], pk: object, field: str) -> Raw:
     """Return one JSON column of one row as text; NULL where it holds nothing."""
-    rows = model._default_manager.filter(pk=pk)
+    rows = model.objects.filter(pk=pk)
     text = rows.annotate(text_=as_text(field)).values_list("text_", flat=True).first()
     return NULL if text is None else Raw(text)
 

@@ -15,7 +15,6 @@ from django.utils.module_loading import import_string
 from workflows_app import conf
 from workflows_app.engine import live
 
-
 logger = logging.getLogger(__name__)
 _local = threading.local()
 
@@ -75,8 +74,9 @@ def wake(steps: Sequence[Wake]) -> None:
 
 @contextmanager
 def holding_back() -> Iterator[list[Wake]]:
-    """Collect this thread's hints instead of giving them: the caller runs the steps, or gives them."""
-    _local.held = held = []
+    """Collect this thread's hints: the caller runs the steps, or gives the hints later."""
+    held: list[Wake] = []
+    _local.held = held
     try:
         yield held
     finally:

@@ -82,10 +82,8 @@ def give_up_canceled(now: datetime) -> int:
 
 
 def _give_up(run: uuid.UUID, now: datetime) -> bool:
-    gave_up = False
     with change(run, now) as changing:
         if not changing.model.ending or changing.model.cancel_requested_at is None:
             leave()
         apply(changing, give_up(changing))
-        gave_up = True
-    return gave_up
+    return changing.is_saved

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 logger = logging.getLogger(__name__)
 
@@ -24,6 +25,9 @@ class Timer:
         self.callback = None
 
 
+#: Timers in the heap after which canceled ones are looked for.
+TIDY_EVERY: Final = 1024
+
 _wakeup = threading.Condition()
 _heap: list[Timer] = []
 _order = itertools.count()
@@ -35,7 +39,7 @@ def after(seconds: float, callback: Callable[[], object]) -> Timer:
     global _thread  # noqa: PLW0603 - one thread a process
     timer = Timer(time.monotonic() + max(seconds, 0.0), next(_order), callback)
     with _wakeup:
-        if len(_heap) >= 1024 and len(_heap) % 1024 == 0:
+        if len(_heap) % TIDY_EVERY == TIDY_EVERY - 1:
             _forget_canceled()
         heapq.heappush(_heap, timer)
         if _thread is None or not _thread.is_alive():

@@ -17,7 +17,7 @@ _local = threading.local()
 
 def is_inside_user_transaction() -> bool:
     """Return whether the caller has an open `transaction.atomic()` of its own."""
-    return any(not block._from_testcase for block in connection.atomic_blocks)
+    return any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
 
 
 def is_inside_testcase() -> bool:
@@ -34,7 +34,8 @@ def write() -> Iterator[None]:
     if getattr(_local, "callbacks", None) is not None:
         yield
         return
-    _local.callbacks = callbacks = []
+    callbacks: list[Callable[[], object]] = []
+    _local.callbacks = callbacks
     try:
         with _single_writer(), transaction.atomic():
             yield
@@ -55,7 +56,7 @@ def after_commit(callback: Callable[[], object]) -> None:
 
 def _run_when_committed(callback: Callable[[], object]) -> None:
     if is_inside_user_transaction():
-        transaction.on_commit(lambda: callback())
+        transaction.on_commit(callback)
     else:
         callback()
 

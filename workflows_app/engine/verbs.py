@@ -37,7 +37,7 @@ _RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 def create(definition: Builder, run_id: str | None, resource_id: str | None) -> Run:
     """Return the workflow's run with this id, making it if there is none. Raises RunIdTaken."""
     definition.require_committed()
-    if run_id is not None and not (isinstance(run_id, str) and _RUN_ID.fullmatch(run_id)):
+    if run_id is not None and not _RUN_ID.fullmatch(str(run_id)):
         raise errors.InvalidId(
             f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
         )
@@ -68,8 +68,8 @@ def find(definition: Builder, run_id: str) -> Run:
     run = Run.objects.filter(run_id=run_id, workflow_id=definition.id).first()
     if run is None:
         raise errors.RunNotFound(
-            f"Workflow {definition.id!r} has no run {run_id!r}; it may have been deleted, or belong "
-            "to another workflow."
+            f"Workflow {definition.id!r} has no run {run_id!r}; it may have been deleted, or "
+            "belong to another workflow."
         )
     return run
 
@@ -229,9 +229,7 @@ def _answer(definition: Builder, step: StepSnapshot, data: Any) -> Raw:
     return payloads.check_size(_text(schema, value), "The resume data")
 
 
-def _check_still_asks(
-    changing: Change, target: StepSnapshot, suspension: uuid.UUID | None
-) -> None:
+def _check_still_asks(changing: Change, target: StepSnapshot, suspension: uuid.UUID | None) -> None:
     step = changing.snapshot(target.path)
     asked = suspension or target.suspension
     if step.status == StepStatus.SUSPENDED and step.suspension == asked:

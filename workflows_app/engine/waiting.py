@@ -10,7 +10,7 @@ from asgiref.sync import sync_to_async
 from django.db.models import F
 
 from workflows_app import errors
-from workflows_app.engine.live import hub
+from workflows_app.engine.live import Event, hub
 from workflows_app.models import Run
 from workflows_app.planner.statuses import SETTLED
 
@@ -49,9 +49,11 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
     """Wait on the event loop until the run settles; the same as `wait`."""
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
-    unsubscribe = hub.subscribe(
-        run, lambda _seq, _events: loop.call_soon_threadsafe(changed.set) and None
-    )
+
+    def tell(_seq: int | None, _events: list[Event]) -> None:
+        loop.call_soon_threadsafe(changed.set)
+
+    unsubscribe = hub.subscribe(run, tell)
     started = time.monotonic()
     pause = _FIRST_LOOK
     look = sync_to_async(has_settled)

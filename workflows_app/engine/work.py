@@ -39,7 +39,9 @@ def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
             release(held, now=clock.now())
             raise
         except BaseException:
-            logger.warning("%s in run %s was interrupted; it is free again.", held.path, held.run_id)
+            logger.warning(
+                "%s in run %s was interrupted; it is free again.", held.path, held.run_id
+            )
             release(held, now=clock.now())
             raise
 
@@ -59,7 +61,7 @@ def _attempt(claim: Claim, *, go_on: bool) -> Claim | None:
     return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
 
 
-class _RollBack(Exception):  # noqa: N818 - no error: a way out of a transaction
+class _RollBack(Exception):
     """The atomic step did not succeed: undo what it wrote, then record that."""
 
     def __init__(self, done: Done) -> None:
@@ -73,12 +75,10 @@ def _atomic(graph: Graph, claim: Claim, *, go_on: bool) -> Claim | None:
         with transactions.write():
             done = execute(graph, claim)
             if not isinstance(done.outcome, (Succeeded, Bailed)):
-                raise _RollBack(done)
+                raise _RollBack(done)  # noqa: TRY301 - undoes what the step wrote
             return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
     except _RollBack as back:
-        return settle_until_recorded(
-            claim, back.done.outcome, go_on=go_on, events=back.done.said
-        )
+        return settle_until_recorded(claim, back.done.outcome, go_on=go_on, events=back.done.said)
 
 
 def _mend_connection() -> None:

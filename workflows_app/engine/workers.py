@@ -16,7 +16,7 @@ _mine_pid: int | None = None
 
 def mine() -> uuid.UUID:
     """Return the key of this process as a worker: one a process, a new one after a fork."""
-    global _mine, _mine_pid  # noqa: PLW0603 - one identity a process
+    global _mine, _mine_pid
     if _mine is None or _mine_pid != os.getpid():
         _mine, _mine_pid = uuid7(), os.getpid()
     return _mine

@@ -50,7 +50,7 @@ class Writer:
 
         `type` starts with `data-`, else InvalidEventType.
         """
-        if not isinstance(type, str) or not type.startswith("data-"):
+        if not str(type).startswith("data-"):
             raise errors.InvalidEventType(
                 f"A custom event cannot have the type {type!r}: it must start with 'data-', "
                 f"for example 'data-{str(type).strip('-') or 'progress'}'."
@@ -90,7 +90,9 @@ class Writer:
             try:
                 self._record(said)
             except Run.DoesNotExist:
-                logger.info("Run %s was deleted while %s spoke.", self._claim.run_id, self._claim.path)
+                logger.info(
+                    "Run %s was deleted while %s spoke.", self._claim.run_id, self._claim.path
+                )
 
     def _flush_apart(self) -> None:
         try:

@@ -30,6 +30,10 @@ class JSONText(_JSONBase):
 
     description = "JSON as text"
 
+    if TYPE_CHECKING:  # read by the types' plugin: any value may be given and read
+        _pyi_private_set_type: Any
+        _pyi_private_get_type: Any
+
     def get_prep_value(self, value: Any) -> Any:
         """Return the text to store."""
         if value is None or isinstance(value, expressions.BaseExpression):

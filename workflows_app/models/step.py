@@ -44,9 +44,7 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
 
     def due(self, now: datetime) -> Self:
         """Steps with a wake time that has come."""
-        return self.filter(
-            status__in=[StepStatus.QUEUED, StepStatus.WAITING], wake_at__lte=now
-        )
+        return self.filter(status__in=[StepStatus.QUEUED, StepStatus.WAITING], wake_at__lte=now)
 
     def held_by(self, worker: uuid.UUID) -> Self:
         """Steps that this worker has claimed."""
@@ -90,7 +88,7 @@ class StepSnapshot(models.Model):
     queue = models.CharField(max_length=100, default="default")
     retry_count = models.PositiveIntegerField(default=0)
     lost_count = models.PositiveIntegerField(default=0)
-    #: Where the input stands when it is not here: `run.input` or `<snapshot pk>`, whose output it is.
+    #: Where the input stands when it is not here: `run.input`, or a snapshot whose output it is.
     payload_from = models.CharField(max_length=40, blank=True, default="")
     payload = JSONText(null=True, blank=True)
     #: Where the output stands when it is not here: `<snapshot pk>`, whose output it is.

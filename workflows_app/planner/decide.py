@@ -63,15 +63,17 @@ def give_up(view: View) -> list[Decision]:
     return [*records, FinishRun(RunStatus(view.run.ending))]
 
 
-def _go_on(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decision]:
+def _go_on(  # noqa: PLR0911 - one answer an outcome
+    graph: Graph, view: View, row: Row, outcome: Outcome
+) -> list[Decision]:
     match outcome:
         case Succeeded(output, changes):
             return [
                 RecordResult(row.path, StepStatus.SUCCESS, output, changes=changes),
                 *after(graph, view, row),
             ]
-        case Opened(arms, payload, changes):
-            return _open(graph, view, row, arms, payload, changes)
+        case Opened():
+            return _open(graph, view, row, outcome)
         case Failed(error, may_retry):
             return _retry_or_fail(graph, view, row, error, may_retry=may_retry)
         case Suspended(payload, labels, changes):
@@ -85,15 +87,13 @@ def _go_on(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decisio
             return []
 
 
-def _open(
-    graph: Graph, view: View, row: Row, arms: tuple[int, ...], payload: Raw, changes: Changes
-) -> list[Decision]:
+def _open(graph: Graph, view: View, row: Row, opened: Opened) -> list[Decision]:
     node = graph.nodes[row.base_path]
-    if not arms:
-        empty = RecordResult(row.path, StepStatus.SUCCESS, EMPTY, changes=changes)
+    if not opened.arms:
+        empty = RecordResult(row.path, StepStatus.SUCCESS, EMPTY, changes=opened.changes)
         return [empty, *after(graph, view, row)]
-    opened = BecomeContainer(row.path, len(arms), payload, changes)
-    return [opened, *open_parts(node, row, arms, payload)]
+    container = BecomeContainer(row.path, len(opened.arms), opened.payload, opened.changes)
+    return [container, *open_parts(node, row, opened.arms, opened.payload)]
 
 
 def _retry_or_fail(

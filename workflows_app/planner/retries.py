@@ -22,7 +22,7 @@ NEVER = RetryPolicy()
 
 
 def policy_of(graph: Graph, node: Node) -> RetryPolicy:
-    """Return the step's own policy, else that of the workflow it stands in. Glue is never retried."""
+    """Return the step's own policy, else that of its workflow. Glue is never retried."""
     step = node.step
     if step is None:
         return NEVER
