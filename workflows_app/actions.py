@@ -55,8 +55,6 @@ class Offer:
         return not self.why_not
 
 
-
-
 def _why_no_start(run: Run) -> str:
     if run.status != RunStatus.PENDING:
         return "This run was started before; a run starts once."
@@ -92,7 +90,10 @@ RESUME: Final = Action(
     _why_no_resume,
 )
 CANCEL: Final = Action(
-    "cancel", "Cancel run", f"{APP}.cancel_run", "You need the permission to cancel runs.",
+    "cancel",
+    "Cancel run",
+    f"{APP}.cancel_run",
+    "You need the permission to cancel runs.",
     _why_no_cancel,
 )
 

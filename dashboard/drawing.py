@@ -1,0 +1,229 @@
+"""Lay out the graph of a workflow as boxes and lines, top to bottom. Pure: sizes in, places out.
+
+Takes the JSON of a graph (see `definition.serialize`). Arms of a parallel or a branch stand side
+by side, a nested workflow is a frame around its own entries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+Entry = Mapping[str, Any]
+
+WIDTH: Final = 184
+HEIGHT: Final = 44
+GAP_X: Final = 20
+GAP_Y: Final = 30
+FORK: Final = 26
+LABEL: Final = 22
+PAD: Final = 14
+TITLE: Final = 24
+END: Final = 10
+
+#: Larger graphs are shown as the list of their steps alone.
+MAX_NODES: Final = 500
+
+
+@dataclass(frozen=True)
+class Point:
+    """A place on the drawing, in its own units."""
+
+    x: float
+    y: float
+
+
+@dataclass(frozen=True)
+class Box:
+    """One entry drawn: a step, a map, the bar of a fork, or the frame of a nested workflow."""
+
+    path: str
+    kind: str
+    name: str
+    x: float
+    y: float
+    width: float
+    height: float
+    title: str = ""
+
+    @property
+    def middle(self) -> float:
+        """The horizontal middle."""
+        return self.x + self.width / 2
+
+    @property
+    def text_y(self) -> float:
+        """Where the line of its name stands."""
+        return self.y + self.height / 2
+
+
+@dataclass(frozen=True)
+class Line:
+    """What leads from one entry to the next. `to` is the path it is taken for; "" at an end."""
+
+    start: Point
+    end: Point
+    to: str = ""
+    text: str = ""
+
+    @property
+    def d(self) -> str:
+        """The line as the path data of SVG: down, across and down, with round corners."""
+        a, b = self.start, self.end
+        if abs(a.x - b.x) < 1:
+            return f"M{_n(a.x)} {_n(a.y)}V{_n(b.y)}"
+        turn = (a.y + b.y) / 2
+        r = min(8, abs(a.x - b.x) / 2, abs(b.y - a.y) / 2)
+        side = r if b.x > a.x else -r
+        return (
+            f"M{_n(a.x)} {_n(a.y)}V{_n(turn - r)}"
+            f"Q{_n(a.x)} {_n(turn)} {_n(a.x + side)} {_n(turn)}"
+            f"H{_n(b.x - side)}"
+            f"Q{_n(b.x)} {_n(turn)} {_n(b.x)} {_n(turn + r)}V{_n(b.y)}"
+        )
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """Boxes and lines, and the room they take."""
+
+    width: float
+    height: float
+    boxes: tuple[Box, ...] = ()
+    lines: tuple[Line, ...] = ()
+    #: Where lines come in and go out, at the top and the bottom.
+    axis: float = 0
+
+    def moved(self, x: float, y: float) -> Drawing:
+        """Return the same elsewhere."""
+        return replace(
+            self,
+            boxes=tuple(replace(box, x=box.x + x, y=box.y + y) for box in self.boxes),
+            lines=tuple(
+                replace(line, start=_shift(line.start, x, y), end=_shift(line.end, x, y))
+                for line in self.lines
+            ),
+            axis=self.axis + x,
+        )
+
+
+@dataclass
+class _Sheet:
+    boxes: list[Box] = field(default_factory=list)
+    lines: list[Line] = field(default_factory=list)
+
+    def put(self, drawing: Drawing, x: float, y: float) -> None:
+        moved = drawing.moved(x, y)
+        self.boxes += moved.boxes
+        self.lines += moved.lines
+
+    def done(self, width: float, height: float, axis: float) -> Drawing:
+        return Drawing(width, height, tuple(self.boxes), tuple(self.lines), axis)
+
+
+def draw(graph: Mapping[str, Any]) -> Drawing | None:
+    """Return the drawing of a workflow's graph; None when it has too many entries to be read."""
+    entries = graph.get("entries", [])
+    if count(entries) > MAX_NODES:
+        return None
+    inner = _sequence(entries)
+    sheet = _Sheet()
+    sheet.put(inner, PAD, END + GAP_Y)
+    first = entries[0]["path"] if entries else ""
+    axis = inner.axis + PAD
+    bottom = END + GAP_Y + inner.height
+    sheet.boxes.insert(0, Box("", "start", "Start", axis - END / 2, 0, END, END))
+    sheet.boxes.append(Box("", "end", "End", axis - END / 2, bottom + GAP_Y, END, END))
+    sheet.lines.append(Line(Point(axis, END), Point(axis, END + GAP_Y), first))
+    sheet.lines.append(Line(Point(axis, bottom), Point(axis, bottom + GAP_Y), "end"))
+    return sheet.done(inner.width + 2 * PAD, bottom + GAP_Y + END, axis)
+
+
+def count(entries: Iterable[Entry]) -> int:
+    """Return how many entries there are, at every depth."""
+    return sum(1 + count(inside(entry)) for entry in entries)
+
+
+def inside(entry: Entry) -> Sequence[Entry]:
+    """Return the entries that stand inside this one."""
+    nested = entry.get("workflow")
+    found: Sequence[Entry] = nested["entries"] if nested else entry.get("children", [])
+    return found
+
+
+def _sequence(entries: Sequence[Entry]) -> Drawing:
+    parts = [(entry, _entry(entry)) for entry in entries]
+    if not parts:
+        return Drawing(WIDTH, 0, axis=WIDTH / 2)
+    axis = max(part.axis for _, part in parts)
+    sheet, y, width = _Sheet(), 0.0, 0.0
+    for index, (entry, part) in enumerate(parts):
+        if index:
+            sheet.lines.append(Line(Point(axis, y), Point(axis, y + GAP_Y), entry["path"]))
+            y += GAP_Y
+        sheet.put(part, axis - part.axis, y)
+        width = max(width, axis - part.axis + part.width)
+        y += part.height
+    return sheet.done(width, y, axis)
+
+
+def _entry(entry: Entry) -> Drawing:
+    match entry["kind"]:
+        case "parallel" | "branch":
+            return _fork(entry)
+        case "workflow":
+            return _frame(entry)
+    title = entry.get("description") or entry["name"]
+    box = Box(entry["path"], entry["kind"], entry["name"], 0, 0, WIDTH, HEIGHT, title)
+    return Drawing(WIDTH, HEIGHT, (box,), axis=WIDTH / 2)
+
+
+def _fork(entry: Entry) -> Drawing:
+    """Arms side by side under a bar that names the entry, joined again at the bottom."""
+    arms = [(arm, _entry(arm)) for arm in entry["children"]]
+    conditions = [str(text) for text in entry.get("conditions", [""] * len(arms))]
+    room = LABEL if any(conditions) else 0
+    width = sum(part.width for _, part in arms) + GAP_X * (len(arms) - 1)
+    axis, top = width / 2, float(FORK)
+    first = top + GAP_Y + room
+    bottom = first + max(part.height for _, part in arms)
+    name = "all of" if entry["kind"] == "parallel" else "whichever fits"
+    sheet = _Sheet()
+    sheet.boxes.append(
+        Box(entry["path"], entry["kind"], name, axis - WIDTH / 2, 0, WIDTH, FORK, entry["name"])
+    )
+    x = 0.0
+    for (arm, part), condition in zip(arms, conditions, strict=True):
+        sheet.put(part, x, first)
+        middle = x + part.axis
+        sheet.lines.append(Line(Point(axis, top), Point(middle, first), arm["path"], condition))
+        down = first + part.height
+        sheet.lines.append(Line(Point(middle, down), Point(axis, bottom + GAP_Y), arm["path"]))
+        x += part.width + GAP_X
+    return sheet.done(width, bottom + GAP_Y, axis)
+
+
+def _frame(entry: Entry) -> Drawing:
+    inner = _sequence(inside(entry))
+    width = max(inner.width + 2 * PAD, WIDTH)
+    height = TITLE + inner.height + 2 * PAD
+    title = entry["workflow"].get("title") or entry["name"]
+    frame = Box(entry["path"], "workflow", entry["name"], 0, 0, width, height, title)
+    left = (width - inner.width) / 2
+    placed = inner.moved(left, TITLE + PAD)
+    axis = placed.axis
+    lines = (
+        *placed.lines,
+        Line(Point(axis, TITLE), Point(axis, TITLE + PAD), entry["path"]),
+        Line(Point(axis, height - PAD), Point(axis, height), entry["path"]),
+    )
+    return Drawing(width, height, (frame, *placed.boxes), lines, axis)
+
+
+def _shift(point: Point, x: float, y: float) -> Point:
+    return Point(point.x + x, point.y + y)
+
+
+def _n(number: float) -> str:
+    return f"{number:.1f}".rstrip("0").rstrip(".")

@@ -1,0 +1,101 @@
+"""The graph of a version: its drawing, its entries in order, and what its steps ask for.
+
+Versions never change, so what is worked out of one is kept for as long as the process lives.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from dashboard import drawing
+from dashboard.drawing import Drawing, Entry
+from workflows_app.models import WorkflowVersion
+
+JSON = Any
+
+
+@dataclass(frozen=True)
+class Place:
+    """One entry of a graph, and how deep it stands."""
+
+    path: str
+    kind: str
+    name: str
+    description: str
+    depth: int
+    parent: str
+    condition: str = ""
+    step: Mapping[str, JSON] | None = None
+    mapping: JSON = None
+
+    @property
+    def permission(self) -> str | None:
+        """What a person needs besides to answer this step."""
+        return self.step.get("permission") if self.step else None
+
+    @property
+    def resume_schema(self) -> Mapping[str, JSON] | None:
+        """The type of the answer, as a JSON schema; None: anything."""
+        return self.step.get("resume_schema") if self.step else None
+
+    @property
+    def is_container(self) -> bool:
+        """Whether the entry only holds others."""
+        return self.kind in {"parallel", "branch", "workflow"}
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A graph made ready for pages."""
+
+    json: Mapping[str, JSON]
+    drawing: Drawing | None
+    places: Mapping[str, Place]
+
+    @property
+    def title(self) -> str:
+        """What people call the workflow."""
+        return self.json.get("title") or self.json.get("id") or ""
+
+    @property
+    def permission(self) -> str | None:
+        """What a person needs besides to start it."""
+        return self.json.get("permission")
+
+
+def prepared(graph: Mapping[str, JSON]) -> Graph:
+    """Return a graph with its drawing and its places in reading order."""
+    places = {place.path: place for place in _walk(graph.get("entries", []), 0, "")}
+    return Graph(graph, drawing.draw(graph), places)
+
+
+@lru_cache(maxsize=256)
+def of_version(pk: int) -> Graph:
+    """Return the graph of a stored version; asks the database the first time."""
+    return prepared(WorkflowVersion.objects.get(pk=pk).graph)
+
+
+def _walk(entries: list[Entry], depth: int, parent: str) -> Iterator[Place]:
+    for entry in entries:
+        yield from _places(entry, depth, parent, "")
+
+
+def _places(entry: Entry, depth: int, parent: str, condition: str) -> Iterator[Place]:
+    yield Place(
+        path=entry["path"],
+        kind=entry["kind"],
+        name=entry["name"],
+        description=entry.get("description") or "",
+        depth=depth,
+        parent=parent,
+        condition=condition,
+        step=entry.get("step"),
+        mapping=entry.get("mapping"),
+    )
+    inner = drawing.inside(entry)
+    conditions = entry.get("conditions") or [""] * len(inner)
+    for arm, text in zip(inner, conditions, strict=False):
+        yield from _places(arm, depth + 1, entry["path"], text)

@@ -1,0 +1,122 @@
+"""Bounded looks at payloads: the database hands over the first characters, never a whole giant."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+from django.db.models import Model, QuerySet
+from django.db.models.functions import Length, Substr
+
+from workflows_app import jsontext
+from workflows_app.engine import payloads
+
+#: Characters of a value that a page shows.
+LIMIT: Final = 4000
+
+#: Characters of an error that a page shows: type, message, traceback and causes fit in.
+ERROR_LIMIT: Final = 100_000
+
+#: Keys under which an author says in words what a step asks.
+QUESTIONS: Final = ("question", "reason", "message", "title", "prompt", "ask")
+
+M = TypeVar("M", bound=Model)
+
+
+@dataclass(frozen=True)
+class Preview:
+    """The beginning of a JSON value as text, its whole length, and where the rest is."""
+
+    text: str
+    size: int
+    url: str = ""
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether there is more than is shown."""
+        return self.size > LIMIT
+
+    @property
+    def pretty(self) -> str:
+        """The text for people: indented where it is whole."""
+        if self.is_cut:
+            return self.text + "…"
+        try:
+            return json.dumps(jsontext.loads(self.text), indent=2, ensure_ascii=False)
+        except ValueError:
+            return self.text
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the value fits on a few lines."""
+        return len(self.text) < 200  # noqa: PLR2004 - a matter of looks
+
+    @property
+    def value(self) -> Any:
+        """The value itself, or None where only a part of it is known."""
+        if self.is_cut:
+            return None
+        try:
+            return jsontext.loads(self.text)
+        except ValueError:
+            return None
+
+
+def with_previews(rows: QuerySet[M], fields: Iterable[str], limit: int = LIMIT) -> QuerySet[M]:
+    """Add the size and the beginning of JSON columns to each row, and leave the columns away."""
+    extra: dict[str, Any] = {}
+    for field in fields:
+        text = payloads.as_text(field)
+        extra[f"{field}_size"] = Length(text)
+        extra[f"{field}_text"] = Substr(text, 1, limit)
+    return rows.annotate(**extra)
+
+
+def preview_of(row: Model, field: str, url: str = "") -> Preview | None:
+    """Return the preview of a column that `with_previews` added; None where it holds nothing."""
+    text = getattr(row, f"{field}_text")
+    return None if text is None else Preview(text, getattr(row, f"{field}_size"), url)
+
+
+def question_in(text: str | None) -> str:
+    """Return in a few words what a suspend payload asks, from the beginning of its JSON."""
+    if not text or text == "null":
+        return ""
+    try:
+        value = jsontext.loads(text)
+    except ValueError:
+        return next((found for key in QUESTIONS if (found := text_at(text, key))), "")
+    if isinstance(value, dict):
+        said = [value[key] for key in QUESTIONS if isinstance(value.get(key), str)]
+        value = said[0] if said else ", ".join(f"{k}: {_brief(v)}" for k, v in value.items())
+    return _brief(value)
+
+
+def message_in(text: str | None) -> str:
+    """Return `Type: message` from the beginning of an error's JSON."""
+    if not text:
+        return ""
+    kind, message = text_at(text, "type"), text_at(text, "message")
+    first = message.strip().splitlines()[0] if message.strip() else ""
+    return f"{kind}: {first}" if first else kind
+
+
+def text_at(text: str, key: str) -> str:
+    """Return the first string under `key` in JSON that may be cut off."""
+    found = re.search(rf'"{key}":\s*"((?:[^"\\]|\\.)*)', text)
+    if not found:
+        return ""
+    body = found[1]
+    try:
+        return str(json.loads(f'"{body}"'))
+    except ValueError:
+        return body
+
+
+def _brief(value: object) -> str:
+    text = value if isinstance(value, str) else jsontext.dumps(value)
+    text = " ".join(text.split())
+    return text if len(text) <= 160 else text[:159] + "…"  # noqa: PLR2004 - one line of a table

@@ -1,0 +1,29 @@
+"""The addresses of the pages and of the live connections."""
+
+from django.urls import path
+
+from dashboard import consumers
+from dashboard.views import answer, cancel, run, runs, session, workflows
+
+urlpatterns = [
+    path("", runs.home, name="home"),
+    path("sign-in/", session.sign_in, name="sign-in"),
+    path("sign-in/<str:uidb64>/<str:token>/", session.sign_in_link, name="sign-in-link"),
+    path("sign-out/", session.sign_out, name="sign-out"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<str:run_id>/", run.run, name="run"),
+    path("runs/<str:run_id>/events/", run.events, name="run-events"),
+    path("runs/<str:run_id>/log/", run.log_page, name="run-log"),
+    path("runs/<str:run_id>/cancel/", cancel.cancel, name="run-cancel"),
+    path("runs/<str:run_id>/answer/<uuid:suspension>/", answer.answer, name="run-answer"),
+    path("runs/<str:run_id>/raw/<slug:field>/", run.raw_run, name="raw-run"),
+    path("runs/<str:run_id>/raw/<int:step>/<slug:field>/", run.raw_step, name="raw-step"),
+    path("workflows/", workflows.workflows, name="workflows"),
+    path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),
+    path("workflows/<str:workflow_id>/start/", workflows.start, name="workflow-start"),
+]
+
+websocket_urlpatterns = [
+    path("ws/runs/<str:run_id>/", consumers.RunConsumer.as_asgi()),
+    path("ws/feed/", consumers.FeedConsumer.as_asgi()),
+]

@@ -1,0 +1,148 @@
+"""The rows of a list of runs: each run with the sentence that says why it stands where it does.
+
+Three queries for a page, however many rows: the runs, their open steps, the errors.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+from django.db.models import QuerySet
+from django.db.models.functions import Substr
+
+from dashboard import graphs
+from dashboard.previews import message_in, question_in
+from workflows_app import actions
+from workflows_app.engine import payloads
+from workflows_app.models import Run, StepSnapshot
+from workflows_app.models.run import PAYLOAD_FIELDS as RUN_PAYLOADS
+from workflows_app.planner.statuses import RunStatus, StepStatus
+
+#: Open steps looked at for one page: a run may have thousands at once.
+MOST_STEPS: Final = 500
+MOST_NEEDS: Final = 5
+TEXT: Final = 2000
+
+OPEN: Final = [StepStatus.RUNNING, StepStatus.SUSPENDED, StepStatus.WAITING, StepStatus.QUEUED]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run in a list. `reason` says what it waits for, or why it failed."""
+
+    run: Run
+    reason: str = ""
+    steps: tuple[str, ...] = ()
+    wakes_at: Any = None
+
+
+@dataclass(frozen=True)
+class Need:
+    """One question that a person may answer."""
+
+    run: Run
+    step: StepSnapshot
+    question: str
+
+
+def joined(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Return the runs with what every row names beside its run."""
+    return runs.select_related("workflow", "started_by")
+
+
+def rows_of(runs: Sequence[Run]) -> list[Row]:
+    """Return the rows of these runs, in their order."""
+    open_steps = _open_steps([run.pk for run in runs if not run.is_ended])
+    errors = _errors([run.pk for run in runs if run.status == RunStatus.FAILED])
+    return [_row(run, open_steps.get(run.pk, []), errors.get(run.pk, "")) for run in runs]
+
+
+def _open_steps(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[StepSnapshot]]:
+    wanted = list(runs)
+    if not wanted:
+        return {}
+    steps = (
+        StepSnapshot.objects.current()
+        .light()
+        .filter(run__in=wanted, status__in=OPEN, kind="step")
+        .annotate(question_text=Substr(payloads.as_text("suspend_payload"), 1, TEXT))
+        .order_by("pk")[:MOST_STEPS]
+    )
+    found: dict[uuid.UUID, list[StepSnapshot]] = {}
+    for step in steps:
+        found.setdefault(step.run_id, []).append(step)
+    return found
+
+
+def _errors(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
+    wanted = list(runs)
+    if not wanted:
+        return {}
+    text = Substr(payloads.as_text("error"), 1, TEXT)
+    found = Run.objects.filter(pk__in=wanted).annotate(text_=text).values_list("pk", "text_")
+    return dict(found)
+
+
+def _row(run: Run, steps: Sequence[StepSnapshot], error: str) -> Row:
+    if run.status == RunStatus.FAILED:
+        return Row(run, message_in(error) or "No reason was recorded.")
+    if run.status == RunStatus.PENDING:
+        return Row(run, "Not started yet.")
+    wanted = {
+        RunStatus.SUSPENDED: StepStatus.SUSPENDED,
+        RunStatus.WAITING: StepStatus.WAITING,
+    }.get(RunStatus(run.status), StepStatus.RUNNING)
+    named = [step for step in steps if step.status == wanted]
+    if wanted == StepStatus.SUSPENDED and named:
+        return Row(run, question_in(getattr(named[0], "question_text", "")), _paths(named))
+    if not named:
+        return _retry(run, steps)
+    wakes = min((step.wake_at for step in named if step.wake_at), default=None)
+    return Row(run, "", _paths(named), wakes)
+
+
+def _retry(run: Run, steps: Sequence[StepSnapshot]) -> Row:
+    """Return the row of a run whose steps wait for a worker, or for their next attempt."""
+    queued = [step for step in steps if step.status == StepStatus.QUEUED]
+    if not queued:
+        return Row(run)
+    wakes = min((step.wake_at for step in queued if step.wake_at), default=None)
+    first = queued[0]
+    if wakes and first.retry_count:
+        return Row(run, f"attempt {first.retry_count + 1}", _paths(queued), wakes)
+    return Row(run, "ready, waiting for a worker", _paths(queued))
+
+
+def _paths(steps: Sequence[StepSnapshot]) -> tuple[str, ...]:
+    return tuple(step.path for step in steps)
+
+
+def needs_of(person: AbstractBaseUser | AnonymousUser) -> list[Need]:
+    """Return the newest questions that this person may answer."""
+    if not actions.offer(actions.RESUME, person, None).is_possible:
+        return []
+    steps = (
+        StepSnapshot.objects.current()
+        .light()
+        .filter(run__status=RunStatus.SUSPENDED, status=StepStatus.SUSPENDED, kind="step")
+        .annotate(question_text=Substr(payloads.as_text("suspend_payload"), 1, TEXT))
+        .select_related("run", "run__workflow")
+        .defer(*(f"run__{name}" for name in RUN_PAYLOADS))
+        .order_by("-run", "pk")[: MOST_NEEDS * 10]
+    )
+    found = [
+        Need(step.run, step, question_in(getattr(step, "question_text", "")))
+        for step in steps
+        if _may_answer(person, step)
+    ]
+    return found[:MOST_NEEDS]
+
+
+def _may_answer(person: AbstractBaseUser | AnonymousUser, step: StepSnapshot) -> bool:
+    place = graphs.of_version(step.run.version_id).places.get(step.base_path)
+    special = place.permission if place else None
+    return actions.offer(actions.RESUME, person, step.run, special).is_possible

@@ -1,0 +1,32 @@
+// A link that asks first opens its page in a dialog; without script it is a page.
+export function dialogs() {
+  const dialog = document.getElementById("dialog");
+  const body = document.getElementById("dialog-body");
+  if (!dialog || !body) return;
+  document.addEventListener("click", async (event) => {
+    const link = event.target.closest("a[data-dialog]");
+    if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
+      event.preventDefault();
+      await show(link.href);
+    }
+    if (dialog.open && event.target.closest("[data-close]")) {
+      event.preventDefault();
+      dialog.close();
+    }
+    if (event.target === dialog) dialog.close();
+  });
+
+  async function show(address) {
+    try {
+      const answer = await fetch(address, { headers: { "x-dialog": "1" } });
+      const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+      const part = page.getElementById("confirm");
+      if (!answer.ok || !part) throw new Error("no dialog");
+      body.replaceChildren(document.importNode(part, true));
+      dialog.showModal();
+      body.querySelector("[data-close]")?.focus();
+    } catch {
+      location.href = address;
+    }
+  }
+}

@@ -1,0 +1,62 @@
+// Forms: know what somebody has typed, send once, focus what the server marked.
+
+function place(root) {
+  const marked = root.querySelector("[autofocus]");
+  if (marked) marked.focus();
+}
+
+export function minding() {
+  document.addEventListener("input", (event) => {
+    const section = event.target.closest("[data-keep-draft]");
+    if (section) section.dataset.dirty = "yes";
+    const form = event.target.closest("[data-schema-form]");
+    if (form) form.dataset.dirty = "yes";
+  });
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    const form = event.detail.elt.closest?.("[data-schema-form]");
+    if (!form) return;
+    form.querySelectorAll("[data-send]").forEach((button) => { button.disabled = true; });
+    form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = false; });
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const form = event.detail.elt.closest?.("[data-schema-form]");
+    if (!form || !form.isConnected) return;
+    form.querySelectorAll("[data-send]").forEach((button) => { button.disabled = false; });
+    form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = true; });
+    if (event.detail.failed && event.detail.xhr.status !== 422) notSent(form);
+  });
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const target = event.detail.target;
+    const section = target.closest?.("[data-keep-draft]") || document.querySelector("[data-keep-draft] .form-place")?.closest("[data-keep-draft]");
+    if (section && event.detail.requestConfig?.verb === "post") section.dataset.dirty = "yes";
+    if (event.detail.requestConfig?.verb === "post") place(document.querySelector(".form-place") || document);
+  });
+  for (const element of document.querySelectorAll("[data-copy]")) offerCopy(element);
+}
+
+function notSent(form) {
+  let note = form.querySelector("[data-not-sent]");
+  if (!note) {
+    note = document.createElement("p");
+    note.className = "notice";
+    note.dataset.tone = "error";
+    note.dataset.notSent = "";
+    note.setAttribute("role", "alert");
+    form.prepend(note);
+  }
+  note.textContent = "This could not be sent: the server did not answer, or refused the page. What you typed is still here.";
+}
+
+function offerCopy(element) {
+  if (!navigator.clipboard) return;
+  element.tabIndex = 0;
+  element.setAttribute("role", "button");
+  element.title = "Copy";
+  const copy = async () => {
+    await navigator.clipboard.writeText(element.textContent);
+    element.title = "Copied";
+    document.getElementById("announcer").textContent = "Copied";
+  };
+  element.addEventListener("click", copy);
+  element.addEventListener("keydown", (event) => { if (event.key === "Enter") copy(); });
+}

@@ -1,0 +1,170 @@
+// The live part: the socket says that something changed, the page fetches itself and patches in
+// what differs. Numbers make it gap-free: after a lost connection it goes on from the last one.
+// When no socket can be had it asks every few seconds, and says so.
+
+const POLL = 3000;
+const SAFETY = 10000;
+const RETRY = [500, 1000, 2000, 5000, 10000];
+const PACE = 350;
+
+class Pulse {
+  constructor() {
+    this.element = document.querySelector("[data-pulse]");
+    this.word = this.element?.querySelector("[data-pulse-word]");
+    this.state = "";
+  }
+
+  show(state, text) {
+    if (!this.element || (this.state === state && this.word.textContent === text)) return;
+    this.state = state;
+    this.element.hidden = false;
+    this.element.dataset.state = state;
+    this.word.textContent = text;
+    this.element.title = {
+      live: "Changes show up by themselves.",
+      polling: "No live connection; the page asks every few seconds.",
+      offline: "The server cannot be reached. What is shown may be old.",
+    }[state] || "";
+  }
+}
+
+// Fetch the page's own live part, at most so often; one at a time; not while hidden.
+function refresher(target) {
+  let timer = 0;
+  let last = 0;
+  let wanted = false;
+  const run = () => {
+    timer = 0;
+    if (document.hidden) { wanted = true; return; }
+    last = Date.now();
+    htmx.trigger(target, "news");
+  };
+  document.addEventListener("visibilitychange", () => {
+    if (!document.hidden && wanted) { wanted = false; run(); }
+  });
+  return () => { if (!timer) timer = setTimeout(run, Math.max(0, PACE - (Date.now() - last))); };
+}
+
+function socketAddress(path) {
+  return `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}${path}`;
+}
+
+// Keep a socket open; poll while there is none.
+function connect({ path, message, poll, pulse }) {
+  let tries = 0;
+  let polling = 0;
+  let since = null;
+  let stopped = false;
+
+  const startPolling = () => { if (!polling && !stopped) { polling = setInterval(ask, POLL); ask(); } };
+  const stopPolling = () => { clearInterval(polling); polling = 0; };
+
+  async function ask() {
+    if (document.hidden) return;
+    try {
+      const answer = await poll();
+      if (answer === 401 || answer === 403) { stop("You are signed out: reload to sign in"); return; }
+      since = null;
+      if (polling) pulse.show("polling", "polling");
+    } catch {
+      since = since || new Date();
+      pulse.show("offline", `offline since ${since.toLocaleTimeString()}`);
+    }
+  }
+
+  function stop(text) {
+    stopped = true;
+    stopPolling();
+    pulse.show("offline", text);
+  }
+
+  function open() {
+    if (stopped) return;
+    let socket;
+    try { socket = new WebSocket(socketAddress(path())); } catch { startPolling(); return; }
+    socket.addEventListener("message", (event) => {
+      tries = 0;
+      since = null;
+      stopPolling();
+      pulse.show("live", "live");
+      message(JSON.parse(event.data));
+    });
+    socket.addEventListener("close", (event) => {
+      if (event.code === 4401) { stop("You are signed out: reload to sign in"); return; }
+      if (event.code === 4403) { stop("You may no longer see this"); return; }
+      if (event.code === 4404) { stop("This run is gone"); return; }
+      startPolling();
+      setTimeout(open, RETRY[Math.min(tries++, RETRY.length - 1)]);
+    });
+  }
+  addEventListener("online", open);
+  addEventListener("pagehide", () => { stopped = true; });
+  open();
+}
+
+function announce(text) {
+  const announcer = document.getElementById("announcer");
+  if (announcer) announcer.textContent = text;
+}
+
+export function watchRun() {
+  const live = document.querySelector("[data-run-page]");
+  if (!live) return;
+  const refresh = refresher(live);
+  let seq = Number(live.dataset.seq);
+  let state = "";
+  const take = (news) => {
+    const recorded = news.events.filter((event) => event.seq !== null);
+    const before = seq;
+    seq = Math.max(seq, news.seq);
+    if (seq > before || recorded.length) refresh();
+    for (const event of recorded) {
+      if (event.type === "workflow-finish") {
+        const text = `The run is ${event.payload.status}.`;
+        if (text !== state) announce(text);
+        state = text;
+      }
+      document.dispatchEvent(new CustomEvent("signalbox:event", { detail: event }));
+    }
+  };
+  connect({
+    path: () => `/ws/runs/${encodeURIComponent(live.dataset.runPage)}/?after=${seq}`,
+    message: take,
+    pulse: new Pulse(),
+    async poll() {
+      const answer = await fetch(`${live.dataset.events}?after=${seq}`, { headers: { accept: "application/json" } });
+      if (answer.ok) take(await answer.json());
+      else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
+      return answer.status;
+    },
+  });
+}
+
+export function watchFeed() {
+  const live = document.querySelector("[data-feed]");
+  if (!live) return;
+  const refresh = refresher(live);
+  const base = live.getAttribute("hx-get");
+  const shown = () => [...live.querySelectorAll("tr[data-run]")].map((row) => row.dataset.run);
+  // Only the rows that are there are asked for, so that none moves under a hand.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt !== live) return;
+    const before = new URLSearchParams(location.search);
+    for (const name of ["before", "after"]) if (before.get(name)) event.detail.parameters[name] = before.get(name);
+    event.detail.parameters.rows = shown().join(",");
+  });
+  // An empty list has no rows to keep: it shows the page anew.
+  const update = () => { if (shown().length) refresh(); else if (base !== null) location.reload(); };
+  connect({
+    path: () => "/ws/feed/",
+    message: (news) => { if (news.type === "runs") update(); },
+    pulse: new Pulse(),
+    async poll() {
+      const answer = await fetch(`${base}${base.includes("?") ? "&" : "?"}rows=`, { headers: { "hx-request": "true" } });
+      if (answer.ok) refresh();
+      else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
+      return answer.status;
+    },
+  });
+  setInterval(() => { if (!document.hidden && shown().length) refresh(); }, SAFETY);
+}

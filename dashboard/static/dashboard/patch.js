@@ -1,0 +1,95 @@
+// hx-swap="patch": make the page like the answer by changing only what differs, so that opened
+// parts stay open, focus and selection stay, and nothing that somebody types is touched.
+
+const KEEP_OPEN = new WeakSet();
+
+addEventListener("toggle", (event) => {
+  // Once a person has opened or closed something, it is theirs.
+  if (event.target instanceof HTMLDetailsElement) KEEP_OPEN.add(event.target);
+}, true);
+
+function same(old, next) {
+  return old.nodeType === next.nodeType && old.nodeName === next.nodeName && keyOf(old) === keyOf(next);
+}
+
+function keyOf(node) {
+  return node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset?.key || "" : "";
+}
+
+function isTheirs(element) {
+  if (!element.hasAttribute("data-keep-draft")) return false;
+  return element.hasAttribute("data-dirty") || element.contains(document.activeElement);
+}
+
+function patchAttributes(old, next) {
+  for (const { name } of [...old.attributes]) {
+    if (next.hasAttribute(name)) continue;
+    if (name === "open" && KEEP_OPEN.has(old)) continue;
+    if (name === "data-dirty" || (name === "class" && /^(htmx-\S+\s*)+$/.test(old.className))) continue;
+    old.removeAttribute(name);
+  }
+  for (const { name, value } of [...next.attributes]) {
+    if (name === "open" && KEEP_OPEN.has(old)) continue;
+    if (name === "autofocus") continue;
+    if (old.getAttribute(name) !== value) old.setAttribute(name, value);
+  }
+}
+
+function patchNode(old, next) {
+  if (old.nodeType !== Node.ELEMENT_NODE) {
+    if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
+    return;
+  }
+  if (old.isEqualNode(next) || isTheirs(old)) return;
+  patchAttributes(old, next);
+  patchChildren(old, next);
+}
+
+function patchChildren(old, next) {
+  const known = new Map();
+  for (const child of old.children) { const key = keyOf(child); if (key) known.set(key, child); }
+  let place = old.firstChild;
+  for (const wanted of [...next.childNodes]) {
+    const key = keyOf(wanted);
+    let found = null;
+    if (key) found = known.get(key) && same(known.get(key), wanted) ? known.get(key) : null;
+    else if (place && same(place, wanted)) found = place;
+    if (!found) {
+      old.insertBefore(document.importNode(wanted, true), place);
+      continue;
+    }
+    if (found === place) place = place.nextSibling;
+    else old.insertBefore(found, place);
+    patchNode(found, wanted);
+  }
+  while (place) {
+    const gone = place;
+    place = place.nextSibling;
+    if (gone.nodeType === Node.ELEMENT_NODE && isTheirs(gone)) lock(gone);
+    else gone.remove();
+  }
+}
+
+// The question went away while somebody was typing an answer: it stays, to read and to copy.
+function lock(section) {
+  const notice = section.querySelector("[data-answered]");
+  if (notice && notice.hidden) {
+    notice.hidden = false;
+    section.querySelectorAll("fieldset.plain").forEach((fieldset) => { fieldset.disabled = true; });
+    const announcer = document.getElementById("announcer");
+    if (announcer) announcer.textContent = notice.textContent;
+  }
+}
+
+htmx.defineExtension("patch", {
+  isInlineSwap: (style) => style === "patch",
+  handleSwap(style, target, fragment) {
+    if (style !== "patch") return false;
+    const next = fragment.firstElementChild && fragment.querySelector(`#${CSS.escape(target.id)}`);
+    if (!next) return [target];
+    patchAttributes(target, next);
+    patchChildren(target, next);
+    htmx.process(target);
+    return [];
+  },
+});

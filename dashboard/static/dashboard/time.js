@@ -1,0 +1,38 @@
+// Times stay true while a page is open: "3 min ago" grows, what is running counts.
+const UNITS = [[86400, "d"], [3600, "h"], [60, "min"]];
+
+function roughly(seconds) {
+  for (const [size, unit] of UNITS) if (seconds >= size) return `${Math.floor(seconds / size)} ${unit}`;
+  return `${seconds} s`;
+}
+
+function ago(seconds) {
+  if (seconds < 0) return `in ${roughly(-seconds)}`;
+  return seconds < 5 ? "just now" : `${roughly(seconds)} ago`;
+}
+
+function lasting(seconds) {
+  if (seconds < 60) return `${Math.max(seconds, 0).toFixed(1)} s`;
+  const whole = Math.floor(seconds);
+  if (whole < 3600) return `${Math.floor(whole / 60)} min ${whole % 60} s`;
+  if (whole < 86400) return `${Math.floor(whole / 3600)} h ${Math.floor((whole % 3600) / 60)} min`;
+  return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}
+
+export function refreshTimes() {
+  const now = Date.now();
+  for (const element of document.querySelectorAll("time[data-ago]")) {
+    write(element, ago(Math.round((now - Date.parse(element.dateTime)) / 1000)));
+  }
+  for (const element of document.querySelectorAll("[data-since]")) {
+    write(element, lasting((now - Date.parse(element.dataset.since)) / 1000));
+  }
+}
+
+export function keepTime() {
+  setInterval(() => { if (!document.hidden) refreshTimes(); }, 1000);
+}

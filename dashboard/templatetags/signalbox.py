@@ -1,0 +1,118 @@
+"""Statuses, times and values as the pages show them: one vocabulary everywhere."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from django import template
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+#: The words of statuses that are not their own: what no status says by itself.
+WORDS = {"untaken": "not taken", "canceling": "canceling", "queued": "queued"}
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+MILLISECONDS = 1000
+
+
+@register.inclusion_tag("dashboard/parts/status.html")
+def status(value: str, *, is_canceling: bool = False) -> dict[str, str]:
+    """Show a status as shape, colour and word."""
+    name = "canceling" if is_canceling else value
+    return {"name": name, "word": WORDS.get(name, name)}
+
+
+@register.simple_tag
+def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
+    """Show a moment relative to now; the exact time and its zone are on hover and for machines."""
+    if moment is None:
+        return empty
+    moment = moment.astimezone(timezone.get_current_timezone())
+    return format_html(
+        '<time datetime="{}" title="{}" data-ago>{}</time>',
+        moment.isoformat(timespec="milliseconds"),
+        exact(moment),
+        ago(moment, timezone.now()),
+    )
+
+
+@register.filter
+def exact(moment: datetime | None) -> str:
+    """Return the moment to the second, with its zone."""
+    return moment.strftime("%Y-%m-%d %H:%M:%S %Z") if moment else ""
+
+
+def ago(moment: datetime, now: datetime) -> str:
+    """Return how long before `now` the moment was, in the largest unit that fits."""
+    seconds = int((now - moment).total_seconds())
+    if seconds < 0:
+        return "in " + _roughly(-seconds)
+    return "just now" if seconds < 5 else _roughly(seconds) + " ago"  # noqa: PLR2004 - a moment
+
+
+def _roughly(seconds: int) -> str:
+    for size, unit in ((DAY, "d"), (HOUR, "h"), (MINUTE, "min")):
+        if seconds >= size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+@register.simple_tag
+def lasting(start: datetime | None, end: datetime | None = None) -> SafeString | str:
+    """Show how long something took, or has been going on; the page's script keeps that counting."""
+    if start is None:
+        return "–"
+    text = in_words((end or timezone.now()) - start)
+    if end is not None:
+        return format_html('<span class="num" title="{} – {}">{}</span>', exact(start), exact(end), text)
+    return format_html(
+        '<span class="num" data-since="{}">{}</span>', start.isoformat(timespec="milliseconds"), text
+    )
+
+
+def in_words(length: timedelta) -> str:
+    """Return a length of time with two units at most."""
+    seconds = max(length.total_seconds(), 0)
+    if seconds < 1:
+        return f"{round(seconds * MILLISECONDS)} ms"
+    if seconds < MINUTE:
+        return f"{seconds:.1f} s"
+    whole = int(seconds)
+    if seconds < HOUR:
+        return f"{whole // MINUTE} min {whole % MINUTE} s"
+    if seconds < DAY:
+        return f"{whole // HOUR} h {whole % HOUR // MINUTE} min"
+    return f"{whole // DAY} d {whole % DAY // HOUR} h"
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """Return a JSON value as indented text."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+@register.filter
+def size(characters: int | None) -> str:
+    """Return a length of JSON text as people read it."""
+    number = float(characters or 0)
+    for unit in ("B", "KB", "MB"):
+        if number < 1000 or unit == "MB":  # noqa: PLR2004 - the step between units
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return ""
+
+
+@register.filter
+def at(mapping: Mapping[str, Any], key: str) -> Any:
+    """Return what stands under a key that only the template knows."""
+    return mapping.get(key)
+
+
+@register.filter
+def short(run_id: str) -> str:
+    """Return a run id short enough for a table; the tail tells runs of one moment apart."""
+    return run_id if len(run_id) <= 16 else f"{run_id[:6]}…{run_id[-6:]}"  # noqa: PLR2004

@@ -1,0 +1,129 @@
+"""Answering a step that asks: the form by itself, and what came of sending it."""
+
+import uuid
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods
+
+from dashboard import graphs, previews
+from dashboard.forms.form import SchemaForm
+from dashboard.run_page import Question
+from dashboard.views import drafts, posted
+from dashboard.views.access import require, run_or_404, signed_in
+from workflows_app import actions, errors, get_workflow
+from workflows_app.models import Action, Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResponse:
+    """Show one question, and send its answer to the step that asked it, and to no other."""
+    run = run_or_404(run_id)
+    question = _question(request, run, suspension)
+    if question is None:
+        return _gone(request, run, None)
+    if request.method == "POST":
+        return _sent(request, run, question, suspension)
+    form = SchemaForm.blank(_schema(question))
+    if (draft := drafts.taken(request)) is not None:
+        form = SchemaForm.posted(_schema(question), draft)
+    form.is_locked = not question.offer.is_possible
+    return _page(request, run, question, form)
+
+
+def _sent(
+    request: HttpRequest, run: Run, question: Question, suspension: uuid.UUID
+) -> HttpResponse:
+    special = question.place.permission if question.place else None
+    require(actions.offer(actions.RESUME, request.user, None, special))
+    form = posted.form_from(request, _schema(question))
+    if form.act():
+        return _page(request, run, question, form)
+    if question.step.status != StepStatus.SUSPENDED:
+        return _gone(request, run, question, form)
+    if not form.check():
+        return _page(request, run, question, form, status=422)
+    try:
+        get_workflow(run.workflow_id).get_run(run.run_id).resume(
+            form.draft(),
+            step=question.step.path,
+            suspension=str(suspension),
+            actor=request.user,
+            wait=False,
+        )
+    except errors.InvalidResumeData as refusal:
+        form.refuse(_problems(refusal))
+        return _page(request, run, question, form, status=422)
+    except (errors.ResumeAlreadyClaimed, errors.RunNotSuspended, errors.StepNotSuspended):
+        return _gone(request, run, question, form)
+    except errors.WorkflowError as refusal:
+        form.text_errors.append(str(refusal))
+        return _page(request, run, question, form, status=409)
+    messages.success(request, f"Your answer to “{question.step.name}” was taken. The run goes on.")
+    return _to_run(request, run)
+
+
+def _to_run(request: HttpRequest, run: Run) -> HttpResponse:
+    response = redirect("run", run.run_id)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": response.url})
+    return response
+
+
+def _problems(refusal: errors.WorkflowError) -> list[dict[str, object]]:
+    details = getattr(refusal, "details", None) or {}
+    return details.get("errors") or [{"loc": (), "msg": str(refusal), "type": "refused"}]
+
+
+def _question(request: HttpRequest, run: Run, suspension: uuid.UUID) -> Question | None:
+    """Return the step that asked this, also when it has been answered since."""
+    steps = run.steps.current().light().filter(suspension=suspension, kind="step")
+    step = previews.with_previews(steps, ["suspend_payload"]).first()
+    if step is None:
+        return None
+    place = graphs.of_version(run.version_id).places.get(step.base_path)
+    payload = previews.preview_of(step, "suspend_payload")
+    special = place.permission if place else None
+    return Question(step, place, payload, actions.offer(actions.RESUME, request.user, run, special))
+
+
+def _schema(question: Question) -> dict[str, object] | None:
+    return dict(question.place.resume_schema or {}) if question.place else None
+
+
+def _page(
+    request: HttpRequest, run: Run, question: Question, form: SchemaForm, status: int = 200
+) -> HttpResponse:
+    if status == 200 and not request.POST and question.step.status != StepStatus.SUSPENDED:  # noqa: PLR2004
+        return _gone(request, run, question, form)
+    is_part = bool(request.headers.get("HX-Request"))
+    template = "dashboard/answer.html#form" if is_part else "dashboard/answer.html"
+    context = {"run": run, "question": question, "form": form}
+    return render(request, template, context, status=status)
+
+
+def _gone(
+    request: HttpRequest, run: Run, question: Question | None, form: SchemaForm | None = None
+) -> HttpResponse:
+    """Say that the question was answered elsewhere, and by whom; what was typed stays to read."""
+    if form is not None:
+        form.is_locked = True
+    context = {
+        "run": run,
+        "question": question,
+        "form": form,
+        "gone": _who_answered(run, question.step if question else None),
+    }
+    is_part = bool(request.headers.get("HX-Request"))
+    template = "dashboard/answer.html#form" if is_part else "dashboard/answer.html"
+    return render(request, template, context, status=409 if request.method == "POST" else 200)
+
+
+def _who_answered(run: Run, step: StepSnapshot | None) -> Action | bool:
+    given = run.actions.filter(verb="resume").defer("data").order_by("-pk")
+    if step is not None:
+        given = given.filter(path=step.path)
+    return given.first() or True

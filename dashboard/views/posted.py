@@ -1,0 +1,52 @@
+"""What a form of fields brought back: its texts, and the files that stand for texts."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from django.http import HttpRequest
+from pydantic import ValidationError
+
+from dashboard.forms.form import SchemaForm
+from workflows_app import jsontext
+
+#: Bytes of a file that is read in place of a typed text.
+MOST_BYTES: Final = 4 * 1024 * 1024
+
+
+def form_from(request: HttpRequest, schema: Mapping[str, Any] | None, prefix: str = "") -> SchemaForm:
+    """Return the form as it was posted, files read in."""
+    uploads, problems = _uploads(request)
+    form = SchemaForm.posted(schema, request.POST, uploads, prefix)
+    form.text_errors += problems
+    return form
+
+
+def _uploads(request: HttpRequest) -> tuple[dict[str, str], list[str]]:
+    texts: dict[str, str] = {}
+    problems: list[str] = []
+    for name, file in request.FILES.items():
+        if isinstance(file, list) or not file or not name:
+            continue
+        if (file.size or 0) > MOST_BYTES:
+            problems.append(f"The file “{file.name}” is larger than 4 MB, so it was not read.")
+            continue
+        try:
+            texts[name] = file.read().decode("utf-8-sig")
+        except UnicodeDecodeError:
+            problems.append(f"The file “{file.name}” is not text in UTF-8, so it was not read.")
+    return texts, problems
+
+
+def fits(form: SchemaForm, load: Callable[[str], object] | None) -> bool:
+    """Check a form by itself and by the type that the server knows; errors go to the fields."""
+    is_ready = form.check()
+    if load is None:
+        return is_ready
+    try:
+        load(jsontext.dumps(form.draft()))
+    except ValidationError as refusal:
+        form.refuse(refusal.errors(include_url=False, include_context=False, include_input=False))
+        return False
+    except ValueError:  # a text that is not JSON: `check` has said so
+        return False
+    return is_ready

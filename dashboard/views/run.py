@@ -1,0 +1,104 @@
+"""The page of one run, the numbers behind it, and its payloads as they are."""
+
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import get_object_or_404, render
+from django.views.decorators.http import require_safe
+
+from dashboard import run_page
+from dashboard.forms.form import SchemaForm
+from dashboard.run_page import RunPage
+from dashboard.views.access import json_for_signed_in, run_or_404, signed_in
+from workflows_app.engine import log, payloads
+from workflows_app.models import Run, StepSnapshot
+
+#: Events in one answer of the polling twin of the socket.
+BATCH = 200
+
+RUN_FIELDS = frozenset({"input", "result", "error", "state"})
+STEP_FIELDS = frozenset({"payload", "output", "error", "suspend_payload", "resume_payload"})
+
+
+@require_safe
+@signed_in
+def run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Show a run; for the page's own script, only the part that changes."""
+    page = run_page.page_for(run_or_404(run_id), request.user)
+    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
+        return render(request, "dashboard/run.html#live", shown(page))
+    return render(request, "dashboard/run.html", shown(page))
+
+
+def shown(page: RunPage) -> dict[str, object]:
+    """Return what the template needs: the page, and an empty form for each question."""
+    forms = [(question, form_for(page.run, question)) for question in page.questions]
+    return {"page": page, "run": page.run, "questions": forms}
+
+
+def form_for(run: Run, question: run_page.Question) -> SchemaForm:
+    """Return the form that answers a question, as it is first shown."""
+    schema = question.place.resume_schema if question.place else None
+    form = SchemaForm.blank(schema, prefix=f"q{question.step.pk}-")
+    form.is_locked = not question.offer.is_possible
+    return form
+
+
+@require_safe
+@signed_in
+def log_page(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Show the event log, a hundred at a time, back to the first."""
+    found = run_or_404(run_id)
+    text = request.GET.get("before", "")
+    before = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004
+    events = run_page.events_of(found, before)
+    context = {"run": found, "events": events, "oldest": events[-1]["seq"] if events else 0}
+    return render(request, "dashboard/log.html", context)
+
+
+@require_safe
+@json_for_signed_in
+def events(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Return the events after a number: the polling twin of the socket."""
+    found = Run.objects.only("pk", "event_seq", "status").filter(run_id=run_id).first()
+    if found is None:
+        error = {"type": "RunNotFound", "message": f"There is no run {run_id!r}.", "details": {}}
+        return JsonResponse({"error": error}, status=404)
+    text = request.GET.get("after", "0")
+    after = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0  # noqa: PLR2004
+    news = log.read(found.pk, after, BATCH) if after < found.event_seq else []
+    seq = news[-1]["seq"] if news else min(after, found.event_seq)
+    return JsonResponse({"type": "events", "seq": seq, "last": found.event_seq, "events": news})
+
+
+@require_safe
+@signed_in
+def raw_run(request: HttpRequest, run_id: str, field: str) -> HttpResponse:
+    """Return one payload of a run as it is stored."""
+    if field not in RUN_FIELDS:
+        raise Http404("A run has no such payload.")
+    found = run_or_404(run_id)
+    return _raw(payloads.read(Run, found.pk, field), f"{field}.json")
+
+
+@require_safe
+@signed_in
+def raw_step(request: HttpRequest, run_id: str, step: int, field: str) -> HttpResponse:
+    """Return one payload of a step as it is stored, wherever it stands."""
+    if field not in STEP_FIELDS:
+        raise Http404("A step has no such payload.")
+    rows: QuerySet[StepSnapshot] = StepSnapshot.objects.light().filter(run__run_id=run_id)
+    found = get_object_or_404(rows, pk=step)
+    name = f"{found.path}-{field}.json"
+    if field == "payload":
+        return _raw(payloads.payload_of(found), name)
+    if field == "output":
+        return _raw(payloads.output_of(found), name)
+    return _raw(payloads.read(StepSnapshot, found.pk, field), name)
+
+
+def _raw(text: str, name: str) -> HttpResponse:
+    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    return response
+
+

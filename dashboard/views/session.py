@@ -1,0 +1,70 @@
+"""Signing in, by name and password or by a link that works once, and signing out."""
+
+from django.contrib import messages
+from django.contrib.auth import login, logout
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render, resolve_url
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_http_methods, require_POST
+
+from dashboard import signin
+from dashboard.views import drafts
+
+MODEL_BACKEND = "django.contrib.auth.backends.ModelBackend"
+BAD_LINK = (
+    "This link no longer works: it is valid for 15 minutes and for one sign-in. Start Signalbox "
+    "again for a fresh one, or sign in with a name and a password."
+)
+
+
+@never_cache
+@sensitive_post_parameters("password")
+@require_http_methods(["GET", "POST"])
+def sign_in(request: HttpRequest) -> HttpResponse:
+    """Show the sign-in form, and sign in."""
+    target = _safe(request, request.POST.get("next") or request.GET.get("next") or "")
+    draft = request.POST.get("draft", "")
+    if request.method == "GET" and request.user.is_authenticated:
+        return redirect(target)
+    form = AuthenticationForm(request, request.POST if request.method == "POST" else None)
+    if request.method == "POST" and form.is_valid():
+        login(request, form.get_user())
+        if draft:
+            drafts.keep(request, draft)
+        return redirect(target)
+    context = {"form": form, "next": target, "draft": draft}
+    return render(request, "dashboard/sign_in.html", context, status=422 if form.errors else 200)
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+def sign_in_link(request: HttpRequest, uidb64: str, token: str) -> HttpResponse:
+    """Ask, then sign in by a link. Looking at the link never uses it up."""
+    user = signin.check(uidb64, token)
+    if user is None:
+        if request.user.is_authenticated:
+            return redirect("runs")
+        context = {"form": AuthenticationForm(request), "next": "", "notice": BAD_LINK}
+        return render(request, "dashboard/sign_in.html", context, status=410)
+    if request.method == "POST":
+        login(request, user, backend=MODEL_BACKEND)
+        return redirect("home")
+    return render(request, "dashboard/sign_in_link.html", {"person": user})
+
+
+@require_POST
+def sign_out(request: HttpRequest) -> HttpResponse:
+    """Sign out."""
+    logout(request)
+    messages.info(request, "You are signed out.")
+    return redirect("sign-in")
+
+
+def _safe(request: HttpRequest, target: str) -> str:
+    """Return where to go afterwards: a page of this site, whatever the address says."""
+    hosts = {request.get_host()}
+    fits = url_has_allowed_host_and_scheme(target, hosts, require_https=request.is_secure())
+    return target if fits else resolve_url("home")

@@ -1,0 +1,139 @@
+"""The workflows: what they are, what they take, and starting one."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from dashboard import catalogue, rows
+from dashboard.catalogue import Known
+from dashboard.filters import Filters
+from dashboard.forms.form import SchemaForm
+from dashboard.views import drafts, posted
+from dashboard.views.access import require, signed_in
+from workflows_app import actions, errors
+from workflows_app.models import Run
+from workflows_app.models.fields import uuid7
+from workflows_app.planner.statuses import RunStatus
+
+RECENT = 10
+ALIVE = [RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SUSPENDED, RunStatus.PAUSED]
+
+
+@require_safe
+@signed_in
+def workflows(request: HttpRequest) -> HttpResponse:
+    """List every workflow that this process defines, or that has runs."""
+    counted = Run.objects.filter(status__in=ALIVE).order_by()
+    counts: dict[str, dict[str, int]] = {}
+    for name, status, number in counted.values_list("workflow", "status").annotate(Count("pk")):
+        counts.setdefault(name, {})[status] = number
+    listed = [
+        {"known": known, "counts": counts.get(known.id, {}), "offer": _offer(request, known)}
+        for known in catalogue.all_known()
+    ]
+    return render(request, "dashboard/workflows.html", {"listed": listed})
+
+
+@require_safe
+@signed_in
+def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
+    """Show one workflow: its graph, what it takes and gives, its latest runs."""
+    known = _known(workflow_id)
+    recent = list(rows.joined(Filters(workflow=workflow_id).wanted())[:RECENT])
+    context = {
+        "known": known,
+        "graph": known.graph,
+        "rows": rows.rows_of(recent),
+        "offer": _offer(request, known),
+        "boxes": [(box, "") for box in known.graph.drawing.boxes] if known.graph.drawing else [],
+        "lines": [(line, True) for line in known.graph.drawing.lines] if known.graph.drawing else [],
+    }
+    return render(request, "dashboard/workflow.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
+    """Show the form of the workflow's input, and start a run with what was typed."""
+    known = _known(workflow_id)
+    offer = _offer(request, known)
+    schema = known.graph.json.get("input_schema")
+    if request.method != "POST":
+        draft = drafts.taken(request)
+        form = SchemaForm.blank(schema) if draft is None else SchemaForm.posted(schema, draft)
+        form.is_locked = not offer.is_possible
+        return _form(request, known, form)
+    require(offer)
+    form = posted.form_from(request, schema)
+    if form.act():
+        return _form(request, known, form)
+    return _started(request, known, form)
+
+
+def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpResponse:
+    defined = known.defined
+    if defined is None or not posted.fits(form, known.load):
+        return _form(request, known, form, status=422)
+    run_id = _run_key(request)
+    try:
+        run = defined.create_run(run_id=run_id)
+        run.start(form.draft(), actor=request.user, wait=False)
+    except errors.RunAlreadyStarted:
+        messages.info(request, "This run was started already; a form starts one run.")
+    except errors.InvalidInput as refusal:
+        details: Mapping[str, Any] = getattr(refusal, "details", None) or {}
+        form.refuse(details.get("errors") or [{"loc": (), "msg": str(refusal)}])
+        return _form(request, known, form, status=422)
+    except errors.WorkflowError as refusal:
+        form.text_errors.append(str(refusal))
+        return _form(request, known, form, status=409)
+    target = redirect("run", run_id)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": target.url})
+    return target
+
+
+def _form(
+    request: HttpRequest, known: Known, form: SchemaForm, status: int = 200
+) -> HttpResponse:
+    is_part = bool(request.headers.get("HX-Request"))
+    template = "dashboard/start.html#form" if is_part else "dashboard/start.html"
+    context = {
+        "known": known,
+        "form": form,
+        "offer": _offer(request, known),
+        "run_key": _run_key(request),
+    }
+    return render(request, template, context, status=status)
+
+
+def _run_key(request: HttpRequest) -> str:
+    """Return the id that the form's run gets, so that a form sent twice starts one run."""
+    try:
+        return str(uuid.UUID(request.POST.get("run_key", "")))
+    except ValueError:
+        return str(uuid7())
+
+
+def _known(workflow_id: str) -> Known:
+    known = catalogue.find(workflow_id)
+    if known is None:
+        raise Http404(f"There is no workflow with the id “{workflow_id}”.")
+    return known
+
+
+def _offer(request: HttpRequest, known: Known) -> actions.Offer:
+    if known.defined is None:
+        return actions.Offer(
+            actions.START,
+            "The code of this workflow is not in this process, so it cannot be started from here.",
+        )
+    return actions.offer(actions.START, request.user, None, known.graph.permission)
