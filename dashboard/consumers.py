@@ -11,11 +11,13 @@ import contextlib
 import time
 import uuid
 from collections import deque
+from importlib import import_module
 from typing import Any, Final
 from urllib.parse import parse_qs
 
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from django.conf import settings
 from django.contrib.auth import get_user
 from django.http import HttpRequest
 
@@ -71,7 +73,8 @@ class _Guarded(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels ha
     def refusal(self) -> int:
         """Return the code to close with, or 0; asks for the session anew."""
         request = HttpRequest()
-        request.session = type(self.scope["session"])(self.scope["session"].session_key)
+        store = import_module(settings.SESSION_ENGINE).SessionStore
+        request.session = store(self.scope["session"].session_key)
         person = get_user(request)
         if not person.is_authenticated:
             return SIGNED_OUT

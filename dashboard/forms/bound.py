@@ -253,6 +253,11 @@ class BoundRaw(Line):
     shape: ClassVar[str] = "raw"
 
     @property
+    def post_name(self) -> str:
+        """The name of the input; a mark tells that another kind of field holds JSON."""
+        return self.name if isinstance(self.field, Raw) else name_of(self.path, "json")
+
+    @property
     def reason(self) -> str:
         """Why this part is JSON."""
         if isinstance(self.field, Raw):
@@ -340,6 +345,11 @@ class BoundRows(Bound):
     def is_pristine(self) -> bool:
         """Whether no row holds anything."""
         return not self.field.has_default and all(row.is_pristine for row in self.rows)
+
+    @property
+    def add_name(self) -> str:
+        """The name of the button that adds a row."""
+        return name_of(self.path, "add")
 
     @property
     def can_add(self) -> bool:
