@@ -1,0 +1,42 @@
+"""Workflows whose steps leave a mark outside the database, for tests that kill processes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from workflows_app import StepContext, Workflow, step
+
+
+def _marks() -> Path:
+    return Path(os.environ["MARKS"])
+
+
+def _mark(name: str) -> None:
+    with (_marks() / "ran").open("a", encoding="utf-8") as ran:
+        ran.write(f"{name}\n")
+
+
+@step
+def first(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave a mark and go on."""
+    _mark("first")
+    return {**data, "first": True}
+
+
+@step
+def held_up(data: dict[str, Any], ctx: StepContext) -> dict[str, Any]:
+    """Stay in the middle until the test lets it go."""
+    _mark("held_up")
+    while not (_marks() / "go").exists():
+        ctx.abort_signal.wait(0.02)
+    return {**data, "restarted": ctx.restarted}
+
+
+@step
+def last(data: dict[str, Any]) -> dict[str, Any]:
+    """Leave a mark and end."""
+    _mark("last")
+    return data
+
+
+chain = Workflow("killed").then(first).then(held_up).then(last).commit()

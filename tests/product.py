@@ -1,0 +1,100 @@
+"""The product as its users run it: `manage.py up` in a process of its own, which may be killed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from tests.servers import free_port
+
+ROOT: Final = Path(__file__).resolve().parent.parent
+READY_SECONDS: Final = 60.0
+
+
+class Product:
+    """One installation: a database, an environment, a port; up, killed and up again."""
+
+    def __init__(self, database_url: str, log: Path, env: Mapping[str, str] | None = None) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.sign_in_link = ""
+        self.log = log
+        self._env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("WORKFLOWS_")},
+            "DATABASE_URL": database_url,
+            "DJANGO_SECRET_KEY": "only-for-this-test",
+            **(env or {}),
+        }
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def up(self, *options: str) -> None:
+        """Start the product and wait until it says that it is up."""
+        with self.log.open("ab") as log:
+            seen = self.log.stat().st_size
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "up", "--port", str(self.port), *options],
+                cwd=ROOT, env=self._env, stdout=log, stderr=log,
+            )  # fmt: skip
+        wait_until(lambda: "Press Ctrl+C" in self._said(seen), READY_SECONDS, self._said)
+        lines = [line.strip() for line in self._said(seen).splitlines()]
+        self.sign_in_link = next((line for line in lines if "/sign-in/" in line), "")
+
+    def kill(self) -> None:
+        """End the process at once, in the middle of whatever it does."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(timeout=10)
+
+    def stop(self) -> int:
+        """Ask the process to stop; return its exit code."""
+        if self._process is None or self._process.poll() is not None:
+            return 0
+        self._process.send_signal(signal.SIGTERM)
+        try:
+            return self._process.wait(timeout=30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            raise
+
+    def python(self, code: str) -> Any:
+        """Run code in another process beside the product; return what it prints, read as JSON."""
+        program = f"import django, json; django.setup()\n{code}"
+        env = {**self._env, "DJANGO_SETTINGS_MODULE": "dashboard.settings"}
+        done = subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, env=env, capture_output=True, text=True,
+            timeout=60, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def _said(self, since: int = 0) -> str:
+        return self.log.read_bytes()[since:].decode(errors="replace")
+
+
+@contextmanager
+def product(
+    database_url: str, folder: Path, env: Mapping[str, str] | None = None
+) -> Iterator[Product]:
+    """Give an installation that is stopped at the end, if it still runs."""
+    made = Product(database_url, folder / "up.log", env)
+    made.log.touch()
+    try:
+        yield made
+    finally:
+        made.stop()
+
+
+def wait_until(
+    holds: Callable[[], object], seconds: float, tell: Callable[[], object] = lambda: ""
+) -> None:
+    """Wait until something holds; fail, telling what there is to tell, after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"It did not come true in {seconds} s. {tell()}"
+        time.sleep(0.05)
