@@ -6,6 +6,7 @@ by side, a nested workflow is a frame around its own entries.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
@@ -17,10 +18,14 @@ HEIGHT: Final = 44
 GAP_X: Final = 20
 GAP_Y: Final = 30
 FORK: Final = 26
+FORK_WIDTH: Final = 96
 LABEL: Final = 22
 PAD: Final = 14
 TITLE: Final = 24
 END: Final = 10
+
+#: Wider drawings are scrolled, not shrunk.
+SHRINKS: Final = 640
 
 #: Larger graphs are shown as the list of their steps alone.
 MAX_NODES: Final = 500
@@ -53,9 +58,49 @@ class Box:
         return self.x + self.width / 2
 
     @property
-    def text_y(self) -> float:
-        """Where the line of its name stands."""
+    def centre(self) -> float:
+        """The vertical middle."""
         return self.y + self.height / 2
+
+    @property
+    def inset(self) -> float:
+        """Where its sign, or without one its name, begins."""
+        return self.x + 12
+
+    @property
+    def icon_y(self) -> float:
+        """The upper edge of its sign."""
+        return self.centre - 8
+
+    @property
+    def name_x(self) -> float:
+        """Where its name begins, right of the sign."""
+        return self.x + 36
+
+    @property
+    def name_y(self) -> float:
+        """The upper edge of its name."""
+        return self.centre - 11
+
+    @property
+    def baseline(self) -> float:
+        """Where the text of a fork stands."""
+        return self.centre + 4
+
+    @property
+    def title_y(self) -> float:
+        """Where the title of a frame stands."""
+        return self.y + 18
+
+    @property
+    def fork_x(self) -> float:
+        """The left edge of a fork's bar."""
+        return self.middle - FORK_WIDTH / 2
+
+    @property
+    def fork_width(self) -> float:
+        """The width of a fork's bar."""
+        return FORK_WIDTH
 
 
 @dataclass(frozen=True)
@@ -66,6 +111,16 @@ class Line:
     end: Point
     to: str = ""
     text: str = ""
+
+    @property
+    def label_x(self) -> float:
+        """Where the room for its text begins."""
+        return self.end.x - WIDTH / 2
+
+    @property
+    def label_y(self) -> float:
+        """The upper edge of that room."""
+        return self.end.y - LABEL - 3
 
     @property
     def d(self) -> str:
@@ -94,6 +149,11 @@ class Drawing:
     lines: tuple[Line, ...] = ()
     #: Where lines come in and go out, at the top and the bottom.
     axis: float = 0
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it may shrink to a narrow screen and still be read."""
+        return self.width <= SHRINKS
 
     def moved(self, x: float, y: float) -> Drawing:
         """Return the same elsewhere."""
@@ -182,16 +242,15 @@ def _entry(entry: Entry) -> Drawing:
 def _fork(entry: Entry) -> Drawing:
     """Arms side by side under a bar that names the entry, joined again at the bottom."""
     arms = [(arm, _entry(arm)) for arm in entry["children"]]
-    conditions = [str(text) for text in entry.get("conditions", [""] * len(arms))]
+    conditions = [short_condition(text) for text in entry.get("conditions", [""] * len(arms))]
     room = LABEL if any(conditions) else 0
     width = sum(part.width for _, part in arms) + GAP_X * (len(arms) - 1)
     axis, top = width / 2, float(FORK)
     first = top + GAP_Y + room
     bottom = first + max(part.height for _, part in arms)
-    name = "all of" if entry["kind"] == "parallel" else "whichever fits"
     sheet = _Sheet()
     sheet.boxes.append(
-        Box(entry["path"], entry["kind"], name, axis - WIDTH / 2, 0, WIDTH, FORK, entry["name"])
+        Box(entry["path"], entry["kind"], entry["kind"], axis - WIDTH / 2, 0, WIDTH, FORK, entry["name"])
     )
     x = 0.0
     for (arm, part), condition in zip(arms, conditions, strict=True):
@@ -202,6 +261,11 @@ def _fork(entry: Entry) -> Drawing:
         sheet.lines.append(Line(Point(middle, down), Point(axis, bottom + GAP_Y), arm["path"]))
         x += part.width + GAP_X
     return sheet.done(width, bottom + GAP_Y, axis)
+
+
+def short_condition(text: object) -> str:
+    """Return a condition's source without `lambda data, ctx:`."""
+    return re.sub(r"^lambda\b[^:]*:\s*", "", str(text or ""))
 
 
 def _frame(entry: Entry) -> Drawing:

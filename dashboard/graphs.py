@@ -42,6 +42,16 @@ class Place:
         return self.step.get("resume_schema") if self.step else None
 
     @property
+    def shown_condition(self) -> str:
+        """The condition without the words that every lambda begins with."""
+        return drawing.short_condition(self.condition)
+
+    @property
+    def is_fork(self) -> bool:
+        """Whether the entry only splits and joins, and has no record of its own."""
+        return self.kind in {"parallel", "branch"}
+
+    @property
     def is_container(self) -> bool:
         """Whether the entry only holds others."""
         return self.kind in {"parallel", "branch", "workflow"}

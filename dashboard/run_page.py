@@ -16,16 +16,19 @@ from django.utils import timezone
 
 from dashboard import graphs, previews
 from dashboard.drawing import Box, Line
+from dashboard.forms.fields import JSON
+from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import actions, conf, jsontext
 from workflows_app.actions import Offer
 from workflows_app.engine import log
 from workflows_app.models import Action, Run, StepSnapshot
-from workflows_app.planner.statuses import RunStatus, StepStatus
+from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
 
 MOST_STEPS: Final = 300
 MOST_EVENTS: Final = 100
+MOST_FACTS: Final = 12
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 RUN_FIELDS: Final = ("input", "result")
 LABELS: Final = {
@@ -65,7 +68,8 @@ class Card:
     @property
     def is_open(self) -> bool:
         """Whether the card shows its inside at first: where something asks for attention."""
-        return self.status == StepStatus.FAILED and self.error is not None
+        is_leaf = not self.place.is_container
+        return is_leaf and self.status == StepStatus.FAILED and self.error is not None
 
     @property
     def has_inside(self) -> bool:
@@ -86,6 +90,16 @@ class Question:
     place: Place | None
     payload: Preview | None
     offer: Offer
+
+    @property
+    def facts(self) -> list[tuple[str, JSON]]:
+        """A small flat payload as words and values; empty where it is not so simple."""
+        value = self.payload.value if self.payload else None
+        if not isinstance(value, dict) or len(value) > MOST_FACTS:
+            return []
+        if any(isinstance(inner, dict | list) for inner in value.values()):
+            return []
+        return [(humanised(key), inner) for key, inner in value.items() if inner != self.text]
 
     @property
     def text(self) -> str:
@@ -198,12 +212,13 @@ def _cards(
     run: Run, graph: Graph, steps: Sequence[StepSnapshot], people: Sequence[Action]
 ) -> list[Card]:
     known = {step.base_path: step for step in steps}
+    statuses = _statuses(run, graph, known)
     borrowed = _borrowed(run, steps)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for place in graph.places.values():
         step = known.get(place.path)
-        card = Card(place, _status(run, place, known), step)
+        card = Card(place, statuses[place.path], step)
         if step is not None:
             card.payloads = _payloads(run, step, borrowed)
             card.error = _error_of(step)
@@ -212,14 +227,22 @@ def _cards(
     return cards
 
 
-def _status(run: Run, place: Place, known: Mapping[str, StepSnapshot]) -> str:
-    """Return the step's own status, or what its absence means."""
-    step = known.get(place.path)
-    if step is not None:
-        return step.status
-    parent = known.get(place.parent)
-    over = run.is_ended or (parent is not None and parent.ended_at is not None)
-    return "untaken" if over else "pending"
+def _statuses(run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> dict[str, str]:
+    """Return the status of each entry: its own, or what its absence means."""
+    chosen = {place.parent for path, place in graph.places.items() if path in known}
+    found: dict[str, str] = {}
+    for path, place in graph.places.items():
+        step, parent = known.get(path), graph.places.get(place.parent)
+        if step is not None:
+            found[path] = step.status
+        elif run.is_ended or found.get(place.parent) in {"untaken", *STEP_ENDED}:
+            found[path] = "untaken"
+        elif parent is not None and parent.kind == "branch" and place.parent in chosen:
+            # The conditions of a branch are asked at once: the arms it did not take never come.
+            found[path] = "untaken"
+        else:
+            found[path] = "pending"
+    return found
 
 
 def _payloads(

@@ -9,6 +9,9 @@ from typing import Any, Final
 
 JSON = Any
 
+#: Longer texts get a higher field.
+FEW_LINES: Final = 1000
+
 #: More options than this are a list to open.
 MAX_RADIOS: Final = 4
 
@@ -57,6 +60,11 @@ class Text(Field):
     max_length: int | None = None
     pattern: str = ""
     media_type: str = ""
+
+    @property
+    def lines(self) -> int:
+        """How many lines a field of several lines shows."""
+        return 3 if self.max_length and self.max_length <= FEW_LINES else 8
 
 
 @dataclass(frozen=True, kw_only=True)

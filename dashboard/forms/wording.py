@@ -99,4 +99,6 @@ def _counted(number: int, unit: str) -> str:
 
 
 def _plain(number: float) -> str:
-    return str(int(number)) if isinstance(number, float) and number.is_integer() else str(number)
+    if isinstance(number, int) or number.is_integer():
+        return f"{int(number):,}"
+    return str(number)
