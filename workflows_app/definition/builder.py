@@ -1,24 +1,32 @@
 """Composing a workflow, entry by entry, until `commit()` freezes it."""
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from __future__ import annotations
+
+import copy
+import inspect
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, Self
 
 from workflows_app import errors
-from workflows_app.definition import functions, mappings, registry, serialize
-from workflows_app.definition.graph import Graph, Kind, Node, compile_graph
-from workflows_app.definition.ids import check_id
+from workflows_app.definition import functions, mappings, options, registry, serialize
+from workflows_app.definition.graph import Graph, Kind, Node, compile_graph, place, walk
+from workflows_app.definition.ids import check_id, readable
+from workflows_app.definition.names import Names, describe
 from workflows_app.definition.schemas import Schema
 from workflows_app.definition.steps import Step, step
 
-Part = "Step | Builder | Callable[..., Any]"
+#: The types of a workflow.
+_SCHEMAS: Final = ("input", "output", "state", "request_context")
 
 
 class Builder:
-    """What a workflow is, without the verbs: see `workflows_app.Workflow`."""
+    """What a workflow is, without the verbs: see `workflows_app.Workflow`.
 
-    def __init__(  # noqa: PLR0913 - the contract's options
+    A method that raises has added nothing.
+    """
+
+    def __init__(
         self,
         id: str,  # noqa: A002 - the contract's name
         *,
@@ -27,7 +35,7 @@ class Builder:
         state: Any = None,
         request_context: Any = None,
         title: str | None = None,
-        description: str = "",
+        description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
         retry_attempts: int = 0,
         retry_delay: float = 0,
@@ -41,45 +49,37 @@ class Builder:
     ) -> None:
         """Begin a workflow. Types are whatever Pydantic's TypeAdapter takes; delays are seconds.
 
-        Raises InvalidId and InvalidStep.
+        Raises InvalidId, and InvalidStep for an option that cannot be.
         """
         self.id = check_id(id, "workflow")
-        self.input = Schema(input, f"The input of workflow {id!r}")
-        self.output = Schema(output, f"The output of workflow {id!r}")
-        self.state = Schema(state, f"The state of workflow {id!r}")
-        self.request_context = Schema(request_context, f"The request context of workflow {id!r}")
-        self.title = title or _readable(id)
-        self.description = description
-        self.metadata: Mapping[str, Any] = dict(metadata or {})
-        self.retry_attempts = retry_attempts
-        self.retry_delay = retry_delay
-        self.validate_inputs = validate_inputs
-        self.auto_restart = auto_restart
-        self.on_start = on_start
-        self.on_finish = on_finish
-        self.on_error = on_error
-        self.permission = permission
-        self.on_version_change = on_version_change
+        what = f"Workflow {self.id!r}"
+        self.input = Schema(input, f"The input of {what}")
+        self.output = Schema(output, f"The output of {what}")
+        self.state = Schema(state, f"The state of {what}")
+        self.request_context = Schema(request_context, f"The request context of {what}")
+        self.title = options.text(title or readable(self.id), "title", what)
+        self.description = options.text(description or "", "description", what)
+        self.metadata: Mapping[str, Any] = options.metadata(metadata or {}, "metadata", what)
+        self.retry_attempts = options.whole_number(retry_attempts, "retry_attempts", what)
+        self.retry_delay = options.seconds(retry_delay, "retry_delay", what)
+        self.validate_inputs = options.flag(validate_inputs, "validate_inputs", what)
+        self.auto_restart = options.flag(auto_restart, "auto_restart", what)
+        self.on_start = options.hook(on_start, "on_start", what)
+        self.on_finish = options.hook(on_finish, "on_finish", what)
+        self.on_error = options.hook(on_error, "on_error", what)
+        self.permission = options.permission(permission, "permission", what)
+        self.on_version_change = options.one_of(
+            on_version_change, "on_version_change", what, ("continue", "refuse")
+        )
         self.is_committed = False
+        #: The module in which it was written, for messages.
+        self.defined_in = self._defining_module()
         self._entries: list[Node] = []
-        self._names: dict[str, object] = {}
-        self._counts: Counter[str] = Counter()
-        self._check_options()
-
-    def _check_options(self) -> None:
-        if self.retry_attempts < 0 or self.retry_delay < 0:
-            raise errors.InvalidStep(
-                f"Workflow {self.id!r} has retry_attempts={self.retry_attempts}, "
-                f"retry_delay={self.retry_delay}; neither may be negative."
-            )
-        if self.on_version_change not in {"continue", "refuse"}:
-            raise errors.InvalidStep(
-                f"Workflow {self.id!r} has on_version_change={self.on_version_change!r}; it must "
-                "be 'continue' or 'refuse'."
-            )
-        for name in ("input", "output", "state", "request_context"):
-            schema: Schema = getattr(self, name)
-            schema.prepare()
+        #: Every node at every depth so far, by path.
+        self._nodes: dict[str, Node] = {}
+        self._names = Names(self.id)
+        #: Plain function -> the step made of it: the same function is the same step.
+        self._made: dict[Any, Step] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.id}>"
@@ -88,229 +88,244 @@ class Builder:
 
     def then(
         self,
-        step: Any,
+        step: Step | Builder | Callable[..., Any],
         *,
         id: str | None = None,  # noqa: A002 - the contract's name
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Add a step, or a workflow as a step; its input is the previous output."""
-        self._refuse_when_committed()
-        node = self._part(step)
-        return self._add(node, id, description, metadata)
+        """Add a step, a workflow as a step, or a function; its input is the previous output.
+
+        Raises AlreadyCommitted, DuplicateStep, InvalidStep, and NotCommitted for a nested workflow
+        that is still open.
+        """
+        about = self._about(id, description, metadata)
+        part = self._part(step, "then()")
+        return self._add(_node_of(part, self._names.of_part(part, id), **about))
 
     def parallel(
         self,
-        steps: Iterable[Any],
+        steps: Iterable[Step | Builder | Callable[..., Any]],
         *,
         allow_failure: bool = False,
         id: str | None = None,  # noqa: A002 - the contract's name
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Add steps that run side by side; the output is keyed by step id.
+        """Add steps that run side by side on the previous output; the output is keyed by step id.
 
-        With `allow_failure` a child that failed gives None, and the run goes on.
+        With `allow_failure` a child that failed gives None, and the run goes on. Raises what
+        `then` raises.
         """
-        self._refuse_when_committed()
-        name = self._entry_name(Kind.PARALLEL, id)
-        children = self._arms(list(steps), name)
-        node = Node(Kind.PARALLEL, name, name, children=children, allow_failure=allow_failure)
-        return self._add(node, id, description, metadata)
+        about = self._about(id, description, metadata)
+        parts = [self._part(part, "parallel()") for part in self._listed(steps, "parallel()")]
+        may_fail = options.flag(allow_failure, "allow_failure", self._what)
+        names = self._names.copy()
+        name = names.of_entry(Kind.PARALLEL, id)
+        arms = self._arms(names, parts, name)
+        self._names = names
+        return self._add(
+            Node(Kind.PARALLEL, name, name, children=arms, allow_failure=may_fail, **about)
+        )
 
     def branch(
         self,
-        pairs: Iterable[tuple[Callable[..., Any], Any]],
+        pairs: Iterable[tuple[Callable[..., Any], Step | Builder | Callable[..., Any]]],
         *,
         id: str | None = None,  # noqa: A002 - the contract's name
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Add (condition, step) pairs; every step whose condition is true runs."""
-        self._refuse_when_committed()
-        name = self._entry_name(Kind.BRANCH, id)
-        given = [self._pair(pair, name) for pair in pairs]
+        """Add (condition, step) pairs; every step whose condition is true runs.
+
+        All get the previous output; the output is keyed by step id, `{}` when none was true.
+        Raises what `then` raises.
+        """
+        about = self._about(id, description, metadata)
+        split = [self._pair(pair) for pair in self._listed(pairs, "branch()")]
+        parts = [self._part(part, "branch()") for _, part in split]
+        names = self._names.copy()
+        name = names.of_entry(Kind.BRANCH, id)
+        arms = self._arms(names, parts, name)
         conditions = tuple(
-            functions.function(condition, f"A condition of {name!r} in workflow {self.id!r}")
-            for condition, _ in given
+            functions.function(condition, f"The condition of {part.id!r} in {self._what}")
+            for (condition, _), part in zip(split, parts, strict=True)
         )
-        children = self._arms([part for _, part in given], name)
-        node = Node(Kind.BRANCH, name, name, children=children, conditions=conditions)
-        return self._add(node, id, description, metadata)
+        self._names = names
+        return self._add(
+            Node(Kind.BRANCH, name, name, children=arms, conditions=conditions, **about)
+        )
 
     def map(
         self,
-        mapping: Any,
+        mapping: Callable[..., Any] | Mapping[str, Any],
         *,
         id: str | None = None,  # noqa: A002 - the contract's name
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Add a mapping: a function, or an object of `from_step`, `from_init` and the like."""
-        self._refuse_when_committed()
-        name = self._entry_name(Kind.MAP, id)
-        node = Node(Kind.MAP, name, name, mapping=mappings.mapping(mapping))
-        return self._add(node, id, description, metadata)
+        """Make the next input: by a function, or as an object of `from_step(...)` and the like.
+
+        Raises AlreadyCommitted, DuplicateStep, and InvalidStep, also for a step that does not
+        stand before the map.
+        """
+        about = self._about(id, description, metadata)
+        what = f"{f'map {id!r}' if id else 'A map'} of {self._what}"
+        made = mappings.mapping(mapping, what).bind(self._nodes, what)
+        name = self._names.of_entry(Kind.MAP, id)
+        return self._add(Node(Kind.MAP, name, name, mapping=made, **about))
 
     def commit(self) -> Self:
-        """Freeze the workflow and register it. Raises EmptyWorkflow, and InvalidStep for a type."""
-        self._refuse_when_committed()
+        """Freeze the workflow and register it; a second time changes nothing.
+
+        Raises EmptyWorkflow, and InvalidStep for a type with a name that is still unknown.
+        """
+        if self.is_committed:
+            return self
         if not self._entries:
             raise errors.EmptyWorkflow(
-                f"Workflow {self.id!r} has no steps; add one with then() before commit()."
+                f"{self._what} has no steps, and a workflow has at least one. Add it with then() "
+                "before commit()."
             )
-        graph = compile_graph(self, self._entries)
-        self._check(graph)
+        for name in _SCHEMAS:
+            schema: Schema = getattr(self, name)
+            schema.prepare()
+        for node in self._nodes.values():
+            if node.step is not None:
+                node.step.prepare()
+        self._graph = compile_graph(self, self._entries)
         self.is_committed = True
-        self.__dict__["tree"] = graph
         registry.register(self)
         return self
 
-    def clone(self, *, id: str) -> Self:  # noqa: A002 - the contract's name
-        """Return a committed workflow with the same entries and options under another id."""
-        self.require_committed()
-        twin = type(self).__new__(type(self))
-        twin.__dict__.update(self.__dict__)
-        for cached in ("tree", "version_hash"):
-            twin.__dict__.pop(cached, None)
+    def clone(self, id: str) -> Self:  # noqa: A002 - the contract's name
+        """Return a committed workflow with the entries so far and the same options."""
+        twin = copy.copy(self)
         twin.id = check_id(id, "workflow")
-        twin.title = _readable(id) if self.title == _readable(self.id) else self.title
+        twin.title = readable(twin.id) if self.title == readable(self.id) else self.title
+        for cached in ("version_hash", "_written"):
+            twin.__dict__.pop(cached, None)
         twin.is_committed = False
         return twin.commit()
 
     # What it is.
 
-    @cached_property
+    @property
     def tree(self) -> Graph:
-        """The compiled graph; NotCommitted before `commit()`, which puts it here."""
-        raise self._not_committed()
+        """The compiled graph; raises NotCommitted before `commit()`."""
+        self.require_committed()
+        return self._graph
+
+    def graph(self) -> dict[str, Any]:
+        """Return the graph as JSON values, with the schemas of all it takes and gives.
+
+        The caller may keep and change it. Raises NotCommitted.
+        """
+        return serialize.read(self._written)
 
     @cached_property
     def version_hash(self) -> str:
-        """The hash of the graph's shape: the name of this version."""
-        return serialize.graph_hash(self.graph())
-
-    def graph(self) -> dict[str, Any]:
-        """Return the graph as JSON, with the schemas of everything it takes and gives."""
-        return serialize.workflow_json(self, self.tree.entries)
+        """The hash of `graph()`: the name of this version. Raises NotCommitted."""
+        return serialize.text_hash(self._written)
 
     def require_committed(self) -> None:
         """Raise NotCommitted unless the workflow was committed."""
         if not self.is_committed:
-            raise self._not_committed()
-
-    def _not_committed(self) -> errors.NotCommitted:
-        return errors.NotCommitted(
-            f"Workflow {self.id!r} is not committed; call commit() after its last entry."
-        )
+            raise errors.NotCommitted(
+                f"{self._what} is not committed, so it can still change. Call commit() after its "
+                "last entry."
+            )
 
     # Inside.
 
-    def _refuse_when_committed(self) -> None:
+    @property
+    def _what(self) -> str:
+        return f"workflow {self.id!r}"
+
+    @cached_property
+    def _written(self) -> bytes:
+        return serialize.write(self.tree.to_json())
+
+    def _about(
+        self, id_: str | None, description: str | None, metadata: Mapping[str, Any] | None
+    ) -> dict[str, Any]:
+        """Return what an entry is told of itself; the first look of every method that adds."""
         if self.is_committed:
             raise errors.AlreadyCommitted(
-                f"Workflow {self.id!r} is committed and cannot be changed; clone its definition, "
-                "or add the entry before commit()."
+                f"{self._what} is committed, so it cannot change any more. Add the entry before "
+                "commit()."
             )
-
-    def _add(
-        self,
-        node: Node,
-        entry_id: str | None,
-        description: str | None,
-        metadata: Mapping[str, Any] | None,
-    ) -> Self:
-        if entry_id is not None:
-            check_id(entry_id, "entry")
-        own = node.step or node.workflow
-        fields = {
-            "entry_id": entry_id,
-            "description": description or (own.description if own else ""),
-            "metadata": dict(metadata or {}),
+        what = f"An entry of {self._what}"
+        return {
+            "entry_id": None if id_ is None else check_id(id_, "entry"),
+            "description": options.text(description or "", "description", what),
+            "metadata": options.metadata(metadata or {}, "metadata", what),
         }
-        self._entries.append(Node(**{**node.__dict__, **fields}))
-        return self
 
-    def _part(self, given: Any) -> Node:
-        """Return a step or a workflow as an entry, under a name that is free."""
+    def _part(self, given: Any, where: str) -> Step | Builder:
+        """Return what was given as a step or a workflow; the same function is the same step."""
         if isinstance(given, Builder):
             given.require_committed()
-            name = self._take_name(given.id, given)
-            return Node(Kind.WORKFLOW, name, given.id, workflow=given)
-        if not isinstance(given, Step):
-            if not callable(given):
-                raise errors.InvalidStep(
-                    f"Workflow {self.id!r} was given {given!r} as a step; it takes a Step, a "
-                    "workflow or a function."
+            return given
+        if isinstance(given, Step):
+            return given
+        if not callable(given):
+            raise errors.InvalidStep(
+                f"{where} of {self._what} was given {given!r}; it takes steps, workflows and "
+                "functions."
+            )
+        made = self._made.get(given) if isinstance(given, Hashable) else None
+        if made is None:
+            made = step(given)
+            if isinstance(given, Hashable):
+                self._made[given] = made
+        return made
+
+    def _arms(self, names: Names, parts: list[Step | Builder], name: str) -> tuple[Node, ...]:
+        for index, part in enumerate(parts):
+            if part in parts[:index]:
+                raise errors.DuplicateStep(
+                    f"{describe(part)} stands twice in {name!r} of {self._what}, where outputs are "
+                    f"kept by step id. Use .clone(id='{part.id}-again') for the second."
                 )
-            given = step(given)
-        return Node(Kind.STEP, self._take_name(given.id, given), given.id, step=given)
+        return tuple(_node_of(part, names.of_part(part)) for part in parts)
 
-    def _arms(self, parts: list[Any], name: str) -> tuple[Node, ...]:
-        if not parts:
+    def _listed(self, given: Any, where: str) -> list[Any]:
+        if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
+            raise errors.InvalidStep(f"{where} of {self._what} takes a list, not {given!r}.")
+        if not (listed := list(given)):
             raise errors.InvalidStep(
-                f"{name!r} in workflow {self.id!r} has no steps; give it at least one."
+                f"{where} of {self._what} was given an empty list; give it at least one step."
             )
-        children = tuple(self._part(part) for part in parts)
-        keys = Counter(child.key for child in children)
-        if doubled := [key for key, count in keys.items() if count > 1]:
-            raise errors.DuplicateStep(
-                f"Step {doubled[0]!r} stands twice in {name!r} of workflow {self.id!r}, and its "
-                "output can stand there once; use .clone(id=...) for the second."
-            )
-        return children
+        return listed
 
-    def _pair(self, pair: Any, name: str) -> tuple[Any, Any]:
-        if not isinstance(pair, (tuple, list)) or len(pair) != 2:
+    def _pair(self, pair: Any) -> tuple[Any, Any]:
+        if not isinstance(pair, (tuple, list)) or len(pair) != 2:  # noqa: PLR2004 - a pair
             raise errors.InvalidStep(
-                f"{name!r} in workflow {self.id!r} takes pairs (condition, step), not {pair!r}."
+                f"branch() of {self._what} takes pairs of a condition and a step, not {pair!r}."
+            )
+        if isinstance(pair[0], (Step, Builder)):
+            raise errors.InvalidStep(
+                f"branch() of {self._what} was given {describe(pair[0])} as a condition; in a pair "
+                "the condition, a function, comes first and the step second."
             )
         return pair[0], pair[1]
 
-    def _take_name(self, wanted: str, owner: object) -> str:
-        """Return `wanted`, or `wanted#2` when the very same step stands there already."""
-        known = self._names.get(wanted)
-        if known is None:
-            self._names[wanted] = owner
-            return wanted
-        if known is not owner:
-            raise errors.DuplicateStep(
-                f"Workflow {self.id!r} has two different entries called {wanted!r}; give one of "
-                f"them another id, for example with .clone(id='{wanted}-again')."
-            )
-        number = 2
-        while f"{wanted}#{number}" in self._names:
-            number += 1
-        self._names[f"{wanted}#{number}"] = owner
-        return f"{wanted}#{number}"
+    def _add(self, node: Node) -> Self:
+        placed = place(node)
+        self._entries.append(placed)
+        self._nodes.update({each.path: each for each in walk([placed])})
+        return self
 
-    def _entry_name(self, kind: Kind, given: str | None) -> str:
-        self._counts[kind] += given is None
-        name = check_id(given, "entry") if given is not None else f"{kind}-{self._counts[kind]}"
-        return self._take_name(name, object())
-
-    def _check(self, graph: Graph) -> None:
-        for node in graph.nodes.values():
-            if node.step is not None:
-                node.step.prepare()
-        for node in self._entries:
-            if node.mapping is not None:
-                self._check_mapping(graph, node)
-
-    def _check_mapping(self, graph: Graph, node: Node) -> None:
-        if node.mapping is None:
-            return
-        unknown = [path for path in mappings.steps_named(node.mapping) if path not in graph.nodes]
-        if unknown:
-            raise errors.InvalidStep(
-                f"The mapping {node.name!r} of workflow {self.id!r} reads step {unknown[0]!r}, "
-                f"which it does not have; it has {', '.join(sorted(graph.nodes))}."
-            )
+    def _defining_module(self) -> str:
+        frame = inspect.currentframe()
+        while frame is not None and frame.f_locals.get("self") is self:
+            frame = frame.f_back
+        return "" if frame is None else str(frame.f_globals.get("__name__", ""))
 
 
-def _readable(id_: str) -> str:
-    words = id_.replace("-", " ").replace("_", " ").strip()
-    return words[:1].upper() + words[1:]
-
-
-__all__: Final = ["Builder"]
+def _node_of(part: Step | Builder, name: str, **about: Any) -> Node:
+    about["description"] = about.get("description") or part.description
+    if isinstance(part, Step):
+        return Node(Kind.STEP, name, part.id, step=part, **about)
+    return Node(Kind.WORKFLOW, name, part.id, workflow=part, **about)

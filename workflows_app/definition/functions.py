@@ -62,8 +62,7 @@ def invoke(fn: Callable[..., Any], arity: int, input_data: Any, ctx: Any) -> Any
 def is_async(fn: Callable[..., Any]) -> bool:
     """Return whether calling `fn` gives a coroutine."""
     fn = _bare(fn)
-    call = getattr(type(fn), "__call__", None)
-    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(call)
+    return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(_call_of(fn))
 
 
 def shape_of(fn: Callable[..., Any], what: str) -> Shape:
@@ -94,7 +93,7 @@ def underlying(fn: object) -> FunctionType | None:
             fn = fn.__func__
         elif "__wrapped__" in getattr(fn, "__dict__", ()):
             fn = fn.__dict__["__wrapped__"]
-        elif isinstance(call := getattr(type(fn), "__call__", None), FunctionType):
+        elif isinstance(call := _call_of(fn), FunctionType):
             fn = call
         else:
             return None
@@ -119,6 +118,11 @@ def source_of(fn: Callable[..., Any]) -> str:
     """Return one line of text that tells people what the function does."""
     found = underlying(fn)
     return sources.text_of(name_of(fn), found.__code__ if found else None)
+
+
+def _call_of(fn: object) -> Any:
+    """Return what runs when an object is called; a slot wrapper for what Python itself calls."""
+    return inspect.getattr_static(type(fn), "__call__", None)
 
 
 def _bare(fn: Any) -> Any:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from workflows_app.definition import serialize
 
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
     from workflows_app.definition.functions import Function
-    from workflows_app.definition.mappings import Computed, Shape
+    from workflows_app.definition.mappings import Assembled, Computed
     from workflows_app.definition.steps import Step
 
 
@@ -24,33 +27,36 @@ class Kind(StrEnum):
     WORKFLOW = "workflow"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One entry of the graph, where it stands."""
+    """One entry of the graph, where it stands. Equal only to itself."""
 
     kind: Kind
-    #: The last part of the path: `add#2`, `parallel-1`.
+    #: The last part of the path: `add`, `add#2`, `parallel-1`.
     name: str
     #: The name of its output among those of its siblings: the step's id.
     key: str
-    #: From the root of the run's workflow, without indexes.
+    #: From the root of the run's workflow, without indexes: `outer.add#2`.
     path: str = ""
     #: The path of the container that holds it; empty for an entry of the root.
     parent: str = ""
     #: The path of the entry after it in its sequence; None at the end, and for arms.
     next: str | None = None
+    #: The arms of a parallel or branch; the entries of a nested workflow, in order.
     children: tuple[Node, ...] = ()
     step: Step | None = None
     workflow: Builder | None = None
+    #: Of a branch: one for each of the children.
     conditions: tuple[Function, ...] = ()
-    mapping: Computed | Shape | None = None
+    mapping: Computed | Assembled | None = None
     allow_failure: bool = False
+    #: What the entry was called by `id=`.
     entry_id: str | None = None
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Graph:
     """The entries of a workflow in order, and every node at every depth by its path."""
 
@@ -58,38 +64,63 @@ class Graph:
     entries: tuple[Node, ...]
     nodes: Mapping[str, Node]
 
+    @property
+    def first(self) -> Node:
+        """The entry that a run begins with."""
+        return self.entries[0]
 
-def compile_graph(workflow: Builder, entries: Iterable[Node]) -> Graph:
-    """Return the graph: every node placed, nested workflows opened in place."""
-    placed = tuple(_sequence(tuple(entries), scope="", parent=""))
-    nodes: dict[str, Node] = {}
-    _index(placed, nodes)
-    return Graph(workflow, placed, nodes)
-
-
-def _sequence(entries: tuple[Node, ...], *, scope: str, parent: str) -> Iterator[Node]:
-    for index, node in enumerate(entries):
-        following = entries[index + 1].name if index + 1 < len(entries) else None
-        next_path = _join(scope, following) if following is not None else None
-        yield _place(node, scope=scope, parent=parent, next_path=next_path)
+    def to_json(self) -> dict[str, Any]:
+        """Return the workflow as JSON values: its types, and its entries with theirs."""
+        return serialize.workflow_json(self.workflow, self.entries)
 
 
-def _place(node: Node, *, scope: str, parent: str, next_path: str | None) -> Node:
+def compile_graph(workflow: Builder, placed: list[Node]) -> Graph:
+    """Return the graph of entries that have been placed, each knowing which comes next."""
+    following = [node.path for node in placed[1:]]
+    entries = tuple(
+        replace(node, next=path) for node, path in zip(placed, [*following, None], strict=True)
+    )
+    nodes = {node.path: node for node in walk(entries)}
+    return Graph(workflow, entries, MappingProxyType(nodes))
+
+
+def place(node: Node, *, scope: str = "", parent: str = "") -> Node:
+    """Return an entry as it stands in `scope`, the path of a workflow; nested ones are opened."""
     path = _join(scope, node.name)
     if node.workflow is not None:
-        children = tuple(_sequence(node.workflow.tree.entries, scope=path, parent=path))
+        entries = node.workflow.tree.entries
+        children = tuple(place(entry, scope=path, parent=path) for entry in entries)
     else:
-        children = tuple(
-            _place(child, scope=scope, parent=path, next_path=None) for child in node.children
-        )
+        children = tuple(place(arm, scope=scope, parent=path) for arm in node.children)
+    next_path = None if node.next is None else _join(scope, node.next)
     return replace(node, path=path, parent=parent, next=next_path, children=children)
+
+
+def walk(nodes: Iterable[Node]) -> Iterator[Node]:
+    """Yield nodes and all below them, each before its children."""
+    for node in nodes:
+        yield node
+        yield from walk(node.children)
+
+
+def locate(
+    nodes: Mapping[str, Node], wanted: str | Step | Builder | Callable[..., Any]
+) -> Node | None:
+    """Return the node at a path, or the outermost and first that holds a step, or None.
+
+    A plain function means the step that was made of it.
+    """
+    if isinstance(wanted, str):
+        return nodes.get(wanted)
+    found = [node for node in nodes.values() if _holds(node, wanted)]
+    return min(found, key=lambda node: node.path.count("."), default=None)
+
+
+def _holds(node: Node, wanted: object) -> bool:
+    part = node.step or node.workflow
+    # Two looks at one method are equal, but not the same.
+    return part is wanted or (node.step is not None and node.step.fn == wanted)
 
 
 def _join(scope: str, name: str) -> str:
     return f"{scope}.{name}" if scope else name
-
-
-def _index(entries: Iterable[Node], nodes: dict[str, Node]) -> None:
-    for node in entries:
-        nodes[node.path] = node
-        _index(node.children, nodes)

@@ -1,20 +1,31 @@
-"""Mappings: how `map` makes a step's input out of what is known in the run."""
+"""Mappings: how `map` makes the next input out of what is known in the run."""
 
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Final, Protocol
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from workflows_app import errors
-from workflows_app.definition.functions import Function, function
+from workflows_app.definition import functions, places
+from workflows_app.definition.functions import Function
+from workflows_app.definition.graph import locate
 from workflows_app.definition.schemas import ANY, MISSING
 from workflows_app.definition.steps import Step
 
+if TYPE_CHECKING:
+    from workflows_app.definition.graph import Node
+    from workflows_app.definition.places import Place
+
+Nodes = Mapping[str, "Node"]
+
 
 class Values(Protocol):
-    """What a mapping may read when its turn comes."""
+    """What a mapping may read when its turn comes: plain JSON values."""
 
-    input: Any
+    @property
+    def input(self) -> Any:
+        """The output of the entry before."""
 
     @property
     def init(self) -> Any:
@@ -29,257 +40,218 @@ class Values(Protocol):
         """The run's state."""
 
     def output_of(self, path: str) -> Any:
-        """The output of a step that succeeded, else MISSING."""
+        """Return the output of a step that succeeded, else MISSING.
+
+        The path starts in the workflow in which the mapping stands.
+        """
 
     def call(self, function: Function) -> Any:
-        """What a function of the mapping returns."""
+        """Return what a function of the mapping gives for the input; awaited, if it is async."""
 
 
-def walk(value: Any, path: str) -> Any:
-    """Follow a dotted path into dicts, lists (by number) and attributes; `.` is the whole value.
+class Source(Protocol):
+    """One value of a mapping: where it comes from. As text, what a person wrote."""
 
-    MISSING where it leads nowhere.
-    """
-    if path in {"", "."}:
-        return value
-    for part in path.split("."):
-        if isinstance(value, Mapping) and part in value:
-            value = value[part]
-        elif isinstance(value, (list, tuple)) and part.isdigit() and int(part) < len(value):
-            value = value[int(part)]
-        else:
-            return MISSING
-    return value
+    def bind(self, nodes: Nodes, what: str) -> Source:
+        """Return the same with its steps found among those that stand before the mapping.
+
+        Raises InvalidStep, saying `what` asks, when there is no such step.
+        """
+
+    def evaluate(self, values: Values) -> Any:
+        """Return the value."""
 
 
 @dataclass(frozen=True, slots=True)
 class FromStep:
-    """The output of the first of these steps that ran, at a path."""
+    """The output, at a place, of the first of some steps that ran."""
 
-    steps: tuple[str, ...]
-    path: str
+    steps: tuple[Any, ...]
+    place: Place
+    #: The paths of the steps in their workflow, once bound.
+    paths: tuple[str, ...] = ()
+
+    def bind(self, nodes: Nodes, what: str) -> Self:
+        """Find the steps by path, by step, or by the function that a step was made of."""
+        return replace(self, paths=tuple(_path_of(step, nodes, what) for step in self.steps))
 
     def evaluate(self, values: Values) -> Any:
-        """Return the value, or None where nothing is."""
-        for step in self.steps:
-            output = values.output_of(step)
+        """Return the value; None when no step ran, or the place is not there."""
+        for path in self.paths:
+            output = values.output_of(path)
             if output is not MISSING:
-                return _or_none(walk(output, self.path))
+                return _or_none(places.walk(output, self.place))
         return None
 
     def __str__(self) -> str:
-        return f"from_step({' or '.join(self.steps)}, {self.path})"
+        names = [_quoted(path) for path in self.paths]
+        steps = names[0] if len(names) == 1 else f"[{', '.join(names)}]"
+        return f"from_step({steps}, {_quoted(places.show(self.place))})"
 
 
 @dataclass(frozen=True, slots=True)
-class FromInit:
-    """The workflow's input, at a path."""
+class FromRoot:
+    """A place in the workflow's input (`init`) or in the request context (`context`)."""
 
-    path: str
+    root: str
+    place: Place
 
-    def evaluate(self, values: Values) -> Any:
-        """Return the value, or None where nothing is."""
-        return _or_none(walk(values.init, self.path))
-
-    def __str__(self) -> str:
-        return f"from_init({self.path})"
-
-
-@dataclass(frozen=True, slots=True)
-class FromContext:
-    """The request context, at a path."""
-
-    path: str
+    def bind(self, nodes: Nodes, what: str) -> Self:
+        """Return itself: it names no step."""
+        return self
 
     def evaluate(self, values: Values) -> Any:
-        """Return the value, or None where nothing is."""
-        return _or_none(walk(values.context, self.path))
+        """Return the value; None when the place is not there."""
+        return _or_none(places.walk(getattr(values, self.root), self.place))
 
     def __str__(self) -> str:
-        return f"from_context({self.path})"
+        return f"from_{self.root}({_quoted(places.show(self.place))})"
 
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The same value every time."""
+    """The same value every time, kept as JSON: what one reader does to it no other sees."""
 
-    value: Any
+    text: bytes
 
-    def evaluate(self, _values: Values) -> Any:
-        """Return the value."""
-        return self.value
+    def bind(self, nodes: Nodes, what: str) -> Self:
+        """Return itself: it names no step."""
+        return self
 
-    def __str__(self) -> str:
-        return f"constant({self.value!r})"
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """Text with values put in; see `template`."""
-
-    text: str
-    parts: tuple[tuple[str, str, str], ...]
-
-    def evaluate(self, values: Values) -> str:
-        """Return the text; a value that is no string as JSON, one that is not there as nothing."""
-        return "".join(
-            literal + (_as_text(_look_up(values, root, path)) if root else "")
-            for literal, root, path in self.parts
-        )
+    def evaluate(self, values: Values) -> Any:
+        """Return a fresh copy of the value."""
+        return ANY.load(self.text)
 
     def __str__(self) -> str:
-        return f"template({self.text!r})"
-
-
-_ROOTS: Final = ("init", "input", "state", "context", "steps")
-_PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
-
-
-def template(text: str) -> Template:
-    """Return a text with `{init.city}`-like values put in.
-
-    Roots: `init`, `input`, `state`, `context`, `steps.<path>`; `{{` and `}}` are braces. Raises
-    InvalidTemplate for an unknown root or a brace that is never closed.
-    """
-    parts: list[tuple[str, str, str]] = []
-    literal, end = "", 0
-    for found in _PIECE.finditer(text):
-        literal += text[end : found.start()]
-        end = found.end()
-        if found.group() in {"{{", "}}"}:
-            literal += found.group()[0]
-            continue
-        if found.group(1) is None:
-            raise errors.InvalidTemplate(
-                f"The template {text!r} has a brace at {found.start()} that is never closed or "
-                "opened; write {{ or }} for a brace itself."
-            )
-        parts.append((literal, *_place(text, found.group(1).strip())))
-        literal = ""
-    parts.append((literal + text[end:], "", ""))
-    return Template(text, tuple(parts))
-
-
-def _place(text: str, place: str) -> tuple[str, str]:
-    root, _, path = place.partition(".")
-    if root not in _ROOTS or (root == "steps" and not path):
-        raise errors.InvalidTemplate(
-            f"The template {text!r} names {place!r}; a place starts with init, input, state, "
-            "context or steps.<path>."
-        )
-    return root, path
-
-
-def _look_up(values: Values, root: str, path: str) -> Any:
-    if root != "steps":
-        return walk(getattr(values, root), path)
-    parts = path.split(".")
-    for length in range(len(parts), 0, -1):
-        output = values.output_of(".".join(parts[:length]))
-        if output is not MISSING:
-            return walk(output, ".".join(parts[length:]))
-    return MISSING
-
-
-def _as_text(value: Any) -> str:
-    if value is MISSING:
-        return ""
-    return value if isinstance(value, str) else ANY.dump(value).decode()
-
-
-def _or_none(value: Any) -> Any:
-    return None if value is MISSING else value
-
-
-def from_step(step: Any, path: str = ".") -> FromStep:
-    """Return the value at `path` in the output of a step, or of the first of a list that ran."""
-    steps = list(step) if isinstance(step, (list, tuple)) else [step]
-    if not steps:
-        raise errors.InvalidStep("from_step() was given an empty list; name at least one step.")
-    return FromStep(tuple(_path_of(each) for each in steps), path)
-
-
-def _path_of(step: Any) -> str:
-    if isinstance(step, str):
-        return step
-    if isinstance(step, Step) or isinstance(getattr(step, "id", None), str):
-        return str(step.id)
-    raise errors.InvalidStep(
-        f"from_step() takes a Step, a workflow or a path, not {type(step).__name__}."
-    )
-
-
-def from_init(path: str = ".") -> FromInit:
-    """Return the value at `path` in the workflow's input."""
-    return FromInit(path)
-
-
-def from_context(path: str = ".") -> FromContext:
-    """Return the value at `path` in the request context."""
-    return FromContext(path)
-
-
-def constant(value: Any) -> Constant:
-    """Return the same value every time; it must be JSON-serialisable."""
-    ANY.dump(value)
-    return Constant(value)
-
-
-Source = FromStep | FromInit | FromContext | Constant | Template
+        return f"constant({self.text.decode()})"
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A mapping, or one value of it, that a function makes."""
+    """A whole mapping, or one value of it, that a function makes."""
 
     function: Function
+
+    def bind(self, nodes: Nodes, what: str) -> Self:
+        """Return itself: it names no step."""
+        return self
 
     def evaluate(self, values: Values) -> Any:
         """Return what the function returns."""
         return values.call(self.function)
+
+    def to_json(self) -> str:
+        """Return the function as text."""
+        return str(self)
 
     def __str__(self) -> str:
         return self.function.source
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """An object whose values come from sources."""
+class Assembled:
+    """A mapping that is an object, each of its values from a source."""
 
-    fields: tuple[tuple[str, Source | Computed], ...]
+    sources: Mapping[str, Source]
+
+    def bind(self, nodes: Nodes, what: str) -> Self:
+        """Return the same with every step found; InvalidStep for one that is not there."""
+        bound = {
+            name: source.bind(nodes, f"{name!r} in {what}") for name, source in self.sources.items()
+        }
+        return replace(self, sources=bound)
 
     def evaluate(self, values: Values) -> dict[str, Any]:
         """Return the object."""
-        return {name: source.evaluate(values) for name, source in self.fields}
+        return {name: source.evaluate(values) for name, source in self.sources.items()}
 
     def to_json(self) -> dict[str, str]:
         """Return the object with each source as text."""
-        return {name: str(source) for name, source in self.fields}
+        return {name: str(source) for name, source in self.sources.items()}
 
 
-def mapping(given: Callable[..., Any] | Mapping[str, Any] | Source) -> Computed | Shape:
-    """Return what `map` was given as a mapping; InvalidStep for what is none."""
+def mapping(given: object, what: str) -> Computed | Assembled:
+    """Return what `map` was given as a mapping; InvalidStep, saying `what`, for what is none."""
     if isinstance(given, Mapping):
-        return Shape(tuple((str(name), _source(name, each)) for name, each in given.items()))
-    if isinstance(given, Source):
-        raise errors.InvalidStep(
-            "map() takes a function or a mapping of names to sources; write map({'name': ...})."
+        return Assembled(
+            {_name(name, what): _source(name, each, what) for name, each in given.items()}
         )
-    return Computed(function(given, "A mapping"))
+    if not _is_function(given):
+        raise errors.InvalidStep(
+            f"{what} takes a function, or a mapping of names to sources such as "
+            f"{{'total': from_step(add, 'total')}}, not {given!r}."
+        )
+    return Computed(functions.function(given, what))
 
 
-def _source(name: str, given: Any) -> Source | Computed:
-    if isinstance(given, Source):
-        return given
-    if callable(given):
-        return Computed(function(given, f"The mapping of {name!r}"))
+def from_step(step: Any, path: str = ".") -> FromStep:
+    """Return the value at `path` in the output of a step: a Step, a workflow, or a dotted path.
+
+    Of a list of steps, the first that ran is taken. Nothing there: None.
+    Raises InvalidStep for what is no step, here or by `map` for one that does not stand before it.
+    """
+    steps = tuple(step) if isinstance(step, (list, tuple)) else (step,)
+    if not steps:
+        raise errors.InvalidStep("from_step() was given an empty list; name at least one step.")
+    for each in steps:
+        if not (isinstance(each, str) or callable(each) or hasattr(each, "tree")):
+            raise errors.InvalidStep(
+                f"from_step() takes a step, a workflow, a path or a list of these, not {each!r}."
+            )
+    return FromStep(steps, places.read(path, "from_step()"))
+
+
+def from_init(path: str = ".") -> FromRoot:
+    """Return the value at `path` in the workflow's input. Nothing there: None."""
+    return FromRoot("init", places.read(path, "from_init()"))
+
+
+def from_context(path: str = ".") -> FromRoot:
+    """Return the value at `path` in the request context. Nothing there: None."""
+    return FromRoot("context", places.read(path, "from_context()"))
+
+
+def constant(value: Any) -> Constant:
+    """Return the same value every time; SerializationError for what JSON cannot hold."""
+    return Constant(ANY.dump(value))
+
+
+def _name(name: object, what: str) -> str:
+    if not isinstance(name, str):
+        raise errors.InvalidStep(f"{what} has the name {name!r}; the names of a map are text.")
+    return str(name)
+
+
+def _source(name: str, given: Any, what: str) -> Source:
+    if hasattr(given, "bind") and hasattr(given, "evaluate"):
+        source: Source = given
+        return source
+    if _is_function(given):
+        return Computed(functions.function(given, f"{name!r} in {what}"))
     raise errors.InvalidStep(
-        f"The mapping of {name!r} is a {type(given).__name__}; use from_step, from_init, "
-        "from_context, constant, template or a function."
+        f"{name!r} in {what} is {given!r}; it must be from_step(...), from_init(...), "
+        "from_context(...), constant(...), template(...) or a function."
     )
 
 
-def steps_named(given: Computed | Shape) -> Sequence[str]:
-    """Return the paths of the steps that a mapping reads by name."""
-    fields = given.fields if isinstance(given, Shape) else ()
-    return [path for _, source in fields if isinstance(source, FromStep) for path in source.steps]
+def _is_function(given: object) -> bool:
+    return callable(given) and not isinstance(given, Step)
+
+
+def _path_of(step: Any, nodes: Nodes, what: str) -> str:
+    node = locate(nodes, step)
+    if node is None:
+        shown = step if isinstance(step, str) else getattr(step, "id", functions.where(step))
+        raise errors.InvalidStep(
+            f"{what} takes from step {shown!r}, which does not stand before it; before it stand: "
+            f"{', '.join(nodes) or 'none'}."
+        )
+    return node.path
+
+
+def _quoted(text: str) -> str:
+    return ANY.dump(text).decode()
+
+
+def _or_none(value: Any) -> Any:
+    return None if value is MISSING else value

@@ -8,6 +8,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from workflows_app import errors
+from workflows_app.definition import functions
 
 #: What a message broker takes as the name of a queue.
 _QUEUE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")
@@ -63,8 +64,10 @@ def queue(value: Any, name: str, what: str) -> str:
     return str(value)
 
 
-def permission(value: Any, name: str, what: str) -> str:
-    """Return a permission as `app.codename` or `group:<name>`; InvalidStep for anything else."""
+def permission(value: Any, name: str, what: str) -> str | None:
+    """Return `app.codename`, `group:<name>` or None; InvalidStep for anything else."""
+    if value is None:
+        return None
     if not isinstance(value, str) or not value.removeprefix("group:").strip():
         raise _wrong(value, name, what, "a Django permission such as 'app.codename', or 'group:x'")
     return str(value)
@@ -82,10 +85,17 @@ def metadata(value: Any, name: str, what: str) -> dict[str, Any]:
     raise _wrong(value, name, what, "a mapping with text as keys")
 
 
-def callback(value: Any, name: str, what: str) -> Any:
-    """Return a hook; InvalidStep for what cannot be called."""
-    if not callable(value):
-        raise _wrong(value, name, what, "a function")
+def hook(value: Any, name: str, what: str) -> Any:
+    """Return a function to be told of a run, or None; InvalidStep for what cannot be called."""
+    if value is not None:
+        functions.function(value, f"{name} of {what}")
+    return value
+
+
+def one_of(value: Any, name: str, what: str, allowed: tuple[str, ...]) -> Any:
+    """Return one of the values allowed; InvalidStep for anything else."""
+    if value not in allowed:
+        raise _wrong(value, name, what, " or ".join(repr(each) for each in allowed))
     return value
 
 

@@ -10,14 +10,17 @@ if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
 
 _known: dict[str, Builder] = {}
-_conflicts: dict[str, None] = {}
+_conflicts: dict[str, tuple[str, str]] = {}
 
 
 def register(workflow: Builder) -> None:
-    """Make a committed workflow known; a definition of the same id is replaced."""
-    previous = _known.get(workflow.id)
-    if previous is not None and previous.version_hash != workflow.version_hash:
-        _conflicts[workflow.id] = None
+    """Make a committed workflow known; an earlier one with its id is replaced.
+
+    Two with different graphs are remembered as a conflict, for a system check.
+    """
+    earlier = _known.get(workflow.id)
+    if earlier is not None and earlier.version_hash != workflow.version_hash:
+        _conflicts[workflow.id] = (earlier.defined_in, workflow.defined_in)
     _known[workflow.id] = workflow
 
 
@@ -27,12 +30,12 @@ def find(id_: str) -> Builder | None:
 
 
 def get(id_: str) -> Builder:
-    """Return the workflow with this id; WorkflowNotFound when this process knows none."""
+    """Return the workflow with this id. Raises WorkflowNotFound."""
     workflow = find(id_)
     if workflow is None:
         known = ", ".join(sorted(_known)) or "none"
         raise errors.WorkflowNotFound(
-            f"No workflow is called {id_!r}; this process knows {known}. Put it into a `workflows` "
+            f"This process knows no workflow {id_!r}; it knows {known}. Put it into a `workflows` "
             "module of an installed app, or name its module in WORKFLOWS_MODULES."
         )
     return workflow
@@ -43,6 +46,6 @@ def all() -> list[Builder]:  # noqa: A001 - read as registry.all()
     return [_known[id_] for id_ in sorted(_known)]
 
 
-def conflicts() -> list[str]:
-    """Return the ids that were defined more than once, with different graphs."""
-    return list(_conflicts)
+def conflicts() -> dict[str, tuple[str, str]]:
+    """Return each id that was defined with two different graphs, and in which two modules."""
+    return dict(sorted(_conflicts.items()))

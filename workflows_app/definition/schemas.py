@@ -126,7 +126,7 @@ class Schema:
             # Perhaps the name is defined further down in the file.
             if is_last_chance:
                 raise self._refusal(error) from error
-        except Exception as error:  # Pydantic runs the hooks of user types, which may raise anything
+        except Exception as error:  # the hooks of user types may raise anything
             raise self._refusal(error) from error
         if self._adapter is not None or self.is_any:
             self._scope = None
@@ -170,7 +170,7 @@ def _shown(annotation: Any) -> str:
 def _read(text: str | bytes) -> Any:
     try:
         return from_json(text, allow_inf_nan=False)
-    except ValueError:  # lone surrogates, which Python's own reader takes
+    except ValueError:  # lone surrogates, and numbers that are none: Python reads them
         return json.loads(text)
 
 
@@ -197,7 +197,7 @@ _OPEN: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 
 
 def _refuse_lost_numbers(value: object, text: bytes) -> None:
-    for place, number in _lost_numbers(value, from_json(text), ""):
+    for place, number in _lost_numbers(value, _read(text), ""):
         at = f" at {place!r}" if place else ""
         raise ValueError(f"JSON has no number for {number}{at}; write None or text instead")
 
@@ -221,7 +221,10 @@ def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[
 class _Generator(GenerateJsonSchema):
     """Pydantic's own, but silent, and the same in every process."""
 
-    ignored_warning_kinds: set[JsonSchemaWarningKind] = {"skipped-choice", "non-serializable-default"}
+    ignored_warning_kinds: set[JsonSchemaWarningKind] = {
+        "skipped-choice",
+        "non-serializable-default",
+    }
 
     def encode_default(self, dft: Any) -> Any:
         """Write a default; a set in one order, or the hash of the graph would change by itself."""

@@ -51,7 +51,10 @@ class Scope:
         return found
 
     def resolve(self, annotation: Any) -> Any:
-        """Return the type that an annotation names. Raises NameError, and what evaluating raises."""
+        """Return the type that an annotation names.
+
+        Raises NameError for a name not in reach, and whatever else evaluating it raises.
+        """
 
         def holder() -> None: ...
 

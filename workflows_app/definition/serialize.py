@@ -7,16 +7,19 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from workflows_app.definition.graph import Kind, Node
-from workflows_app.definition.mappings import Shape
+from pydantic_core import from_json
 
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
+    from workflows_app.definition.graph import Node
     from workflows_app.definition.steps import Step
 
 
 def workflow_json(workflow: Builder, entries: Iterable[Node]) -> dict[str, Any]:
-    """Return a workflow, its types and its entries as JSON values."""
+    """Return a workflow, its types and its entries as JSON values.
+
+    The entries of a nested workflow have their paths from the root.
+    """
     return {
         "id": workflow.id,
         "title": workflow.title,
@@ -27,18 +30,37 @@ def workflow_json(workflow: Builder, entries: Iterable[Node]) -> dict[str, Any]:
         "output_schema": workflow.output.json_schema("serialization"),
         "state_schema": workflow.state.json_schema(),
         "request_context_schema": workflow.request_context.json_schema(),
-        "entries": [_entry(node) for node in entries],
+        "entries": _entries(entries),
     }
+
+
+def write(graph: dict[str, Any]) -> bytes:
+    """Return the graph as canonical JSON text: the same for the same graph in every process."""
+    return json.dumps(graph, sort_keys=True, separators=(",", ":")).encode()
+
+
+def read(text: bytes) -> dict[str, Any]:
+    """Return the graph that `write` wrote."""
+    graph: dict[str, Any] = from_json(text)
+    return graph
 
 
 def graph_hash(graph: dict[str, Any]) -> str:
     """Return the SHA-256 of the graph's canonical JSON, in hex."""
-    text = json.dumps(graph, sort_keys=True, separators=(",", ":"), default=str)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return text_hash(write(graph))
+
+
+def text_hash(text: bytes) -> str:
+    """Return the SHA-256 of canonical JSON, in hex."""
+    return hashlib.sha256(text).hexdigest()
+
+
+def _entries(nodes: Iterable[Node]) -> list[dict[str, Any]]:
+    return [_entry(node) for node in nodes]
 
 
 def _entry(node: Node) -> dict[str, Any]:
-    common: dict[str, Any] = {
+    entry: dict[str, Any] = {
         "kind": node.kind.value,
         "id": node.entry_id or node.key,
         "path": node.path,
@@ -47,29 +69,24 @@ def _entry(node: Node) -> dict[str, Any]:
         "description": node.description,
         "metadata": dict(node.metadata),
     }
-    return common | _special(node)
+    if node.step is not None:
+        entry["step"] = _step(node.step)
+    elif node.workflow is not None:
+        entry["workflow"] = workflow_json(node.workflow, node.children)
+    elif node.mapping is not None:
+        entry["mapping"] = node.mapping.to_json()
+    else:
+        entry |= _arms(node)
+    return entry
 
 
-def _special(node: Node) -> dict[str, Any]:
-    match node.kind:
-        case Kind.STEP if node.step is not None:
-            return {"step": _step(node.step)}
-        case Kind.PARALLEL:
-            return {"allow_failure": node.allow_failure, "children": _entries(node)}
-        case Kind.BRANCH:
-            conditions = [condition.source for condition in node.conditions]
-            return {"children": _entries(node), "conditions": conditions}
-        case Kind.MAP if node.mapping is not None:
-            given = node.mapping
-            return {"mapping": given.to_json() if isinstance(given, Shape) else str(given)}
-        case Kind.WORKFLOW if node.workflow is not None:
-            return {"workflow": workflow_json(node.workflow, node.children)}
-        case _:
-            return {}
-
-
-def _entries(node: Node) -> list[dict[str, Any]]:
-    return [_entry(child) for child in node.children]
+def _arms(node: Node) -> dict[str, Any]:
+    """Return what a parallel or a branch holds."""
+    children = _entries(node.children)
+    if node.conditions:
+        conditions = [condition.source for condition in node.conditions]
+        return {"children": children, "conditions": conditions}
+    return {"children": children, "allow_failure": node.allow_failure}
 
 
 def _step(step: Step) -> dict[str, Any]:
@@ -83,7 +100,7 @@ def _step(step: Step) -> dict[str, Any]:
         "timeout": step.timeout,
         "atomic": step.atomic,
         "permission": step.permission,
-        "can_suspend": not (step.resume.is_any and step.suspend.is_any),
+        "can_suspend": step.can_suspend,
         "input_schema": step.input.json_schema(),
         "output_schema": step.output.json_schema("serialization"),
         "resume_schema": step.resume.json_schema(),

@@ -142,7 +142,7 @@ def step(
     Raises InvalidId and InvalidStep.
     """
     if unknown := sorted(set(given) - set(StepOptions.__annotations__)):
-        raise TypeError(
+        raise errors.InvalidStep(
             f"step() has no option {', '.join(unknown)}; it has "
             f"{', '.join(StepOptions.__annotations__)}."
         )

@@ -1,0 +1,95 @@
+"""Names: what each entry is called within its workflow, and the refusal of what would clash."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Self, TypeAlias
+
+from workflows_app import errors
+from workflows_app.definition import functions
+from workflows_app.definition.ids import check_id
+from workflows_app.definition.steps import Step
+
+if TYPE_CHECKING:
+    from workflows_app.definition.builder import Builder
+    from workflows_app.definition.graph import Kind
+
+    Part: TypeAlias = Step | Builder
+
+
+@dataclass
+class Names:
+    """The names taken in one workflow.
+
+    A method that raises has taken nothing; to take several names or none, work on a `copy`.
+    """
+
+    workflow_id: str
+    #: Name -> what bears it: a step, a nested workflow, or the kind of an entry of its own.
+    taken: dict[str, Part | Kind] = field(default_factory=dict)
+    #: Step id -> the one step that has it.
+    parts: dict[str, Part] = field(default_factory=dict)
+    unnamed: Counter[Kind] = field(default_factory=Counter)
+
+    def copy(self) -> Self:
+        """Return names that can be taken without these changing."""
+        return replace(
+            self, taken=dict(self.taken), parts=dict(self.parts), unnamed=Counter(self.unnamed)
+        )
+
+    def of_part(self, part: Part, entry_id: str | None = None) -> str:
+        """Name a step or a nested workflow: by its id, the second time `id#2`, or as told.
+
+        Raises DuplicateStep when another step has the id, or another entry the name.
+        """
+        known = self.parts.get(part.id, part)
+        if known is not part:
+            raise errors.DuplicateStep(
+                f"Workflow {self.workflow_id!r} has two different steps with the id {part.id!r}: "
+                f"{describe(known)} and {describe(part)}. Give one another id, for example with "
+                f".clone(id='{part.id}-again')."
+            )
+        name = self._next_free(part) if entry_id is None else check_id(entry_id, "entry")
+        self._take(name, part)
+        self.parts[part.id] = part
+        return name
+
+    def of_entry(self, kind: Kind, entry_id: str | None = None) -> str:
+        """Name an entry that is no step: as told, else `map-1`, counted by kind.
+
+        Raises DuplicateStep when the name is taken.
+        """
+        if entry_id is not None:
+            name = check_id(entry_id, "entry")
+            self._take(name, kind)
+        else:
+            name = f"{kind}-{self.unnamed[kind] + 1}"
+            self._take(name, kind)
+            self.unnamed[kind] += 1
+        return name
+
+    def _next_free(self, part: Part) -> str:
+        name, number = part.id, 1
+        while self.taken.get(name) is part:
+            number += 1
+            name = f"{part.id}#{number}"
+        return name
+
+    def _take(self, name: str, bearer: Part | Kind) -> None:
+        if name in self.taken:
+            raise errors.DuplicateStep(
+                f"Workflow {self.workflow_id!r} has two entries called {name!r}: "
+                f"{describe(self.taken[name])} and {describe(bearer)}. Give one another name "
+                "with id=..."
+            )
+        self.taken[name] = bearer
+
+
+def describe(bearer: Part | Kind) -> str:
+    """Return what bears a name, for a message that must tell two of them apart."""
+    if isinstance(bearer, Step):
+        return f"step {bearer.id!r} ({functions.where(bearer.fn)})"
+    if isinstance(bearer, str):
+        return f"a {bearer}"
+    return f"workflow {bearer.id!r} ({bearer.defined_in})"
