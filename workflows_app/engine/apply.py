@@ -9,7 +9,8 @@ from workflows_app.definition import Kind
 from workflows_app.engine import payloads
 from workflows_app.engine.change import Change
 from workflows_app.jsontext import NULL, Raw, joined
-from workflows_app.models import StepSnapshot
+from workflows_app.models import StepSnapshot, statements
+from workflows_app.models.step import move_one
 from workflows_app.planner import decisions as d
 from workflows_app.planner.outcomes import Changes
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -94,7 +95,7 @@ def _join(change: Change, container: StepSnapshot) -> Raw:
 def _queue(change: Change, decision: d.QueueStep) -> None:
     step = _new(change, decision, StepStatus.QUEUED)
     step.queue = decision.queue
-    step.save(force_insert=True)
+    statements.insert(step)
     change.remember(step)
     change.model.active_count += 1
     change.woken.append(step)
@@ -104,7 +105,7 @@ def _open(change: Change, decision: d.OpenContainer) -> None:
     step = _new(change, decision, StepStatus.RUNNING)
     step.unfinished = decision.unfinished
     step.started_at = change.now
-    step.save(force_insert=True)
+    statements.insert(step)
     change.remember(step)
 
 
@@ -305,11 +306,11 @@ def _kept_changes(changes: Changes) -> Mapping[str, Any]:
 
 def _move(step: StepSnapshot, target: StepStatus, **fields: Any) -> None:
     """Move the snapshot, in the database and in hand."""
-    StepSnapshot.objects.filter(pk=step.pk).move(target, **fields)
+    move_one(step.pk, target, **fields)
     step.status = target.value
     if "worker" in fields:
         step.worker_id = None
 
 
 def _write(step: StepSnapshot, **fields: Any) -> None:
-    StepSnapshot.objects.filter(pk=step.pk).update(**fields)
+    statements.update(StepSnapshot, step.pk, fields)

@@ -15,13 +15,24 @@ from workflows_app.engine import ports, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
 from workflows_app.jsontext import Raw
-from workflows_app.models import Run, StepSnapshot
-from workflows_app.models.run import PAYLOAD_FIELDS
+from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.models import run as run_fields
+from workflows_app.models import step as step_fields
 from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus, StepStatus
 from workflows_app.planner.view import Row, RunView
 
 #: Payload columns that every change needs.
 _NEEDED: Final = {"state", "request_context"}
+_LOCKED: Final = statements.Reader(
+    Run, "pk", leaving=[name for name in run_fields.PAYLOAD_FIELDS if name not in _NEEDED]
+)
+_BY_PATH: Final = statements.Reader(
+    StepSnapshot,
+    "run",
+    leaving=step_fields.PAYLOAD_FIELDS,
+    and_where="AND path = %s AND superseded_on IS NULL",
+)
+_BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=step_fields.PAYLOAD_FIELDS)
 _WRITTEN: Final = (
     "status", "ending", "timeline", "revision", "event_seq", "active_count", "waiting_count",
     "suspended_count", "paused_count", "hooks_pending", "cancel_requested_at", "canceled_by",
@@ -78,8 +89,7 @@ class Change:
     def snapshot(self, path: str) -> StepSnapshot:
         """Return the current snapshot at `path`."""
         if path not in self._rows:
-            steps = StepSnapshot.objects.current().light()
-            self.remember(steps.get(run=self.model.pk, path=path))
+            self.remember(_BY_PATH.get(self.model.pk, path))
         return self._rows[path]
 
     def open_snapshots(self) -> list[StepSnapshot]:
@@ -118,7 +128,7 @@ class Change:
         if step.parent_id is None:
             return None
         if step.parent_id not in self._paths:
-            self.remember(StepSnapshot.objects.light().get(pk=step.parent_id))
+            self.remember(_BY_KEY.get(step.parent_id))
         return self._paths[step.parent_id]
 
     # The end.
@@ -133,7 +143,7 @@ class Change:
         run.revision += 1
         self.log.write(self.now)
         fields = {name: getattr(run, name) for name in (*_WRITTEN, *self._dirty)}
-        Run.objects.filter(pk=run.pk).update(**fields)
+        statements.update(Run, run.pk, fields)
         self.is_saved = True
         self._tell()
 
@@ -195,8 +205,8 @@ def lock(run: uuid.UUID) -> Run:
 
     Raises `Run.DoesNotExist` when it was deleted.
     """
-    unneeded = [name for name in PAYLOAD_FIELDS if name not in _NEEDED]
-    return Run.objects.select_for_update(no_key=True).defer(*unneeded).get(pk=run)
+    locked: Run = _LOCKED.get(run, lock=True)
+    return locked
 
 
 @contextmanager

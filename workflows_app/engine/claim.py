@@ -3,33 +3,45 @@
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from workflows_app.engine import payloads
 from workflows_app.engine.apply import SHOWN
 from workflows_app.engine.change import Change, change, leave
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.jsontext import Raw
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.models.step import PAYLOAD_FIELDS, move_one
 from workflows_app.planner.statuses import StepStatus
+
+_BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
 
 
 def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
     """Claim one step; None when it is not there to be claimed any more, or not yet."""
-    found = StepSnapshot.objects.filter(pk=step).claimable(now).values_list("run_id", flat=True)
-    run = found.first()
-    if run is None:
+    seen = _claimable(step, now)
+    if seen is None:
         return None
     taken: Claim | None = None
     try:
-        with change(run, now) as changing:
-            still = StepSnapshot.objects.current().light().claimable(now).filter(pk=step).first()
+        with change(seen.run_id, now) as changing:
+            still = _claimable(step, now)
             if still is None:
                 leave()
             taken = take(changing, changing.remember(still), worker)
     except Run.DoesNotExist:
         return None
     return taken
+
+
+def _claimable(pk: int, now: datetime) -> StepSnapshot | None:
+    try:
+        step: StepSnapshot = _BY_KEY.get(pk)
+    except StepSnapshot.DoesNotExist:
+        return None
+    is_due = step.wake_at is None or step.wake_at <= now
+    is_free = step.status == StepStatus.QUEUED and step.superseded_on is None
+    return step if is_free and is_due else None
 
 
 def claim_next(*, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None) -> Claim | None:
@@ -56,7 +68,7 @@ def take(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
     fields: dict[str, Any] = {"worker": worker, "token": step.token + 1, "wake_at": None}
     if step.started_at is None:
         fields["started_at"] = changing.now
-    StepSnapshot.objects.filter(pk=step.pk).move(StepStatus.RUNNING, **fields)
+    move_one(step.pk, StepStatus.RUNNING, **fields)
     step.status = StepStatus.RUNNING.value
     step.token += 1
     step.worker_id = worker

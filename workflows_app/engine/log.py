@@ -7,7 +7,7 @@ from typing import Any
 
 from workflows_app.engine import payloads
 from workflows_app.jsontext import Raw, loads
-from workflows_app.models import Run, RunEvent
+from workflows_app.models import Run, RunEvent, statements
 
 Event = dict[str, Any]
 
@@ -43,7 +43,7 @@ class Log:
             return
         first = self._run.event_seq + 1
         self._run.event_seq += len(self._events)
-        RunEvent.objects.create(
+        row = RunEvent(
             run=self._run,
             first_seq=first,
             last_seq=self._run.event_seq,
@@ -51,6 +51,7 @@ class Log:
             at=at,
             events=self._events,
         )
+        statements.insert(row)
 
 
 def read(run: uuid.UUID, after: int = 0, limit: int = 1000) -> list[Event]:

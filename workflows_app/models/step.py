@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 from django.db import models
 from django.db.models import Q
 
+from workflows_app.models import statements
 from workflows_app.models.fields import JSONText
 from workflows_app.models.run import Run
 from workflows_app.planner.statuses import StepStatus, sources
@@ -53,10 +54,22 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
     def move(self, target: StepStatus, **changes: Any) -> int:
         """Move every step here that may move to `target`; return how many did.
 
-        This is the only writer of `status`, and it is one statement, so of two callers one wins.
+        This and `move_one` are the only writers of `status`; each is one statement, so of two
+        callers one wins.
         """
         origin = [status.value for status in sources(target)]
         return self.filter(status__in=origin).update(status=target.value, **changes)
+
+
+def move_one(pk: int, target: StepStatus, **changes: Any) -> int:
+    """Move one snapshot, if it may move to `target`; return 1 or 0. `move`, for the hot path."""
+    origin = ", ".join(f"'{status.value}'" for status in sources(target))
+    return statements.update(
+        StepSnapshot,
+        pk,
+        {"status": target.value, **changes},
+        and_where=f"AND status IN ({origin})",
+    )
 
 
 class StepSnapshot(models.Model):
