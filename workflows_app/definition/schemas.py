@@ -17,6 +17,7 @@ from pydantic_core import (
 
 from workflows_app import errors
 from workflows_app.definition.scopes import Scope
+from workflows_app.jsontext import loads
 
 Mode = Literal["validation", "serialization"]
 
@@ -68,7 +69,7 @@ class Schema:
     def load(self, text: str | bytes) -> Any:
         """Return the value that JSON text holds; raises `pydantic.ValidationError`."""
         adapter = self._adapter or self._prepared()
-        return _read(text) if adapter is None else adapter.validate_json(text)
+        return loads(text) if adapter is None else adapter.validate_json(text)
 
     def check(self, value: object) -> Any:
         """Return a value given from Python as this type; raises `pydantic.ValidationError`.
@@ -164,14 +165,7 @@ def _shown(annotation: Any) -> str:
     return annotation.__qualname__ if is_class else repr(annotation)
 
 
-# Reading and writing. Not with orjson: it reads an int over 64 bits as a float.
-
-
-def _read(text: str | bytes) -> Any:
-    try:
-        return from_json(text, allow_inf_nan=False)
-    except ValueError:  # lone surrogates, and numbers that are none: Python reads them
-        return json.loads(text)
+# Writing. With Pydantic alone, so that a value is written in one way wherever it stands.
 
 
 def _write(adapter: TypeAdapter[Any] | None, value: object) -> bytes:
@@ -197,7 +191,7 @@ _OPEN: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 
 
 def _refuse_lost_numbers(value: object, text: bytes) -> None:
-    for place, number in _lost_numbers(value, _read(text), ""):
+    for place, number in _lost_numbers(value, loads(text), ""):
         at = f" at {place!r}" if place else ""
         raise ValueError(f"JSON has no number for {number}{at}; write None or text instead")
 
