@@ -45,7 +45,7 @@ RECHECK: Final = 60.0
 SIGNED_OUT, NOT_ALLOWED, NOT_FOUND = 4401, 4403, 4404
 
 
-class _Guarded(AsyncJsonWebsocketConsumer):  # type: ignore[misc]  # Channels has no types
+class _Guarded(AsyncJsonWebsocketConsumer):
     """A connection for people who signed in and may see runs, for as long as that is so."""
 
     task: asyncio.Task[None] | None = None

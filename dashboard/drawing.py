@@ -234,6 +234,11 @@ def _entry(entry: Entry) -> Drawing:
             return _fork(entry)
         case "workflow":
             return _frame(entry)
+        case _:
+            return _single(entry)
+
+
+def _single(entry: Entry) -> Drawing:
     title = entry.get("description") or entry["name"]
     box = Box(entry["path"], entry["kind"], entry["name"], 0, 0, WIDTH, HEIGHT, title)
     return Drawing(WIDTH, HEIGHT, (box,), axis=WIDTH / 2)
@@ -250,7 +255,16 @@ def _fork(entry: Entry) -> Drawing:
     bottom = first + max(part.height for _, part in arms)
     sheet = _Sheet()
     sheet.boxes.append(
-        Box(entry["path"], entry["kind"], entry["kind"], axis - WIDTH / 2, 0, WIDTH, FORK, entry["name"])
+        Box(
+            entry["path"],
+            entry["kind"],
+            entry["kind"],
+            axis - WIDTH / 2,
+            0,
+            WIDTH,
+            FORK,
+            entry["name"],
+        )
     )
     x = 0.0
     for (arm, part), condition in zip(arms, conditions, strict=True):

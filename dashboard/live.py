@@ -7,6 +7,7 @@ either side: numbers are noted, and the consumer is woken.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import uuid
 from collections.abc import Callable
 from typing import Any, Final
@@ -37,10 +38,8 @@ class RunBridge:
 
     async def wait(self, seconds: float) -> list[Event]:
         """Wait for news, at most so long; return the transient events that came."""
-        try:
+        with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._news.wait(), seconds)
-        except TimeoutError:
-            pass
         self._news.clear()
         events, self._transient = self._transient, []
         return events

@@ -72,7 +72,8 @@ def with_previews(rows: QuerySet[M], fields: Iterable[str], limit: int = LIMIT) 
         text = payloads.as_text(field)
         extra[f"{field}_size"] = Length(text)
         extra[f"{field}_text"] = Substr(text, 1, limit)
-    return rows.annotate(**extra)
+    found: QuerySet[M] = rows.annotate(**extra)
+    return found
 
 
 def preview_of(row: Model, field: str, url: str = "") -> Preview | None:

@@ -1,5 +1,7 @@
 """The addresses of the pages and of the live connections."""
 
+from typing import Any
+
 from django.urls import path
 
 from dashboard import consumers
@@ -23,7 +25,11 @@ urlpatterns = [
     path("workflows/<str:workflow_id>/start/", workflows.start, name="workflow-start"),
 ]
 
-websocket_urlpatterns = [
-    path("ws/runs/<str:run_id>/", consumers.RunConsumer.as_asgi()),
-    path("ws/feed/", consumers.FeedConsumer.as_asgi()),
+# Django's `path` is typed for views; Channels routes its own applications through it.
+_run_socket: Any = consumers.RunConsumer.as_asgi()
+_feed_socket: Any = consumers.FeedConsumer.as_asgi()
+
+websocket_urlpatterns: list[Any] = [
+    path("ws/runs/<str:run_id>/", _run_socket),
+    path("ws/feed/", _feed_socket),
 ]

@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
 from dashboard import graphs
 from dashboard.previews import message_in, question_in
 from workflows_app import actions
+from workflows_app.actions import Person
 from workflows_app.engine import payloads
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.run import PAYLOAD_FIELDS as RUN_PAYLOADS
@@ -121,7 +121,7 @@ def _paths(steps: Sequence[StepSnapshot]) -> tuple[str, ...]:
     return tuple(step.path for step in steps)
 
 
-def needs_of(person: AbstractBaseUser | AnonymousUser) -> list[Need]:
+def needs_of(person: Person) -> list[Need]:
     """Return the newest questions that this person may answer."""
     if not actions.offer(actions.RESUME, person, None).is_possible:
         return []
@@ -142,7 +142,7 @@ def needs_of(person: AbstractBaseUser | AnonymousUser) -> list[Need]:
     return found[:MOST_NEEDS]
 
 
-def _may_answer(person: AbstractBaseUser | AnonymousUser, step: StepSnapshot) -> bool:
+def _may_answer(person: Person, step: StepSnapshot) -> bool:
     place = graphs.of_version(step.run.version_id).places.get(step.base_path)
     special = place.permission if place else None
     return actions.offer(actions.RESUME, person, step.run, special).is_possible

@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,7 +20,7 @@ from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import actions, conf, jsontext
-from workflows_app.actions import Offer
+from workflows_app.actions import Offer, Person
 from workflows_app.engine import log
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
@@ -166,7 +165,7 @@ class RunPage:
         return self.statuses.get(line.to, "pending") not in {"pending", "untaken", "skipped"}
 
 
-def page_for(run: Run, person: AbstractBaseUser | AnonymousUser) -> RunPage:
+def page_for(run: Run, person: Person) -> RunPage:
     """Gather the page of a run as this person may see it."""
     graph = graphs.of_version(run.version_id)
     steps, hidden = _steps(run)
@@ -313,7 +312,7 @@ def _questions(
     run: Run,
     graph: Graph,
     steps: Sequence[StepSnapshot],
-    person: AbstractBaseUser | AnonymousUser,
+    person: Person,
 ) -> list[Question]:
     found = []
     for step in steps:

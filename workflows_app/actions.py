@@ -7,7 +7,10 @@ themselves, and it writes nothing: the verbs keep the audit trail.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Any, Final
+
+from django.contrib.auth.base_user import AbstractBaseUser
+from django.contrib.auth.models import AnonymousUser
 
 from workflows_app.models import Run
 from workflows_app.planner.statuses import RunStatus
@@ -17,16 +20,7 @@ VIEW: Final = f"{APP}.view_run"
 GROUP: Final = "group:"
 
 
-class Person(Protocol):
-    """The part of a Django user that is needed here."""
-
-    @property
-    def is_active(self) -> bool: ...
-    @property
-    def is_superuser(self) -> bool: ...
-    def has_perm(self, perm: str, /) -> bool: ...
-    @property
-    def groups(self) -> object: ...
+Person = AbstractBaseUser | AnonymousUser
 
 
 @dataclass(frozen=True)
@@ -107,7 +101,7 @@ def offer(action: Action, person: Person, run: Run | None, special: str | None =
     `special` is the permission that the workflow (to start) or the step (to answer) asks for on
     top: `app.codename`, or `group:<name>`. Without a run, only the person is asked about.
     """
-    if not person.has_perm(action.permission):
+    if not _has(person, action.permission):
         return Offer(action, action.need)
     if special and not holds(person, special):
         return Offer(action, _need_of(special))
@@ -116,25 +110,29 @@ def offer(action: Action, person: Person, run: Run | None, special: str | None =
 
 def may_view(person: Person) -> bool:
     """Whether the person may see runs at all."""
-    return person.has_perm(VIEW)
+    return _has(person, VIEW)
 
 
 def holds(person: Person, permission: str) -> bool:
     """Whether the person has `app.codename`, or is in the group of `group:<name>`."""
     if not permission.startswith(GROUP):
-        return person.has_perm(permission)
-    if not person.is_active:
-        return False
-    return person.is_superuser or permission.removeprefix(GROUP) in group_names(person)
+        return _has(person, permission)
+    is_super = bool(getattr(person, "is_superuser", False))
+    return person.is_active and (is_super or permission.removeprefix(GROUP) in _groups(person))
 
 
-def group_names(person: Person) -> frozenset[str]:
+def _has(person: Person, permission: str) -> bool:
+    check: Any = getattr(person, "has_perm", None)
+    return bool(check and check(permission))
+
+
+def _groups(person: Person) -> frozenset[str]:
     """Return the names of the person's groups, asked for once per person object."""
-    known: frozenset[str] | None = getattr(person, "_signalbox_groups", None)
+    known: frozenset[str] | None = person.__dict__.get("_signalbox_groups")
     if known is None:
-        groups = getattr(person.groups, "values_list", None)
-        known = frozenset(groups("name", flat=True)) if groups else frozenset()
-        person._signalbox_groups = known  # type: ignore[attr-defined]  # noqa: SLF001
+        groups: Any = getattr(person, "groups", None)
+        known = frozenset(groups.values_list("name", flat=True)) if groups else frozenset()
+        person.__dict__["_signalbox_groups"] = known
     return known
 
 

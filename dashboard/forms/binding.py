@@ -85,6 +85,11 @@ def _bound_to(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
             return _rows(field, value, path)
         case Many():
             return _many(field, value, path)
+        case _:
+            return _line(field, value, path)
+
+
+def _line(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
     raw = _raw_of(field, value)
     if raw is None:
         return None
@@ -103,7 +108,8 @@ def _raw_of(field: Field, value: JSON | Missing) -> str | None:
             return values.shown(value, field) if isinstance(value, str) else None
         case Switch() | Number():
             return _raw_plain(field, value)
-    return values.dump(value)
+        case _:
+            return values.dump(value)
 
 
 def _raw_choice(field: Choice, value: JSON) -> str | None:
@@ -193,6 +199,11 @@ def bind_posted(field: Field, data: Posted, uploads: Mapping[str, str], path: Pa
             start = _chosen(field, field.default) or []
             raws = data.getlist(name_of(path))
             return BoundMany(field=field, path=path, raws=raws, start=start)
+        case _:
+            return _posted_line(field, data, uploads, path)
+
+
+def _posted_line(field: Field, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
     bound = LINES.get(type(field), BoundRaw)(field=field, path=path)
     bound.start = _raw_of(field, field.default) or ""
     bound.raw = uploads.get(name_of(path, "file")) or _text(data, name_of(path)) or ""
@@ -256,7 +267,8 @@ def tidied(bound: Bound) -> Bound:
             rows = [tidied(row) for row in bound.rows if _holds_something(row)]
             moved = [row.moved((*bound.path, place)) for place, row in enumerate(rows)]
             return replace(bound, rows=moved)
-    return bound
+        case _:
+            return bound
 
 
 def _holds_something(row: Bound) -> bool:

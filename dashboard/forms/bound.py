@@ -8,7 +8,8 @@ the string `abc`, and shows it again.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from dataclasses import field as each
 from typing import ClassVar, Self
 
 from dashboard.forms import values
@@ -40,7 +41,7 @@ class Bound:
 
     field: Field
     path: Path
-    errors: list[str] = field(default_factory=list)
+    errors: list[str] = each(default_factory=list)
     is_first_error: bool = False
 
     shape: ClassVar[str] = ""
@@ -206,8 +207,8 @@ class BoundMany(Bound):
     """Any of the options."""
 
     field: Many
-    raws: list[str] = field(default_factory=list)
-    start: list[str] = field(default_factory=list)
+    raws: list[str] = each(default_factory=list)
+    start: list[str] = each(default_factory=list)
     shape: ClassVar[str] = "many"
 
     @property
@@ -282,8 +283,8 @@ class BoundGroup(Bound):
     """An object. `extra` holds keys that the form has no field for, so that they are kept."""
 
     field: Group
-    parts: list[Bound] = field(default_factory=list)
-    extra: dict[str, JSON] = field(default_factory=dict)
+    parts: list[Bound] = each(default_factory=list)
+    extra: dict[str, JSON] = each(default_factory=dict)
     #: Somebody gave this object, so it is not left out for being empty.
     is_given: bool = False
     shape: ClassVar[str] = "group"
@@ -338,7 +339,7 @@ class BoundRows(Bound):
     """A list, one bound item a row."""
 
     field: Rows
-    rows: list[Bound] = field(default_factory=list)
+    rows: list[Bound] = each(default_factory=list)
     shape: ClassVar[str] = "rows"
 
     @property

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any
 
 from dashboard.forms import binding, values
 from dashboard.forms.bound import Bound, BoundRaw, BoundRows
@@ -48,9 +48,6 @@ class SchemaForm:
     #: The name of the input that should have the focus, after a row was added.
     focus: str = ""
     is_locked: bool = False
-
-    FORM: ClassVar[str] = FORM
-    JSON: ClassVar[str] = JSON_TAB
 
     @classmethod
     def blank(

@@ -102,7 +102,8 @@ def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
             return _list(schema, scope, words)
         case "object" if "properties" in schema and "anyOf" not in schema:
             return _group(schema, scope, words)
-    return _plain(schema, words)
+        case _:
+            return _plain(schema, words)
 
 
 def _plain(schema: Schema, words: dict[str, Any]) -> Field:
@@ -113,7 +114,8 @@ def _plain(schema: Schema, words: dict[str, Any]) -> Field:
             return Number(**words, integer=schema["type"] == "integer")
         case "boolean":
             return Switch(**words)
-    return Raw(**words, reason=_why_raw(schema))
+        case _:
+            return Raw(**words, reason=_why_raw(schema))
 
 
 def _resolved(schema: Schema, scope: Scope) -> tuple[Schema, Scope, bool]:

@@ -25,7 +25,7 @@ def number_of(text: str, field: Number) -> int | float | str | None:
     if len(text) > MAX_DIGITS:
         return None
     if field.as_text:
-        return text
+        return text if DECIMAL.fullmatch(text) else None
     if WHOLE.fullmatch(text):
         return int(text)
     if field.integer or not DECIMAL.fullmatch(text):
@@ -73,7 +73,8 @@ def fits_input(raw: str, field: Text) -> bool:
         case "datetime-local":
             shape = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?"
             return not raw or bool(re.fullmatch(shape, raw))
-    return True
+        case _:
+            return True
 
 
 def _moment(raw: str) -> str:

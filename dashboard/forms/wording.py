@@ -48,7 +48,8 @@ def _bounds(schema: Schema) -> str:
             return _length(schema, "minLength", "maxLength", "character")
         case "array":
             return _length(schema, "minItems", "maxItems", "item")
-    return ""
+        case _:
+            return ""
 
 
 def _range(schema: Schema) -> str:
@@ -86,7 +87,8 @@ def _format(schema: Schema) -> str:
             return "A duration such as PT15M (15 minutes) or P2D (2 days)."
         case "uuid":
             return "A UUID."
-    return ""
+        case _:
+            return ""
 
 
 def _sentence(parts: list[str]) -> str:

@@ -68,9 +68,13 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
         return "–"
     text = in_words((end or timezone.now()) - start)
     if end is not None:
-        return format_html('<span class="num" title="{} – {}">{}</span>', exact(start), exact(end), text)
+        return format_html(
+            '<span class="num" title="{} – {}">{}</span>', exact(start), exact(end), text
+        )
     return format_html(
-        '<span class="num" data-since="{}">{}</span>', start.isoformat(timespec="milliseconds"), text
+        '<span class="num" data-since="{}">{}</span>',
+        start.isoformat(timespec="milliseconds"),
+        text,
     )
 
 

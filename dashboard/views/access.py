@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec
+from typing import Any, Concatenate, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -30,7 +30,7 @@ def signed_in(view: View[P]) -> View[P]:
             raise PermissionDenied(NOT_SEEN)
         return view(request, *args, **kwargs)
 
-    return guarded
+    return cast("View[P]", guarded)
 
 
 def json_for_signed_in(view: View[P]) -> View[P]:
@@ -44,7 +44,7 @@ def json_for_signed_in(view: View[P]) -> View[P]:
             return _refused(NOT_SEEN, 403)
         return view(request, *args, **kwargs)
 
-    return guarded
+    return cast("View[P]", guarded)
 
 
 def _refused(message: str, status: int) -> JsonResponse:

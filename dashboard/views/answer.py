@@ -4,7 +4,7 @@ import uuid
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods
 
 from dashboard import graphs, previews
@@ -26,7 +26,7 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
     if question is None:
         return _gone(request, run, None)
     if request.method == "POST":
-        return _sent(request, run, question, suspension)
+        return _sent(request, run, question)
     form = SchemaForm.blank(_schema(question))
     if (draft := drafts.taken(request)) is not None:
         form = SchemaForm.posted(_schema(question), draft)
@@ -34,9 +34,7 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
     return _page(request, run, question, form)
 
 
-def _sent(
-    request: HttpRequest, run: Run, question: Question, suspension: uuid.UUID
-) -> HttpResponse:
+def _sent(request: HttpRequest, run: Run, question: Question) -> HttpResponse:
     special = question.place.permission if question.place else None
     require(actions.offer(actions.RESUME, request.user, None, special))
     form = posted.form_from(request, _schema(question))
@@ -46,16 +44,20 @@ def _sent(
         return _gone(request, run, question, form)
     if not form.check():
         return _page(request, run, question, form, status=422)
+    return _resumed(request, run, question, form)
+
+
+def _resumed(request: HttpRequest, run: Run, question: Question, form: SchemaForm) -> HttpResponse:
     try:
         get_workflow(run.workflow_id).get_run(run.run_id).resume(
             form.draft(),
             step=question.step.path,
-            suspension=str(suspension),
+            suspension=str(question.step.suspension),
             actor=request.user,
             wait=False,
         )
     except errors.InvalidResumeData as refusal:
-        form.refuse(_problems(refusal))
+        form.refuse(posted.problems_of(refusal))
         return _page(request, run, question, form, status=422)
     except (errors.ResumeAlreadyClaimed, errors.RunNotSuspended, errors.StepNotSuspended):
         return _gone(request, run, question, form)
@@ -63,19 +65,7 @@ def _sent(
         form.text_errors.append(str(refusal))
         return _page(request, run, question, form, status=409)
     messages.success(request, f"Your answer to “{question.step.name}” was taken. The run goes on.")
-    return _to_run(request, run)
-
-
-def _to_run(request: HttpRequest, run: Run) -> HttpResponse:
-    response = redirect("run", run.run_id)
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": response.url})
-    return response
-
-
-def _problems(refusal: errors.WorkflowError) -> list[dict[str, object]]:
-    details = getattr(refusal, "details", None) or {}
-    return details.get("errors") or [{"loc": (), "msg": str(refusal), "type": "refused"}]
+    return posted.to_run(request, run.run_id)
 
 
 def _question(request: HttpRequest, run: Run, suspension: uuid.UUID) -> Question | None:

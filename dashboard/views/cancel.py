@@ -37,8 +37,7 @@ def _canceled(request: HttpRequest, run: Run) -> HttpResponse:
     except errors.WorkflowError as refusal:
         messages.error(request, str(refusal))
         return redirect("run", run.run_id)
-    run.refresh_from_db(fields=["status"])
-    if run.is_ended:
+    if Run.objects.ended().filter(pk=run.pk).exists():
         messages.success(request, "The run is canceled.")
     else:
         messages.info(request, "Canceling: the running steps are asked to stop.")
@@ -54,7 +53,10 @@ def consequences(run: Run) -> tuple[list[str], list[str]]:
     finished = counted.get(StepStatus.SUCCESS, 0)
     will = ["Nothing new starts."]
     if waiting:
-        will.append(f"{_steps(waiting)} that {_s(waiting, 'waits', 'wait')} becomes canceled.")
+        verb = _s(waiting, "waits becomes", "wait become")
+        will.append(f"{_steps(waiting)} that {verb} canceled.")
+    if run.suspended_count:
+        will.append("What was asked can no longer be answered.")
     if running:
         grace = conf.get("CANCEL_GRACE_SECONDS")
         will.append(
@@ -63,11 +65,10 @@ def consequences(run: Run) -> tuple[list[str], list[str]]:
         )
     else:
         will.append("The run ends at once, as canceled. It cannot be undone.")
-    will_not = ["A question that was asked can no longer be answered."] if run.suspended_count else []
+    will_not = []
     if finished:
-        will_not.append(
-            f"What {_steps(finished)} already did is not undone: rows written and messages sent stay."
-        )
+        done = f"What {_steps(finished)} already did is not undone"
+        will_not.append(f"{done}: rows written and messages sent stay.")
     will_not.append("Nothing is deleted: the run, its steps and its log stay to be read.")
     return will, will_not
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from pydantic import ValidationError
 
 from dashboard.forms.form import SchemaForm
@@ -13,7 +14,9 @@ from workflows_app import jsontext
 MOST_BYTES: Final = 4 * 1024 * 1024
 
 
-def form_from(request: HttpRequest, schema: Mapping[str, Any] | None, prefix: str = "") -> SchemaForm:
+def form_from(
+    request: HttpRequest, schema: Mapping[str, Any] | None, prefix: str = ""
+) -> SchemaForm:
     """Return the form as it was posted, files read in."""
     uploads, problems = _uploads(request)
     form = SchemaForm.posted(schema, request.POST, uploads, prefix)
@@ -50,3 +53,17 @@ def fits(form: SchemaForm, load: Callable[[str], object] | None) -> bool:
     except ValueError:  # a text that is not JSON: `check` has said so
         return False
     return is_ready
+
+
+def problems_of(refusal: Exception) -> list[Mapping[str, Any]]:
+    """Return what a verb says is wrong with what was sent: a list as Pydantic makes it."""
+    details: Mapping[str, Any] = getattr(refusal, "details", None) or {}
+    return details.get("errors") or [{"loc": (), "msg": str(refusal), "type": "refused"}]
+
+
+def to_run(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Go to the run's page, also from a form that script sent."""
+    target = redirect("run", run_id)
+    if request.headers.get("HX-Request"):
+        return HttpResponse(status=204, headers={"HX-Redirect": target.url})
+    return target

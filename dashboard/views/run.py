@@ -100,5 +100,3 @@ def _raw(text: str, name: str) -> HttpResponse:
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
     response.headers["Content-Disposition"] = f'inline; filename="{name}"'
     return response
-
-

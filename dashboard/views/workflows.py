@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
-from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard import catalogue, rows
@@ -54,7 +52,9 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
         "rows": rows.rows_of(recent),
         "offer": _offer(request, known),
         "boxes": [(box, "") for box in known.graph.drawing.boxes] if known.graph.drawing else [],
-        "lines": [(line, True) for line in known.graph.drawing.lines] if known.graph.drawing else [],
+        "lines": [(line, True) for line in known.graph.drawing.lines]
+        if known.graph.drawing
+        else [],
     }
     return render(request, "dashboard/workflow.html", context)
 
@@ -89,21 +89,15 @@ def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpRespon
     except errors.RunAlreadyStarted:
         messages.info(request, "This run was started already; a form starts one run.")
     except errors.InvalidInput as refusal:
-        details: Mapping[str, Any] = getattr(refusal, "details", None) or {}
-        form.refuse(details.get("errors") or [{"loc": (), "msg": str(refusal)}])
+        form.refuse(posted.problems_of(refusal))
         return _form(request, known, form, status=422)
     except errors.WorkflowError as refusal:
         form.text_errors.append(str(refusal))
         return _form(request, known, form, status=409)
-    target = redirect("run", run_id)
-    if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": target.url})
-    return target
+    return posted.to_run(request, run_id)
 
 
-def _form(
-    request: HttpRequest, known: Known, form: SchemaForm, status: int = 200
-) -> HttpResponse:
+def _form(request: HttpRequest, known: Known, form: SchemaForm, status: int = 200) -> HttpResponse:
     is_part = bool(request.headers.get("HX-Request"))
     template = "dashboard/start.html#form" if is_part else "dashboard/start.html"
     context = {

@@ -75,6 +75,7 @@ function lock(section) {
   const notice = section.querySelector("[data-answered]");
   if (notice && notice.hidden) {
     notice.hidden = false;
+    section.querySelectorAll("h2 .status").forEach((status) => status.remove());
     section.querySelectorAll("fieldset.plain").forEach((fieldset) => { fieldset.disabled = true; });
     const announcer = document.getElementById("announcer");
     if (announcer) announcer.textContent = notice.textContent;

@@ -1,0 +1,238 @@
+"""The admin: everything to look at, almost nothing to change. The engine alone writes runs.
+
+Lists never load payloads and never count big tables; every row links to its page and back.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.urls import NoReverseMatch, reverse
+from django.utils.functional import cached_property
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from workflows_app import actions
+from workflows_app.models import (
+    Action,
+    Run,
+    RunEvent,
+    StepSnapshot,
+    Worker,
+    Workflow,
+    WorkflowVersion,
+)
+
+if TYPE_CHECKING:
+    _ModelAdmin = admin.ModelAdmin[Any]
+    _Paginator = Paginator[Any]
+else:
+    _ModelAdmin = admin.ModelAdmin
+    _Paginator = Paginator
+
+#: As many rows are listed without counting; who looks for older ones filters.
+MOST: int = 10_000
+
+
+class Uncounted(_Paginator):
+    """Pages of a table that is too big to be counted: it claims a limit instead."""
+
+    @cached_property
+    def count(self) -> int:
+        """Count to the limit, and no further."""
+        rows: Any = self.object_list
+        return len(rows.order_by().values_list("pk", flat=True)[:MOST])
+
+
+class ReadOnly(_ModelAdmin):
+    """A model that the engine writes: shown, filtered, searched, never edited."""
+
+    show_full_result_count = False
+    paginator = Uncounted
+    list_per_page = 50
+    #: Columns that a list leaves in the database.
+    heavy: tuple[str, ...] = ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        """Return the rows, without their payloads where they are listed."""
+        rows = super().get_queryset(request)
+        match = request.resolver_match
+        is_list = match is not None and (match.url_name or "").endswith("_changelist")
+        return rows.defer(*self.heavy) if is_list else rows
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody adds what the engine writes."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody changes what the engine writes."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody deletes here: `prune` does, and never what is alive."""
+        return False
+
+
+class PageLink:
+    """What a list shows of the pages: one link to where the operators look."""
+
+    @admin.display(description="page")
+    def page(self, row: Model) -> SafeString | str:
+        """Link to the page of the run or workflow that the row belongs to."""
+        return page_link(row)
+
+
+def page_link(row: Model) -> SafeString | str:
+    """Return a link to the row's page, or a dash where the pages are not served."""
+    match row:
+        case Run():
+            name, key = "run", row.run_id
+        case Workflow():
+            name, key = "workflow", row.pk
+        case StepSnapshot() | RunEvent():
+            name, key = "run", row.run.run_id
+        case Action(public_run_id=run_id) if row.run_id is not None:
+            name, key = "run", run_id
+        case _:
+            return "–"
+    try:
+        return format_html('<a href="{}">Open</a>', reverse(name, args=[key]))
+    except NoReverseMatch:
+        return "–"
+
+
+@admin.register(Workflow)
+class WorkflowAdmin(PageLink, _ModelAdmin):
+    """Workflows by name; the notes for operators may be edited."""
+
+    list_display = ["id", "title", "created_at", "runs", "page"]
+    search_fields = ["id", "title"]
+    readonly_fields = ["id", "title", "created_at"]
+    fields = ["id", "title", "notes", "created_at"]
+
+    @admin.display(description="runs")
+    def runs(self, row: Workflow) -> SafeString:
+        """Link to the workflow's runs in the admin."""
+        address = reverse("admin:workflows_app_run_changelist")
+        return format_html('<a href="{}?workflow__id__exact={}">Runs</a>', address, row.pk)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Code defines workflows."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Runs remember their workflow."""
+        return False
+
+
+@admin.register(WorkflowVersion)
+class WorkflowVersionAdmin(ReadOnly):
+    """The shapes that workflows have had."""
+
+    list_display = ["workflow", "hash", "created_at"]
+    list_filter = ["workflow"]
+    search_fields = ["hash"]
+    list_select_related = ["workflow"]
+    heavy = ("graph",)
+
+
+@admin.register(Run)
+class RunAdmin(PageLink, ReadOnly):
+    """Runs, newest first."""
+
+    list_display = ["run_id", "workflow", "status", "started_by", "started_at", "ended_at", "page"]
+    list_filter = ["status", "workflow"]
+    search_fields = ["run_id__exact", "resource_id__exact"]
+    search_help_text = "A whole run id or resource id."
+    list_select_related = ["workflow", "started_by"]
+    heavy = (
+        "input",
+        "state",
+        "initial_state",
+        "result",
+        "error",
+        "request_context",
+        "initial_request_context",
+        "tracing",
+    )
+    readonly_fields = ["page", "steps", "possible"]
+
+    @admin.display(description="steps")
+    def steps(self, row: Run) -> SafeString:
+        """Link to the run's steps in the admin."""
+        address = reverse("admin:workflows_app_stepsnapshot_changelist")
+        return format_html('<a href="{}?run__id__exact={}">Steps</a>', address, row.pk)
+
+    @admin.display(description="what may be done now")
+    def possible(self, row: Run) -> str:
+        """Say which actions the run allows now; its page does them."""
+        said = [
+            f"{action.label}: {action.refusal(row) or 'possible, on its page'}"
+            for action in actions.ACTIONS.values()
+        ]
+        return " · ".join(said)
+
+
+@admin.register(StepSnapshot)
+class StepSnapshotAdmin(PageLink, ReadOnly):
+    """Steps, the newest first."""
+
+    list_display = ["path", "kind", "status", "run", "retry_count", "queued_at", "page"]
+    list_filter = ["status", "kind", "queue"]
+    search_fields = ["run__run_id__exact"]
+    search_help_text = "A whole run id."
+    list_select_related = ["run"]
+    ordering = ["-pk"]
+    raw_id_fields = ["run", "parent", "worker"]
+    heavy = (
+        "payload",
+        "output",
+        "error",
+        "suspend_payload",
+        "resume_payload",
+        "state_changes",
+        "context_changes",
+        *(f"run__{name}" for name in RunAdmin.heavy),
+    )
+    readonly_fields = ["page"]
+
+
+@admin.register(RunEvent)
+class RunEventAdmin(PageLink, ReadOnly):
+    """The log, one row a transaction."""
+
+    list_display = ["run", "first_seq", "last_seq", "timeline", "at", "page"]
+    search_fields = ["run__run_id__exact"]
+    search_help_text = "A whole run id."
+    list_select_related = ["run"]
+    ordering = ["-pk"]
+    raw_id_fields = ["run"]
+    heavy = ("events", *(f"run__{name}" for name in RunAdmin.heavy))
+    readonly_fields = ["page"]
+
+
+@admin.register(Worker)
+class WorkerAdmin(ReadOnly):
+    """The processes that run steps, and when they were last heard of."""
+
+    list_display = ["host", "pid", "mode", "threads", "started_at", "heartbeat_at", "stopped_at"]
+    list_filter = ["mode"]
+    search_fields = ["host"]
+
+
+@admin.register(Action)
+class ActionAdmin(PageLink, ReadOnly):
+    """Who did what: the audit trail."""
+
+    list_display = ["at", "actor_name", "verb", "door", "workflow_name", "public_run_id", "page"]
+    list_filter = ["verb", "door"]
+    search_fields = ["public_run_id__exact", "actor_name__exact"]
+    search_help_text = "A whole run id, or the name of a person."
+    raw_id_fields = ["run", "actor"]
+    ordering = ["-pk"]
+    heavy = ("data",)
+    readonly_fields = ["page"]
