@@ -1,0 +1,74 @@
+"""People, workflows and runs for the pages' tests. Steps run in the test's own thread."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
+
+from dashboard import graphs
+from tests.integration.dashboard import flows
+from workflows_app.engine import versions
+from workflows_app.models import Run as RunRow
+from workflows_app.run import Run
+
+
+@pytest.fixture(autouse=True)
+def _inline(settings):
+    settings.WORKFLOWS = {**settings.WORKFLOWS, "EXECUTION": "inline"}
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    # Rows of the test before are gone, and their keys are given out again.
+    graphs.of_version.cache_clear()
+    versions._known.clear()
+
+
+@pytest.fixture
+def ana(db) -> User:
+    """Somebody who may do everything."""
+    return User.objects.create_superuser("ana", password="secret-of-ana")
+
+
+@pytest.fixture
+def pages(ana) -> Client:
+    """A browser in which Ana is signed in."""
+    client = Client()
+    client.force_login(ana)
+    return client
+
+
+@pytest.fixture
+def person(db):
+    """Make a person with some permissions, and groups, and return them with their browser."""
+
+    def make(*permissions: str, groups: tuple[str, ...] = ()) -> tuple[User, Client]:
+        user = User.objects.create_user(f"person-{User.objects.count()}")
+        for name in permissions:
+            user.user_permissions.add(
+                Permission.objects.get(codename=name, content_type__app_label="workflows_app")
+            )
+        for name in groups:
+            user.groups.add(Group.objects.get_or_create(name=name)[0])
+        client = Client()
+        client.force_login(user)
+        return user, client
+
+    return make
+
+
+def started(flow: Any = flows.approval, **values: Any) -> Run:
+    """Start a run and let it go as far as it can."""
+    run: Run = flow.create_run()
+    run.start({"title": "Desk", "amount": 700, **values})
+    run.refresh()
+    return run
+
+
+def row_of(run: Run) -> RunRow:
+    """Return a run's row as it stands."""
+    return RunRow.objects.get(run_id=run.run_id)
+
+
+def question_of(run: Run) -> Any:
+    """Return the only step of the run that asks."""
+    (step,) = RunRow.objects.get(run_id=run.run_id).steps.filter(status="suspended", kind="step")
+    return step

@@ -1,0 +1,86 @@
+"""Small workflows that the pages' tests start."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+from workflows_app import StepContext, Workflow, step
+
+
+class Line(BaseModel):
+    what: str
+    price: float = Field(gt=0)
+
+
+class Expense(BaseModel):
+    title: str
+    amount: int = Field(gt=0, description="In euros")
+    lines: list[Line] = []
+    note: str = ""
+
+
+class Decision(BaseModel):
+    approved: bool
+    note: str = Field("", max_length=50)
+
+
+@step
+def check(expense: Expense) -> Expense:
+    """Look at it."""
+    if expense.title == "break":
+        raise ValueError("The <b>bank</b> said no.")
+    return expense
+
+
+@step(resume=Decision)
+def manager(expense: Expense, ctx: StepContext) -> Expense:
+    """Ask a manager."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": f"May {expense.title} be paid?", "amount": expense.amount})
+    if not ctx.resume_data.approved:
+        ctx.bail({"paid": False})
+    return expense
+
+
+@step
+def small(expense: Expense) -> Expense:
+    return expense
+
+
+@step
+def pay(value: Any) -> dict[str, Any]:
+    return {"paid": True}
+
+
+approval = (
+    Workflow("pages-approval", input=Expense, title="Approval", description="Pays expenses.")
+    .then(check)
+    .branch(
+        [
+            (lambda expense, ctx: expense["amount"] > 100, manager),
+            (lambda expense, ctx: expense["amount"] <= 100, small),
+        ]
+    )
+    .then(pay)
+    .commit()
+)
+
+
+@step(resume=Decision, permission="group:finance")
+def finance(expense: Expense, ctx: StepContext) -> Expense:
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "Finance?"})
+    return expense
+
+
+guarded = (
+    Workflow("pages-guarded", input=Expense, permission="group:starters").then(finance).commit()
+)
+
+
+@step
+def anything(value: Any) -> Any:
+    return value
+
+
+open_flow = Workflow("pages-open", title="Open").then(anything).commit()

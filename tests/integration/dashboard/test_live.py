@@ -1,0 +1,172 @@
+"""The sockets: gap-free news for people who may see it."""
+
+import asyncio
+import contextlib
+
+import pytest
+from asgiref.sync import sync_to_async
+from channels.testing import WebsocketCommunicator
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from dashboard.asgi import application
+from tests.integration.dashboard import flows
+from tests.integration.dashboard.conftest import question_of, started
+from workflows_app.engine import live
+from workflows_app.models import Run, RunEvent
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@sync_to_async
+def a_run(**values):
+    return started(**values)
+
+
+@sync_to_async
+def cookie_of(name="ana", *, is_superuser=True):
+    user = User.objects.create_user(name, is_superuser=is_superuser)
+    client = Client()
+    client.force_login(user)
+    return f"signalbox_session={client.cookies['signalbox_session'].value}".encode()
+
+
+def socket_to(address, cookie=b""):
+    headers = [(b"host", b"localhost"), (b"origin", b"http://localhost"), (b"cookie", cookie)]
+    return WebsocketCommunicator(application, address, headers=headers)
+
+
+@contextlib.asynccontextmanager
+async def opened(address, cookie):
+    socket = socket_to(address, cookie)
+    connected, _ = await socket.connect()
+    assert connected
+    yield socket
+    await socket.disconnect()
+
+
+async def test_the_first_frame_holds_what_followed_the_browsers_number():
+    run = await a_run()
+    cookie = await cookie_of()
+
+    async with opened(f"/ws/runs/{run.run_id}/?after=4", cookie) as socket:
+        frame = await socket.receive_json_from(5)
+
+    numbers = [event["seq"] for event in frame["events"]]
+    assert frame["type"] == "events"
+    assert numbers == list(range(5, frame["seq"] + 1))
+
+
+async def test_a_change_comes_by_itself_and_without_a_gap():
+    run = await a_run()
+    cookie = await cookie_of()
+
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        seen = await socket.receive_json_from(5)
+        numbers = [event["seq"] for event in seen["events"]]
+        step = await sync_to_async(question_of)(run)
+        await sync_to_async(run.resume)({"approved": True}, suspension=str(step.suspension))
+        events = []
+        while not any(event["type"] == "workflow-finish" for event in events):
+            frame = await socket.receive_json_from(5)
+            events += frame["events"]
+            numbers += [event["seq"] for event in frame["events"]]
+
+    assert numbers == list(range(1, numbers[-1] + 1))
+
+
+async def test_a_transient_event_comes_live_and_has_no_number():
+    run = await a_run()
+    cookie = await cookie_of()
+    event = {"type": "data-x", "run_id": run.run_id, "seq": None, "payload": {}}
+
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        await socket.receive_json_from(5)
+        await asyncio.sleep(0.2)
+        live.hub.publish(run.pk, None, [event])
+        frame = await socket.receive_json_from(5)
+
+    assert frame["events"] == [event]
+
+
+async def test_more_than_two_hundred_events_come_in_several_frames():
+    run = await a_run()
+    cookie = await cookie_of()
+    await sync_to_async(_many_events)(run)
+
+    numbers = []
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        while len(numbers) < 450:
+            frame = await socket.receive_json_from(5)
+            assert len(frame["events"]) <= 200
+            numbers += [event["seq"] for event in frame["events"]]
+
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def _many_events(run):
+    row = Run.objects.get(pk=run.pk)
+    for _ in range(450):
+        row.event_seq += 1
+        event = {"type": "data-x", "payload": {}}
+        RunEvent.objects.create(
+            run=row,
+            first_seq=row.event_seq,
+            last_seq=row.event_seq,
+            at=timezone.now(),
+            events=[event],
+        )
+    row.save()
+
+
+@pytest.mark.parametrize("address", ["/ws/runs/x/", "/ws/feed/"])
+async def test_strangers_are_told_that_they_are_signed_out(address):
+    socket = socket_to(address)
+    await socket.connect()
+
+    assert (await socket.receive_output(5))["code"] == 4401
+
+
+async def test_who_may_not_see_runs_is_told_so():
+    cookie = await cookie_of("bob", is_superuser=False)
+    socket = socket_to("/ws/feed/", cookie)
+    await socket.connect()
+
+    assert (await socket.receive_output(5))["code"] == 4403
+
+
+async def test_a_run_that_is_gone_is_told_apart():
+    socket = socket_to("/ws/runs/none/", await cookie_of())
+    await socket.connect()
+
+    assert (await socket.receive_output(5))["code"] == 4404
+
+
+async def test_a_page_of_another_site_gets_no_socket():
+    headers = [(b"host", b"localhost"), (b"origin", b"https://evil.example")]
+    connected, _ = await WebsocketCommunicator(application, "/ws/feed/", headers=headers).connect()
+
+    assert not connected
+
+
+async def test_the_feed_names_the_runs_that_changed():
+    cookie = await cookie_of()
+
+    async with opened("/ws/feed/", cookie) as socket:
+        assert await socket.receive_json_from(5) == {"type": "ready"}
+        run = await a_run(flow=flows.open_flow)
+        frame = await socket.receive_json_from(5)
+
+    assert frame == {"type": "runs", "runs": [str(run.pk)]}
+
+
+async def test_nobody_listens_any_more_after_the_socket_is_closed():
+    cookie = await cookie_of()
+    run = await a_run()
+
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        await socket.receive_json_from(5)
+        assert run.pk in live.hub._runs
+
+    assert run.pk not in live.hub._runs

@@ -1,0 +1,159 @@
+"""The page of one run: what it shows, to whom, and at what cost."""
+
+import json
+
+import pytest
+
+from dashboard import run_page
+from tests.integration.dashboard import flows
+from tests.integration.dashboard.conftest import question_of, row_of, started
+from workflows_app.models import Run, StepSnapshot
+
+
+def page_of(client, run, **headers):
+    return client.get(f"/runs/{run.run_id}/", headers=headers)
+
+
+def test_a_suspended_run_shows_its_question_its_form_and_who_started_it(pages, ana):
+    run = flows.approval.create_run()
+    run.start({"title": "Desk", "amount": 700}, actor=ana)
+
+    page = page_of(pages, run).content.decode()
+
+    assert "manager is asking: May Desk be paid?" in page
+    assert 'name="data.approved"' in page
+    assert str(question_of(run).suspension) in page
+    assert "by ana" in page
+    assert "Cancel run" in page
+
+
+def test_the_arm_that_a_branch_did_not_take_says_so_at_once(pages):
+    run = row_of(started())
+    page = run_page.page_for(run, pages.get("/runs/").wsgi_request.user)
+
+    assert page.statuses == {
+        "check": "success",
+        "branch-1": "running",
+        "manager": "suspended",
+        "small": "untaken",
+        "pay": "pending",
+    }
+
+
+def test_a_failed_run_says_why_and_where_and_trusts_no_markup(pages):
+    run = started(title="break")
+
+    page = page_of(pages, run).content.decode()
+
+    assert "ValueError" in page
+    assert "The &lt;b&gt;bank&lt;/b&gt; said no." in page
+    assert "<b>bank</b>" not in page
+    assert "flows.py" in page
+
+
+def test_a_finished_run_shows_input_and_result(pages):
+    page = page_of(pages, started(amount=5)).content.decode()
+
+    assert "&quot;paid&quot;: true" in page
+    assert "&quot;amount&quot;: 5" in page
+    assert "Start another" in page
+
+
+def test_script_gets_the_part_that_changes_and_no_more(pages):
+    part = page_of(pages, started(), **{"HX-Request": "true"}).content.decode()
+
+    assert part.lstrip().startswith('<div id="live"')
+    assert "<html" not in part
+
+
+def test_a_run_page_asks_the_database_a_handful_of_times_however_many_steps_there_are(
+    pages, django_assert_max_num_queries
+):
+    run = row_of(started())
+    page_of(pages, run)
+    with django_assert_max_num_queries(14):
+        page_of(pages, run)
+    steps = StepSnapshot.objects.filter(run=run)
+    for number in range(40):
+        step = steps.first()
+        step.pk, step.path, step.base_path = None, f"more-{number}", "pay"
+        step.save(force_insert=True)
+
+    with django_assert_max_num_queries(14):
+        page_of(pages, run)
+
+
+def test_a_large_payload_is_cut_and_can_be_had_whole(pages):
+    run = started(flows.open_flow, note="y" * 50_000)
+
+    page = page_of(pages, run).content.decode()
+    raw = pages.get(f"/runs/{run.run_id}/raw/input/")
+
+    assert len(page) < 60_000
+    assert "Only the beginning is shown" in page
+    assert json.loads(raw.content)["note"] == "y" * 50_000
+    assert raw.headers["Content-Type"].startswith("application/json")
+
+
+def test_the_payloads_of_steps_can_be_had_as_they_are(pages):
+    run = started(amount=5, note="z" * 3000)
+    step = row_of(run).steps.get(path="pay")
+
+    for field in ("payload", "output", "error"):
+        raw = pages.get(f"/runs/{run.run_id}/raw/{step.pk}/{field}/")
+        assert raw.status_code == 200
+        json.loads(raw.content)
+    assert pages.get(f"/runs/{run.run_id}/raw/{step.pk}/worker/").status_code == 404
+    assert pages.get(f"/runs/other/raw/{step.pk}/output/").status_code == 404
+
+
+def test_the_polling_twin_gives_the_events_after_a_number_without_a_gap(pages):
+    run = started()
+    last = row_of(run).event_seq
+
+    first = pages.get(f"/runs/{run.run_id}/events/?after=0").json()
+    rest = pages.get(f"/runs/{run.run_id}/events/?after=5").json()
+    none = pages.get(f"/runs/{run.run_id}/events/?after={last}").json()
+
+    assert [event["seq"] for event in first["events"]] == list(range(1, last + 1))
+    assert [event["seq"] for event in rest["events"]] == list(range(6, last + 1))
+    assert none["events"] == []
+    assert first["seq"] == none["seq"] == last
+
+
+@pytest.mark.parametrize("after", ["", "x", "-1", "9" * 30, "٣"])
+def test_a_strange_number_gives_all_events_and_no_error(pages, after):
+    run = started(flows.open_flow)
+
+    assert pages.get(f"/runs/{run.run_id}/events/", {"after": after}).status_code == 200
+
+
+def test_the_log_page_goes_back_to_the_first_event(pages):
+    run = started()
+
+    page = pages.get(f"/runs/{run.run_id}/log/?before=3").content.decode()
+
+    assert "workflow-start" in page
+    assert 'id="event-3"' not in page
+
+
+def test_a_run_that_does_not_exist_is_a_friendly_404(pages):
+    answer = pages.get("/runs/nope/")
+
+    assert answer.status_code == 404
+    assert "There is no run with the id “nope”" in answer.content.decode()
+
+
+def test_a_pending_run_has_a_page(pages):
+    run = flows.approval.create_run()
+
+    assert page_of(pages, run).status_code == 200
+
+
+def test_the_run_id_of_somebody_is_shown_as_text(pages):
+    flows.open_flow.create_run(run_id="a:b.c-d_e").start({"x": "<script>"})
+
+    page = page_of(pages, Run.objects.get()).content.decode()
+
+    assert "<script>&quot;" not in page
+    assert "&lt;script&gt;" in page

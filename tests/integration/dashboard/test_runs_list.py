@@ -1,0 +1,127 @@
+"""The list of runs."""
+
+from dashboard import filters
+from tests.integration.dashboard import flows
+from tests.integration.dashboard.conftest import row_of, started
+from workflows_app.models import Run
+
+
+def rows_in(page: str) -> list[str]:
+    return [part.split('"')[0] for part in page.split('data-run="')[1:]]
+
+
+def test_the_first_page_leads_to_the_runs(pages):
+    assert pages.get("/").url == "/runs/"
+
+
+def test_every_row_says_why_the_run_stands_where_it_does(pages):
+    started()
+    started(title="break")
+    started(amount=5)
+    flows.approval.create_run()
+
+    page = pages.get("/runs/").content.decode()
+
+    assert "May Desk be paid?" in page
+    assert "ValueError: The &lt;b&gt;bank&lt;/b&gt; said no." in page
+    assert "Not started yet." in page
+    assert len(rows_in(page)) == 4
+
+
+def test_runs_are_filtered_by_status_and_by_workflow(pages):
+    suspended, ended, other = started(), started(amount=5), started(flows.open_flow)
+
+    by_status = pages.get("/runs/?status=suspended").content.decode()
+    by_workflow = pages.get("/runs/?workflow=pages-open").content.decode()
+
+    assert rows_in(by_status) == [str(suspended.pk)]
+    assert rows_in(by_workflow) == [str(other.pk)]
+    assert str(ended.pk) in rows_in(pages.get("/runs/?status=nonsense").content.decode())
+
+
+def test_no_run_yet_and_no_match_say_different_things(pages):
+    assert "No runs yet" in pages.get("/runs/").content.decode()
+
+    started()
+
+    assert "No run matches" in pages.get("/runs/?status=failed").content.decode()
+
+
+def test_pages_go_by_key_forth_and_back(pages, monkeypatch):
+    monkeypatch.setattr(filters, "PAGE", 2)
+    runs = [str(started(flows.open_flow).pk) for _ in range(5)][::-1]
+
+    first = pages.get("/runs/").content.decode()
+    second = pages.get(f"/runs/?before={runs[1]}").content.decode()
+    last = pages.get(f"/runs/?before={runs[3]}").content.decode()
+    back = pages.get(f"/runs/?after={runs[2]}").content.decode()
+
+    assert [rows_in(page) for page in (first, second, last, back)] == [
+        runs[:2],
+        runs[2:4],
+        runs[4:],
+        runs[:2],
+    ]
+    assert "Older" not in last
+    assert "Newer" not in first
+
+
+def test_a_list_costs_the_same_number_of_queries_however_long_it_is(
+    pages, django_assert_max_num_queries
+):
+    started()
+    started(title="break")
+    pages.get("/runs/")
+    with django_assert_max_num_queries(10):
+        pages.get("/runs/")
+    for _ in range(8):
+        started()
+        started(title="break")
+
+    with django_assert_max_num_queries(10):
+        pages.get("/runs/")
+
+
+def test_script_gets_the_rows_it_has_in_their_order_and_the_count_of_newer_ones(pages):
+    old, new = started(), started(flows.open_flow)
+    newest = started(flows.open_flow)
+
+    part = pages.get(
+        f"/runs/?rows={new.pk},{old.pk},not-a-key", headers={"HX-Request": "true"}
+    ).content.decode()
+
+    assert rows_in(part) == [str(new.pk), str(old.pk)]
+    assert str(newest.pk) not in part
+    assert "1 new run:" in part
+    assert "<html" not in part
+
+
+def test_a_row_keeps_its_place_when_it_no_longer_matches_the_filter(pages):
+    run = started()
+    pages.post(f"/runs/{run.run_id}/cancel/")
+
+    part = pages.get(
+        f"/runs/?status=suspended&rows={run.pk}", headers={"HX-Request": "true"}
+    ).content.decode()
+
+    assert rows_in(part) == [str(run.pk)]
+    assert 'data-status="canceled"' in part
+
+
+def test_no_payload_is_loaded_for_a_list(pages, django_assert_max_num_queries):
+    started(note="x" * 1000)
+
+    rows = list(filters.Filters().wanted())
+
+    assert "input" in rows[0].get_deferred_fields()
+    assert "x" * 1000 not in pages.get("/runs/").content.decode()
+
+
+def test_newer_runs_are_counted_to_a_limit(db, monkeypatch):
+    monkeypatch.setattr(filters, "MOST_NEWER", 1)
+    first = row_of(started(flows.open_flow)).pk
+    for _ in range(4):
+        started(flows.open_flow)
+
+    assert Run.objects.count() == 5
+    assert filters.newer_than(filters.Filters(), first) == 2

@@ -1,0 +1,152 @@
+"""Starting a run with the form that its input type makes."""
+
+from tests.integration.dashboard import flows
+from tests.integration.dashboard.conftest import started
+from workflows_app.models import Action, Run
+
+ADDRESS = "/workflows/pages-approval/start/"
+FIELDS = {"tab": "form", "data.lines:rows": "0", "data.title": "Desk", "data.amount": "700"}
+
+
+def test_a_form_starts_a_run_and_leads_to_it(pages, ana):
+    answer = pages.post(ADDRESS, FIELDS)
+
+    run = Run.objects.get()
+    assert answer.status_code == 302
+    assert answer.url == f"/runs/{run.run_id}/"
+    assert run.input == {"title": "Desk", "amount": 700, "lines": [], "note": ""}
+    assert run.started_by == ana
+
+
+def test_a_start_is_in_the_audit_trail_once(pages, ana):
+    pages.post(ADDRESS, FIELDS)
+
+    action = Action.objects.get()
+    assert (action.verb, action.actor, action.actor_name) == ("start", ana, "ana")
+
+
+def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_lost_or_started(pages):
+    answer = pages.post(ADDRESS, {**FIELDS, "data.amount": "-5", "data.note": "keep <me>"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 422
+    assert "Input should be greater than 0." in page
+    assert 'value="-5"' in page
+    assert "keep &lt;me&gt;" in page
+    assert page.count("autofocus") == 1
+    assert not Run.objects.exists()
+
+
+def test_a_text_in_a_number_field_stays_there(pages):
+    page = pages.post(ADDRESS, {**FIELDS, "data.amount": "abc"}).content.decode()
+
+    assert "“abc” is not a number" in page
+    assert 'value="abc"' in page
+
+
+def test_an_error_in_a_row_is_said_in_that_row(pages):
+    rows = {
+        "data.lines:rows": "2",
+        "data.lines.0.what": "A",
+        "data.lines.0.price": "1",
+        "data.lines.1.what": "B",
+        "data.lines.1.price": "-1",
+    }
+    page = pages.post(ADDRESS, {**FIELDS, **rows}).content.decode()
+
+    assert 'href="#data.lines.1.price"' in page
+    assert 'id="data.lines.1.price-error0"' in page
+
+
+def test_a_row_is_added_without_script_and_without_starting(pages):
+    answer = pages.post(ADDRESS, {**FIELDS, "op": "add:data.lines"})
+
+    page = answer.content.decode()
+    assert answer.status_code == 200
+    assert 'name="data.lines.0.what"' in page
+    assert 'value="Desk"' in page
+    assert not Run.objects.exists()
+
+
+def test_the_json_tab_shows_what_was_typed_and_starts_a_run(pages):
+    page = pages.post(ADDRESS, {**FIELDS, "op": "tab:json"}).content.decode()
+    assert "&quot;amount&quot;: 700" in page
+
+    answer = pages.post(ADDRESS, {"tab": "json", "json": '{"title": "T", "amount": 1}'})
+    assert answer.status_code == 302
+
+
+def test_json_that_is_none_is_shown_again(pages):
+    page = pages.post(ADDRESS, {"tab": "json", "json": '{"title": '}).content.decode()
+
+    assert "This is not JSON" in page
+    assert "{&quot;title&quot;: </textarea>" in page
+
+
+def test_a_form_that_is_sent_twice_starts_one_run(pages):
+    key = "0199f0a0-0000-7000-8000-000000000001"
+
+    first = pages.post(ADDRESS, {**FIELDS, "run_key": key})
+    second = pages.post(ADDRESS, {**FIELDS, "run_key": key})
+
+    assert first.url == second.url == f"/runs/{key}/"
+    assert Run.objects.count() == 1
+
+
+def test_without_the_permission_the_form_says_what_is_missing(person):
+    _, client = person("view_run")
+
+    page = client.get(ADDRESS).content.decode()
+    assert "You need the permission to start runs." in page
+    assert '<fieldset class="plain" disabled>' in page
+    assert client.post(ADDRESS, FIELDS).status_code == 403
+    assert not Run.objects.exists()
+
+
+def test_a_workflow_with_a_permission_of_its_own_asks_for_it(person):
+    address = "/workflows/pages-guarded/start/"
+    fields = FIELDS
+    _, outsider = person("view_run", "start_run")
+    _, starter = person("view_run", "start_run", groups=("starters",))
+
+    assert "Only members of the group “starters”" in outsider.get(address).content.decode()
+    assert outsider.post(address, fields).status_code == 403
+    assert starter.post(address, fields).status_code == 302
+
+
+def test_a_workflow_of_any_input_takes_json(pages):
+    answer = pages.post("/workflows/pages-open/start/", {"tab": "form", "data": '{"a": [1]}'})
+
+    assert answer.status_code == 302
+    assert Run.objects.get().input == {"a": [1]}
+
+
+def test_an_unknown_workflow_is_a_friendly_404(pages):
+    answer = pages.get("/workflows/nope/start/")
+
+    assert answer.status_code == 404
+    assert "There is no workflow with the id “nope”" in answer.content.decode()
+
+
+def test_script_gets_the_form_alone_and_an_address_to_go_to(pages):
+    htmx = {"HX-Request": "true"}
+
+    part = pages.post(ADDRESS, {**FIELDS, "data.amount": "x"}, headers=htmx).content.decode()
+    assert "<html" not in part
+    assert "is not a number" in part
+
+    answer = pages.post(ADDRESS, FIELDS, headers=htmx)
+    assert answer.status_code == 204
+    assert answer.headers["HX-Redirect"].startswith("/runs/")
+
+
+def test_the_workflow_pages_show_graph_counts_and_latest_runs(pages):
+    run = started(flows.approval)
+
+    listed = pages.get("/workflows/").content.decode()
+    shown = pages.get("/workflows/pages-approval/").content.decode()
+
+    assert "Approval" in listed
+    assert "status=suspended" in listed
+    assert "amount&quot;] &gt; 100" in shown or "amount&quot;] &amp;gt; 100" in shown
+    assert f"/runs/{run.run_id}/" in shown
