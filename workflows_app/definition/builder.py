@@ -101,7 +101,9 @@ class Builder:
         """
         about = self._about(id, description, metadata)
         part = self._part(step, "then()")
-        return self._add(_node_of(part, self._names.of_part(part, id), **about))
+        # `id` names the entry, not its step: a nested workflow is an entry with a record of its own.
+        name = self._names.of_part(part, id if isinstance(part, Builder) else None)
+        return self._add(_node_of(part, name, **about))
 
     def parallel(
         self,

@@ -127,23 +127,25 @@ def test_a_step_named_like_an_unnamed_entry_is_refused_in_either_order():
         Builder("order").parallel([make("parallel-1")])
 
 
-def test_an_entry_may_be_named_and_its_step_keeps_its_id():
+def test_an_entry_may_be_named_and_its_step_keeps_its_id_and_path():
     flow = Builder("order").then(add, id="first", description="Begins", metadata={"a": 1}).commit()
-    node = flow.tree.nodes["first"]
-    assert (node.name, node.key, node.step, node.entry_id) == ("first", "add", add, "first")
+    node = flow.tree.nodes["add"]
+    assert (node.name, node.key, node.step, node.entry_id) == ("add", "add", add, "first")
     assert (node.description, node.metadata) == ("Begins", {"a": 1})
 
 
-def test_a_named_entry_leaves_the_id_of_its_step_free():
-    flow = Builder("order").then(add, id="first").then(add).then(add).commit()
-    assert paths(flow) == ["first", "add", "add#2"]
+def test_a_nested_workflow_has_its_record_under_the_name_of_its_entry():
+    inner = Builder("inner").then(add).commit()
+    flow = Builder("order").then(inner, id="first").then(inner).commit()
+    assert paths(flow) == ["first", "first.add", "inner", "inner.add"]
+    assert flow.tree.nodes["first"].key == "inner"
 
 
 def test_a_name_is_given_once():
-    flow = Builder("order").then(add, id="x")
+    inner = Builder("inner").then(add).commit()
+    flow = Builder("order").then(inner, id="x")
     for refused in (
-        lambda: flow.then(add, id="x"),
-        lambda: flow.then(double, id="x"),
+        lambda: flow.then(inner, id="x"),
         lambda: flow.map(true, id="x"),
         lambda: flow.then(make("x")),
     ):
@@ -155,7 +157,7 @@ def test_every_entry_takes_id_description_and_metadata():
     about: dict[str, Any] = {"description": "Why", "metadata": {"a": [1]}}
     flow = (
         Builder("order")
-        .then(add, id="t", **about)
+        .then(Builder("inner").then(add).commit(), id="t", **about)
         .parallel([double], id="p", **about)
         .branch([(true, report)], id="b", **about)
         .map(true, id="m", **about)

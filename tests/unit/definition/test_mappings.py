@@ -51,7 +51,7 @@ add, other, third = make("add"), make("other"), make("third")
 def before() -> Builder:
     """A workflow in which all of these have stood before the map."""
     inner = Builder("inner").then(add).parallel([third]).commit()
-    return Builder("order").then(add).then(add).then(other, id="named").then(inner)
+    return Builder("order").then(add).then(add).then(other).then(inner)
 
 
 def value_of(source: Any, run: Run) -> Any:
@@ -133,16 +133,16 @@ def test_what_is_no_path_is_refused_where_it_is_written(wrong):
 
 
 @pytest.mark.parametrize(
-    ("named", "path"),
+    ("other", "path"),
     [
         ("add", "add"),
         ("add#2", "add#2"),
-        ("named", "named"),
+        ("other", "other"),
         ("inner", "inner"),
         ("inner.add", "inner.add"),
         ("inner.third", "inner.third"),
         (add, "add"),
-        (other, "named"),
+        (other, "other"),
         (third, "inner.third"),
         (third.fn, "inner.third"),
     ],
@@ -160,9 +160,9 @@ def test_a_nested_workflow_is_named_by_itself():
 
 def test_of_a_list_the_first_that_ran_is_taken():
     source = from_step([add, "add#2", other], "n")
-    assert value_of(source, Run({"add#2": {"n": 2}, "named": {"n": 3}})) == 2
-    assert value_of(source, Run({"named": {"n": 3}})) == 3
-    assert value_of(source, Run({"add": {}, "named": {"n": 3}})) is None
+    assert value_of(source, Run({"add#2": {"n": 2}, "other": {"n": 3}})) == 2
+    assert value_of(source, Run({"other": {"n": 3}})) == 3
+    assert value_of(source, Run({"add": {}, "other": {"n": 3}})) is None
     assert value_of(source, Run()) is None
     run = Run({"add": {"n": 1}})
     assert value_of(from_step((add, other), "n"), run) == 1
@@ -170,7 +170,7 @@ def test_of_a_list_the_first_that_ran_is_taken():
 
 
 def test_a_step_that_ran_and_gave_none_has_run():
-    assert value_of(from_step([add, other]), Run({"add": None, "named": 1})) is None
+    assert value_of(from_step([add, other]), Run({"add": None, "other": 1})) is None
 
 
 def test_a_step_that_does_not_stand_before_the_map_is_refused_where_it_is_mapped():
@@ -238,7 +238,7 @@ def test_a_mapping_is_shown_as_it_was_written():
     ).map(str, id="whole").commit()  # fmt: skip
     assert flow.tree.nodes["made"].mapping.to_json() == {
         "one": 'from_step("add", "total")',
-        "any": 'from_step(["named", "add#2"], ".")',
+        "any": 'from_step(["other", "add#2"], ".")',
         "init": 'from_init("a.0")',
         "context": 'from_context("user")',
         "constant": 'constant({"a":"ü"})',
@@ -271,7 +271,7 @@ def test_a_mapping_is_shown_as_it_was_written():
         ("{steps.add#2.value}", "4"),
         ("{steps.inner.add.value}", "5"),
         ("{steps.inner.value}", "6"),
-        ("[{steps.named.value}]", "[]"),
+        ("[{steps.other.value}]", "[]"),
         ("[{steps.nowhere.value}]", "[]"),
         ("{{init.city}}", "{init.city}"),
         ("{{{init.city}}}", "{Rome}"),
