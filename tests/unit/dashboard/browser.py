@@ -50,3 +50,5 @@ def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
                 data[f"{part.name}:given"] = "1"
         case BoundRows():
             data[f"{part.name}:rows"] = str(len(part.rows))
+        case _:
+            pass
