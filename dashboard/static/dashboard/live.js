@@ -2,6 +2,8 @@
 // what differs. Numbers make it gap-free: after a lost connection it goes on from the last one.
 // When no socket can be had it asks every few seconds, and says so.
 
+import { patch } from "./patch.js";
+
 const POLL = 3000;
 const SAFETY = 10000;
 const RETRY = [500, 1000, 2000, 5000, 10000];
@@ -29,20 +31,34 @@ class Pulse {
 }
 
 // Fetch the page's own live part, at most so often; one at a time; not while hidden.
-function refresher(target) {
+function refresher(target, address) {
   let timer = 0;
   let last = 0;
+  let busy = false;
   let wanted = false;
-  const run = () => {
+
+  async function run() {
     timer = 0;
-    if (document.hidden) { wanted = true; return; }
+    if (busy || document.hidden) { wanted = true; return; }
+    busy = true;
+    wanted = false;
     last = Date.now();
-    htmx.trigger(target, "news");
-  };
-  document.addEventListener("visibilitychange", () => {
-    if (!document.hidden && wanted) { wanted = false; run(); }
-  });
-  return () => { if (!timer) timer = setTimeout(run, Math.max(0, PACE - (Date.now() - last))); };
+    try {
+      const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
+      if (answer.ok) patch(target, await answer.text());
+    } catch {
+      // The page is being left, or the server is away: the indicator says so, the next news asks again.
+    }
+    busy = false;
+    if (wanted && !document.hidden) ask();
+  }
+
+  function ask() {
+    if (!timer) timer = setTimeout(run, Math.max(0, PACE - (Date.now() - last)));
+  }
+
+  document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) ask(); });
+  return ask;
 }
 
 function socketAddress(path) {
@@ -110,7 +126,7 @@ function announce(text) {
 export function watchRun() {
   const live = document.querySelector("[data-run-page]");
   if (!live) return;
-  const refresh = refresher(live);
+  const refresh = refresher(live, () => live.dataset.address);
   let seq = Number(live.dataset.seq);
   let state = "";
   const take = (news) => {
@@ -143,26 +159,23 @@ export function watchRun() {
 export function watchFeed() {
   const live = document.querySelector("[data-feed]");
   if (!live) return;
-  const refresh = refresher(live);
-  const base = live.getAttribute("hx-get");
   const shown = () => [...live.querySelectorAll("tr[data-run]")].map((row) => row.dataset.run);
   // Only the rows that are there are asked for, so that none moves under a hand.
-  document.addEventListener("htmx:configRequest", (event) => {
-    if (event.detail.elt !== live) return;
-    const before = new URLSearchParams(location.search);
-    for (const name of ["before", "after"]) if (before.get(name)) event.detail.parameters[name] = before.get(name);
-    event.detail.parameters.rows = shown().join(",");
-  });
+  const address = () => {
+    const query = new URLSearchParams(location.search);
+    query.set("rows", shown().join(","));
+    return `${live.dataset.address}?${query}`;
+  };
+  const refresh = refresher(live, address);
   // An empty list has no rows to keep: it shows the page anew.
-  const update = () => { if (shown().length) refresh(); else if (base !== null) location.reload(); };
+  const update = () => { if (shown().length) refresh(); else location.reload(); };
   connect({
     path: () => "/ws/feed/",
     message: (news) => { if (news.type === "runs") update(); },
     pulse: new Pulse(),
     async poll() {
-      const answer = await fetch(`${base}${base.includes("?") ? "&" : "?"}rows=`, { headers: { "hx-request": "true" } });
-      if (answer.ok) refresh();
-      else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
+      const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
+      if (answer.ok) { if (shown().length) patch(live, await answer.text()); } else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
       return answer.status;
     },
   });

@@ -1,4 +1,4 @@
-// hx-swap="patch": make the page like the answer by changing only what differs, so that opened
+// Make the page like the answer by changing only what differs, so that opened
 // parts stay open, focus and selection stay, and nothing that somebody types is touched.
 
 const KEEP_OPEN = new WeakSet();
@@ -82,15 +82,13 @@ function lock(section) {
   }
 }
 
-htmx.defineExtension("patch", {
-  isInlineSwap: (style) => style === "patch",
-  handleSwap(style, target, fragment) {
-    if (style !== "patch") return false;
-    const next = fragment.firstElementChild && fragment.querySelector(`#${CSS.escape(target.id)}`);
-    if (!next) return [target];
-    patchAttributes(target, next);
-    patchChildren(target, next);
-    htmx.process(target);
-    return [];
-  },
-});
+// Make `target` like the part of the answer that has its id.
+export function patch(target, html) {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const next = page.getElementById(target.id);
+  if (!next) return false;
+  patchAttributes(target, next);
+  patchChildren(target, next);
+  htmx.process(target);
+  return true;
+}

@@ -1,5 +1,4 @@
 // What script adds to pages that work without it: the live part, the theme, small comforts.
-import "./patch.js";
 import { keepTheme } from "./theme.js";
 import { keepTime } from "./time.js";
 import { minding } from "./forms.js";
