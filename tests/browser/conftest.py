@@ -86,9 +86,7 @@ class Visitors:
         self._cookies = cookies
         self.contexts: list[BrowserContext] = []
 
-    def come(
-        self, *, script: bool = True, width: int = 1280, dark: bool = False
-    ) -> Visitor:
+    def come(self, *, script: bool = True, width: int = 1280, dark: bool = False) -> Visitor:
         """Return a signed-in visitor with a browser of their own."""
         context = self._chromium.new_context(
             storage_state=self._cookies,

@@ -101,7 +101,7 @@ class Builder:
         """
         about = self._about(id, description, metadata)
         part = self._part(step, "then()")
-        # `id` names the entry, not its step: a nested workflow is an entry with a record of its own.
+        # `id` names entries with a record of their own, as a nested workflow is; not steps.
         name = self._names.of_part(part, id if isinstance(part, Builder) else None)
         return self._add(_node_of(part, name, **about))
 

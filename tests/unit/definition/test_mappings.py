@@ -133,7 +133,7 @@ def test_what_is_no_path_is_refused_where_it_is_written(wrong):
 
 
 @pytest.mark.parametrize(
-    ("other", "path"),
+    ("named", "path"),
     [
         ("add", "add"),
         ("add#2", "add#2"),

@@ -1,0 +1,168 @@
+"""Claims and their fence: one wins, a late result is dropped, a lost step is found."""
+
+import logging
+import threading
+import uuid
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.db import connection
+
+from workflows_app import Workflow, errors
+from workflows_app.engine import clock, verbs, workers
+from workflows_app.engine.claim import claim, release
+from workflows_app.engine.recover import recover
+from workflows_app.engine.settle import settle
+from workflows_app.engine.work import work
+from workflows_app.jsontext import Raw
+from workflows_app.models import Run, StepSnapshot, Worker
+from workflows_app.planner.outcomes import Succeeded
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+class Nobody:
+    """A dispatcher that wakes nobody: the test claims by hand."""
+
+    def wake(self, steps):
+        """Do nothing."""
+
+    def drive(self, run):
+        """Do nothing."""
+        return False
+
+    def abort(self, run):
+        """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def nobody_works(settings):
+    settings.WORKFLOWS = {"DISPATCHER": "tests.integration.engine.test_claims.Nobody"}
+
+
+@pytest.fixture
+def queued() -> StepSnapshot:
+    """A step that waits to be claimed, the first of two."""
+    flow = _flow()
+    run = verbs.create(flow, None, None)
+    verbs.start(flow, run, {"n": 1})
+    return StepSnapshot.objects.get(run=run)
+
+
+def _flow() -> Workflow:
+    def first(data):
+        return {**data, "first": True}
+
+    def second(data):
+        return {**data, "second": True}
+
+    return Workflow("claimed").then(first).then(second).commit()
+
+
+def silent_worker(last_heard: datetime) -> uuid.UUID:
+    worker = Worker.objects.create(
+        host="elsewhere", pid=1, mode="embedded", started_at=last_heard, heartbeat_at=last_heard
+    )
+    return worker.pk
+
+
+def test_of_sixteen_threads_that_claim_one_step_one_wins(queued):
+    gate = threading.Barrier(16)
+    won = []
+
+    def try_it():
+        gate.wait()
+        if taken := claim(queued.pk, worker=uuid.uuid4(), now=clock.now()):
+            won.append(taken)
+        connection.close()
+
+    threads = [threading.Thread(target=try_it) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert len(won) == 1
+    queued.refresh_from_db()
+    assert (queued.status, queued.token, queued.worker_id) == ("running", 1, won[0].worker)
+
+
+def test_a_result_that_comes_after_its_lease_was_lost_is_dropped_and_logged(queued, caplog):
+    now = clock.now()
+    slow = claim(queued.pk, worker=silent_worker(now), now=now)
+    later = now + timedelta(hours=1)
+    assert recover(later) == 1
+    newer = claim(queued.pk, worker=workers.mine(), now=later)
+
+    with pytest.raises(errors.LostLease, match="Claim 1 of first"):
+        settle(slow, Succeeded(Raw('"late"')), go_on=False)
+    settle(newer, Succeeded(Raw('"new"')), go_on=False)
+    with caplog.at_level(logging.WARNING):
+        work(slow)
+
+    queued.refresh_from_db()
+    assert (queued.output, queued.token, newer.restarted) == ("new", 2, True)
+    assert "was taken over or given up" in caplog.text
+
+
+def test_settling_twice_with_one_token_changes_nothing(queued):
+    held = claim(queued.pk, worker=workers.mine(), now=clock.now())
+
+    settle(held, Succeeded(Raw("1")), go_on=False)
+    before = Run.objects.get(pk=held.run)
+    settle(held, Succeeded(Raw("2")), go_on=False)
+
+    after = Run.objects.get(pk=held.run)
+    assert (after.revision, after.event_seq) == (before.revision, before.event_seq)
+    assert StepSnapshot.objects.get(pk=queued.pk).output == 1
+
+
+def test_the_steps_of_a_worker_that_is_heard_of_are_left_alone(queued):
+    now = clock.now()
+    claim(queued.pk, worker=silent_worker(now), now=now)
+
+    assert recover(now + timedelta(seconds=1)) == 0
+
+
+def test_a_step_that_lost_its_worker_too_often_fails(queued):
+    at = clock.now()
+    for _ in range(5):
+        claim(queued.pk, worker=silent_worker(at - timedelta(days=1)), now=at)
+        recover(at)
+
+    queued.refresh_from_db()
+    assert (queued.status, queued.error["type"]) == ("failed", "WorkerLost")
+    assert Run.objects.get(pk=queued.run_id).status == "failed"
+
+
+def test_a_released_step_is_free_again_at_once(queued):
+    held = claim(queued.pk, worker=workers.mine(), now=clock.now())
+
+    release(held, now=clock.now())
+
+    again = claim(queued.pk, worker=workers.mine(), now=clock.now())
+    assert (again.token, again.restarted, again.retry_count) == (2, True, 0)
+
+
+def test_a_step_whose_time_has_not_come_is_not_claimed(queued):
+    StepSnapshot.objects.filter(pk=queued.pk).update(wake_at=datetime(2100, 1, 1, tzinfo=UTC))
+
+    assert claim(queued.pk, worker=workers.mine(), now=clock.now()) is None
+
+
+def test_a_result_for_a_run_that_was_deleted_is_dropped(queued):
+    held = claim(queued.pk, worker=workers.mine(), now=clock.now())
+    Run.objects.filter(pk=held.run).delete()
+
+    with pytest.raises(errors.LostLease, match="deleted"):
+        settle(held, Succeeded(Raw("1")), go_on=False)
+
+
+def test_a_chain_costs_a_settle_a_step_and_few_statements(queued, django_assert_max_num_queries):
+    held = claim(queued.pk, worker=workers.mine(), now=clock.now())
+
+    with django_assert_max_num_queries(10):
+        following = settle(held, Succeeded(Raw('{"n":1}')), go_on=True)
+
+    assert following is not None
+    assert following.path == "second"
