@@ -14,6 +14,7 @@ from dashboard import catalogue, rows
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
 from dashboard.forms.form import SchemaForm
+from dashboard.forms.summary import lines_of
 from dashboard.views import drafts, posted
 from dashboard.views.access import require, signed_in
 from workflows_app import actions, errors
@@ -50,6 +51,10 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
         "known": known,
         "graph": known.graph,
         "rows": rows.rows_of(recent),
+        "types": [
+            ("Input", lines_of(known.graph.json.get("input_schema"))),
+            ("Result", lines_of(known.graph.json.get("output_schema"))),
+        ],
         "offer": _offer(request, known),
         "boxes": [(box, "") for box in known.graph.drawing.boxes] if known.graph.drawing else [],
         "lines": [(line, True) for line in known.graph.drawing.lines]

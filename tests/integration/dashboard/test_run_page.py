@@ -1,13 +1,15 @@
 """The page of one run: what it shows, to whom, and at what cost."""
 
 import json
+from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from dashboard import run_page
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, row_of, started
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Run, StepSnapshot, Worker, Workflow, WorkflowVersion
 
 
 def page_of(client, run, **headers):
@@ -157,3 +159,51 @@ def test_the_run_id_of_somebody_is_shown_as_text(pages):
 
     assert "<script>&quot;" not in page
     assert "&lt;script&gt;" in page
+
+
+def test_a_run_that_is_being_canceled_says_what_still_happens(pages):
+    run = row_of(started())
+    Run.objects.filter(pk=run.pk).update(status="running", cancel_requested_at=timezone.now())
+
+    page = pages.get(f"/runs/{run.run_id}/").content.decode()
+
+    assert "This run is being canceled." in page
+    assert 'data-status="canceling"' in page
+    assert "This run is being canceled already" in page
+
+
+def test_a_step_whose_worker_is_silent_is_told_of(pages):
+    run = row_of(started())
+    long_ago = timezone.now() - timedelta(hours=1)
+    worker = Worker.objects.create(
+        host="h", pid=1, mode="embedded", started_at=long_ago, heartbeat_at=long_ago
+    )
+    run.steps.filter(path="check").update(status="running", worker=worker)
+
+    page = pages.get(f"/runs/{run.run_id}/").content.decode()
+
+    assert "No sign of life from the worker that runs check." in page
+
+
+def test_a_run_with_very_many_steps_shows_some_and_says_how_many_it_hides(pages, monkeypatch):
+    monkeypatch.setattr(run_page, "MOST_STEPS", 2)
+
+    page = page_of(pages, started()).content.decode()
+
+    assert "1 more step is not shown here." in page
+
+
+def test_a_run_whose_code_is_gone_is_drawn_from_the_version_that_ran(pages):
+    run = row_of(started())
+    Workflow.objects.create(id="gone-for-good")
+    version = WorkflowVersion.objects.create(
+        workflow_id="gone-for-good", hash="x", graph={**run.version.graph, "id": "gone-for-good"}
+    )
+    Run.objects.filter(pk=run.pk).update(workflow="gone-for-good", version=version)
+
+    assert pages.get(f"/runs/{run.run_id}/").status_code == 200
+    page = pages.get("/workflows/gone-for-good/").content.decode()
+    assert "The code of this workflow is not in this process" in page
+    assert pages.get("/workflows/").status_code == 200
+    answer = pages.post(f"/runs/{run.run_id}/cancel/", follow=True).content.decode()
+    assert "gone-for-good" in answer

@@ -23,6 +23,7 @@ from dashboard.forms.fields import (
 )
 from dashboard.forms.fields import Field as FormField
 from dashboard.forms.schema import field_of
+from dashboard.forms.summary import lines_of
 
 
 class Kind(Enum):
@@ -274,3 +275,31 @@ def test_a_list_of_types_with_null_is_read_as_an_optional():
     assert isinstance(field, Text)
     assert field.nullable
     assert field.default is MISSING
+
+
+def test_a_type_is_told_in_words_with_dotted_names():
+    class Order(BaseModel):
+        lines: list[Address]
+        kind: Kind
+        when: datetime | None = None
+        big: bool
+        free: dict[str, int]
+        fixed: Literal["a"]
+        some: set[Kind]
+        count: int
+
+    lines = lines_of(TypeAdapter(Order).json_schema())
+
+    assert [(line.name, line.words, line.is_required) for line in lines] == [
+        ("lines", "list of object", True),
+        ("lines[].street", "text", True),
+        ("lines[].zip", "text, or nothing", False),
+        ("kind", "one of Travel, Meals", True),
+        ("when", "date and time, or nothing", False),
+        ("big", "yes or no", True),
+        ("free", "JSON", True),
+        ("fixed", '"a"', True),
+        ("some", "any of Travel, Meals", True),
+        ("count", "whole number", True),
+    ]
+    assert lines_of(None) == []
