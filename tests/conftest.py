@@ -3,8 +3,22 @@
 from collections.abc import Iterator
 
 import pytest
+from django.db import connections
+from pytest_django import DjangoDbBlocker
 
 from tests import servers
+from worker import embedded
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _threads_stop_before_their_database_goes(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Stop the embedded worker before the test database is dropped under it."""
+    yield
+    with django_db_blocker.unblock():
+        embedded.stop(timeout=2.0)
+        connections.close_all()
 
 
 @pytest.fixture(scope="session")

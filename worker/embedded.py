@@ -13,7 +13,7 @@ from typing import Final
 import dramatiq
 from django.db import Error, connection
 
-from worker import heartbeat, stopping
+from worker import database, heartbeat, stopping
 from worker.actors import broker, run_step
 from workflows_app.engine import clock, recover, workers
 from workflows_app.models import StepSnapshot
@@ -43,9 +43,8 @@ def start(threads: int = DEFAULT_THREADS) -> None:
         heartbeat.start(threads)
         _worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
         _worker.start()
-        database = connection.settings_dict["NAME"]
         threading.Thread(
-            target=_sweep, args=(database,), name="signalbox-sweep", daemon=True
+            target=_sweep, args=(database.name(),), name="signalbox-sweep", daemon=True
         ).start()
         atexit.register(stop, 2.0)
 
@@ -78,12 +77,12 @@ def hint(step: int) -> None:
     run_step.send(step)
 
 
-def _sweep(database: object) -> None:
+def _sweep(started_with: object) -> None:
     """Look each second for what was lost, is due, or was never hinted at."""
     first = True
     while True:
-        if connection.settings_dict["NAME"] != database:
-            return  # a test database is gone; never touch another one
+        if database.is_gone(started_with):
+            return
         try:
             now = clock.now()
             if first:

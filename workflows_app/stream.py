@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflows_app.engine import log
@@ -99,13 +99,13 @@ class RunStream:
 
         unsubscribe = hub.subscribe(self._run.pk, tell)
         try:
-            await sync_to_async(self._start)()
+            await database_sync_to_async(self._start)()
             is_over = False
             pending: list[Event] = []
             while not is_over:
                 while not news.empty():
                     pending += news.get_nowait()
-                events, is_over = await sync_to_async(self._read)()
+                events, is_over = await database_sync_to_async(self._read)()
                 for event in [*pending, *events]:
                     yield _as_event(event)
                 pending = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 
 from workflows_app.definition import Builder, registry
 
@@ -63,15 +63,15 @@ class Workflow(Builder):
 
     async def acreate_run(self, run_id: str | None = None, resource_id: str | None = None) -> Run:
         """Async twin of `create_run`."""
-        return await sync_to_async(self.create_run)(run_id, resource_id)
+        return await database_sync_to_async(self.create_run)(run_id, resource_id)
 
     async def aget_run(self, run_id: str) -> Run:
         """Async twin of `get_run`."""
-        return await sync_to_async(self.get_run)(run_id)
+        return await database_sync_to_async(self.get_run)(run_id)
 
     async def alist_runs(self, **options: Any) -> RunPage:
         """Async twin of `list_runs`."""
-        return await sync_to_async(self.list_runs)(**options)
+        return await database_sync_to_async(self.list_runs)(**options)
 
 
 def get_workflow(workflow_id: str) -> Workflow:

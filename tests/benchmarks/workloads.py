@@ -71,9 +71,7 @@ def resume(runs: int) -> dict[str, Any]:
     return _one_by_one("resume", runs, 1, lambda: next(waiting).resume({}))
 
 
-def _one_by_one(
-    workload: str, runs: int, steps: int, act: Callable[[], object]
-) -> dict[str, Any]:
+def _one_by_one(workload: str, runs: int, steps: int, act: Callable[[], object]) -> dict[str, Any]:
     times = []
     began = time.perf_counter()
     for _ in range(runs):

@@ -6,7 +6,7 @@ import time
 import uuid
 from typing import Final
 
-from asgiref.sync import sync_to_async
+from channels.db import database_sync_to_async
 from django.db.models import F
 
 from workflows_app import errors
@@ -56,7 +56,7 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
     unsubscribe = hub.subscribe(run, tell)
     started = time.monotonic()
     pause = _FIRST_LOOK
-    look = sync_to_async(has_settled)
+    look = database_sync_to_async(has_settled)
     try:
         while True:
             changed.clear()
