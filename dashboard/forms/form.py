@@ -17,8 +17,8 @@ from typing import Any
 
 from dashboard.forms import binding, values
 from dashboard.forms.bound import Bound, BoundRaw, BoundRows
-from dashboard.forms.fields import JSON, MISSING, Field, Missing, Raw
-from dashboard.forms.paths import ROOT, as_words, name_of
+from dashboard.forms.fields import JSON, MISSING, Missing, Raw
+from dashboard.forms.paths import as_words
 from dashboard.forms.schema import Schema, field_of
 
 FORM, JSON_TAB = "form", "json"
@@ -223,6 +223,3 @@ def _in_words(error: Mapping[str, Any]) -> str:
     if error.get("type") == "missing":
         message = "Enter a value."
     return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")
-
-
-__all__ = ["ROOT", "Complaint", "Field", "SchemaForm", "name_of"]

@@ -28,7 +28,8 @@ SIGNED_OUT: Final = "You were signed out, so nothing was sent. Sign in: what you
 def to_sign_in(request: HttpRequest) -> HttpResponse:
     """Send somebody to the sign-in page, with what they had typed."""
     if request.headers.get("HX-Request"):
-        return HttpResponse(status=401, headers={"HX-Refresh": "true"})
+        # The page's script then sends the form as a browser does, and comes by here again.
+        return HttpResponse(status=401)
     if request.method != "POST":
         query = urlencode({"next": request.get_full_path()})
         return redirect(f"{settings.LOGIN_URL}?{query}")

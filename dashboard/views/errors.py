@@ -3,7 +3,7 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-LEFT_OUT = frozenset({"csrfmiddlewaretoken", "password", "draft", "op", "tab"})
+LEFT_OUT = frozenset({"csrfmiddlewaretoken", "password", "draft", "op", "tab", "run_key", "next"})
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:

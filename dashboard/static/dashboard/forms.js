@@ -23,7 +23,9 @@ export function minding() {
     if (!form || !form.isConnected) return;
     form.querySelectorAll("[data-send]").forEach((button) => { button.disabled = false; });
     form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = true; });
-    if (event.detail.failed && event.detail.xhr.status !== 422) notSent(form);
+    if (!event.detail.failed || event.detail.xhr.status === 422) return;
+    if (isLockedOut(event.detail.xhr)) HTMLFormElement.prototype.submit.call(form);
+    else notSent(form);
   });
   document.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
@@ -32,6 +34,12 @@ export function minding() {
     if (event.detail.requestConfig?.verb === "post") place(document.querySelector(".form-place") || document);
   });
   for (const element of document.querySelectorAll("[data-copy]")) offerCopy(element);
+}
+
+// Signed out, or the page's token is too old: sent as a browser does, the server keeps what was
+// typed over the sign-in, or shows it to be copied.
+function isLockedOut(xhr) {
+  return xhr.status === 401 || (xhr.status === 403 && xhr.responseText.includes('id="too-old"'));
 }
 
 function notSent(form) {

@@ -63,7 +63,7 @@ def started(flow: Any = flows.approval, **values: Any) -> Run:
     return run
 
 
-def row_of(run: Run) -> RunRow:
+def row_of(run: Run | RunRow) -> RunRow:
     """Return a run's row as it stands."""
     return RunRow.objects.get(run_id=run.run_id)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
@@ -67,7 +68,7 @@ async def test_a_change_comes_by_itself_and_without_a_gap():
         numbers = [event["seq"] for event in seen["events"]]
         step = await sync_to_async(question_of)(run)
         await sync_to_async(run.resume)({"approved": True}, suspension=str(step.suspension))
-        events = []
+        events: list[dict[str, Any]] = []
         while not any(event["type"] == "workflow-finish" for event in events):
             frame = await socket.receive_json_from(5)
             events += frame["events"]
@@ -95,7 +96,7 @@ async def test_more_than_two_hundred_events_come_in_several_frames():
     cookie = await cookie_of()
     await sync_to_async(_many_events)(run)
 
-    numbers = []
+    numbers: list[int] = []
     async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
         while len(numbers) < 450:
             frame = await socket.receive_json_from(5)

@@ -68,7 +68,7 @@ def test_what_was_typed_while_signed_out_is_there_again_after_signing_in(client,
     page = refused.content.decode()
     assert refused.status_code == 401
     assert "what you typed is kept" in page
-    draft = re.search(r'name="draft" value="([^"]+)"', page)[1]
+    (draft,) = re.findall(r'name="draft" value="([^"]+)"', page)
 
     fields = {"username": "ana", "password": "secret-of-ana", "next": START, "draft": draft}
     assert client.post("/sign-in/", fields).url == START
@@ -117,7 +117,7 @@ def test_addresses_for_scripts_answer_with_a_status_and_not_with_a_page(client, 
     assert client.get(f"/runs/{run.run_id}/events/").status_code == 401
     assert stranger.get(f"/runs/{run.run_id}/events/").status_code == 403
     part = client.get("/runs/", headers={"HX-Request": "true"})
-    assert (part.status_code, part.headers["HX-Refresh"]) == (401, "true")
+    assert part.status_code == 401
 
 
 def test_pages_allow_nothing_inline(pages):
