@@ -228,7 +228,7 @@ class Builder:
     @cached_property
     def version_hash(self) -> str:
         """The hash of `graph()`: the name of this version. Raises NotCommitted."""
-        return serialize.text_hash(self._written)
+        return serialize.graph_hash(self.graph())
 
     def require_committed(self) -> None:
         """Raise NotCommitted unless the workflow was committed."""

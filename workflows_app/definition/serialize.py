@@ -35,8 +35,8 @@ def workflow_json(workflow: Builder, entries: Iterable[Node]) -> dict[str, Any]:
 
 
 def write(graph: dict[str, Any]) -> bytes:
-    """Return the graph as canonical JSON text: the same for the same graph in every process."""
-    return json.dumps(graph, sort_keys=True, separators=(",", ":")).encode()
+    """Return the graph as JSON text, fields in the order of their author: forms show them so."""
+    return json.dumps(graph, separators=(",", ":")).encode()
 
 
 def read(text: bytes) -> dict[str, Any]:
@@ -46,13 +46,9 @@ def read(text: bytes) -> dict[str, Any]:
 
 
 def graph_hash(graph: dict[str, Any]) -> str:
-    """Return the SHA-256 of the graph's canonical JSON, in hex."""
-    return text_hash(write(graph))
-
-
-def text_hash(text: bytes) -> str:
-    """Return the SHA-256 of canonical JSON, in hex."""
-    return hashlib.sha256(text).hexdigest()
+    """Return the SHA-256 of the graph's canonical JSON, in hex: the same in every process."""
+    text = json.dumps(graph, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _entries(nodes: Iterable[Node]) -> list[dict[str, Any]]:

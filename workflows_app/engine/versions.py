@@ -21,9 +21,14 @@ def ensure(definition: Builder) -> int:
     version, _ = WorkflowVersion.objects.get_or_create(
         workflow_id=definition.id, hash=known[1], defaults={"graph": definition.graph()}
     )
-    if not transactions.is_inside_testcase():
-        transactions.after_commit(lambda: _known.update({known: version.pk}))
+    transactions.after_commit(lambda: _remember(known, version.pk))
     return version.pk
+
+
+def _remember(known: tuple[str, str], key: int) -> None:
+    """Trust a row from now on, unless a test is going to roll it back."""
+    if not transactions.is_inside_testcase():
+        _known[known] = key
 
 
 def _forget(**_kwargs: Any) -> None:

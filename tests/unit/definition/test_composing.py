@@ -187,7 +187,7 @@ def test_a_plain_function_becomes_a_step_the_same_function_the_same_step():
 
 def test_a_callable_that_cannot_be_hashed_becomes_a_step_too():
     class Rules:
-        __hash__ = None  # type: ignore[assignment]
+        __hash__ = None
         __name__ = "rules"
 
         def __call__(self, value):
