@@ -128,6 +128,11 @@ def settle(graph: Graph, board: Board, row: Row, outcome: Outcome) -> None:
         assert decide(graph, board, row.path, outcome) == []
 
 
+def goes_on(board: Board) -> bool:
+    """Return whether the run neither ended nor is ending."""
+    return board.finished is None and not board.run.ending
+
+
 def check_counts(board: Board) -> None:
     """The run's counts are those of its rows."""
     held = board.having(S.RUNNING, is_held=True)
@@ -186,7 +191,7 @@ def test_a_canceled_run_starts_nothing_new_and_ends_when_what_runs_has_ended(
     for _ in range(rng.randrange(12)):
         if board.finished is None:
             take_a_turn(rng, graph, board, may_suspend=True)
-    if board.finished is not None or board.run.ending:
+    if not goes_on(board):
         return
 
     board.apply(cancel(board))
