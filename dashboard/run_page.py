@@ -19,7 +19,7 @@ from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
-from workflows_app import actions, conf, jsontext
+from workflows_app import actions, conf, jsontext, results
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log
 from workflows_app.models import Action, Run, StepSnapshot
@@ -230,10 +230,11 @@ def _statuses(run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> dict
     """Return the status of each entry: its own, or what its absence means."""
     chosen = {place.parent for path, place in graph.places.items() if path in known}
     found: dict[str, str] = {}
+    steps = list(known.values())
     for path, place in graph.places.items():
         step, parent = known.get(path), graph.places.get(place.parent)
         if step is not None:
-            found[path] = step.status
+            found[path] = results.status_of(step, steps)
         elif run.is_ended or found.get(place.parent) in {"untaken", *STEP_ENDED}:
             found[path] = "untaken"
         elif parent is not None and parent.kind == "branch" and place.parent in chosen:

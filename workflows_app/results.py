@@ -134,7 +134,7 @@ def status_of(row: StepSnapshot, rows: list[StepSnapshot]) -> str:
     if row.kind != Kind.WORKFLOW or row.status in STEP_ENDED or row.worker_id is not None:
         return row.status
     inside = {r.status for r in rows if r.path.startswith(f"{row.path}.") and r.kind == Kind.STEP}
-    for status in (StepStatus.RUNNING, StepStatus.WAITING, StepStatus.SUSPENDED):
-        if status in inside:
-            return status.value
-    return row.status
+    if inside & {StepStatus.RUNNING, StepStatus.QUEUED}:
+        return row.status
+    waits = (StepStatus.WAITING, StepStatus.SUSPENDED)
+    return next((status.value for status in waits if status in inside), row.status)

@@ -68,7 +68,7 @@ def _lambdas(text: str) -> tuple[_Lambda, ...]:
     """Return every lambda of a file."""
     try:
         tree = ast.parse(text)
-    except (SyntaxError, ValueError):
+    except (SyntaxError, SystemError, ValueError):  # SystemError: threads, in Python 3.11
         return ()
     lines = text.encode().splitlines(keepends=True)
     return tuple(_read(node, lines) for node in ast.walk(tree) if isinstance(node, ast.Lambda))
