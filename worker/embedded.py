@@ -91,11 +91,9 @@ def _sweep(started_with: object) -> None:
             recover.give_up_canceled(now)
             _repeat_hints(now, everything=first)
             first = False
-        except Error:
-            logger.warning("The sweep met a database error; trying again.", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
+            logger.warning("The sweep failed; trying again: %s", error)
             connection.close()
-        except Exception:
-            logger.exception("The sweep failed; trying again.")
         finally:
             if connection.vendor == "postgresql":
                 connection.close()

@@ -5,7 +5,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from django.db import Error, connection
+from django.db import connection
 
 from worker import database
 from workflows_app import conf
@@ -72,8 +72,8 @@ def _beat(stop: threading.Event, threads: int, started_with: object) -> None:
                 elapsed = 0.0
                 workers.beat(clock.now(), threads=threads)
             pass_on_aborts()
-        except Error:
-            logger.warning("The heartbeat could not be written; trying again.", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
+            logger.warning("The heartbeat could not be written; trying again: %s", error)
             connection.close()
         finally:
             if connection.vendor == "postgresql":

@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
-from channels.db import database_sync_to_async
 from django.db import connection
 
 from workflows_app import conf, errors, results, targets
@@ -19,6 +18,7 @@ from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
 from workflows_app.stream import RunStream, StreamEvent, read_events
+from workflows_app.threads import in_thread
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -289,7 +289,7 @@ class Run:
         self, *, wait: bool = False, timeout: float | None = None, **options: Any
     ) -> dict[str, str]:
         """Async twin of `cancel`."""
-        answer = await database_sync_to_async(self.cancel)(**options)
+        answer = await in_thread(self.cancel)(**options)
         if wait:
             await waiting.await_settled(self.pk, timeout)
             await self.arefresh()
@@ -315,19 +315,19 @@ class Run:
 
     async def aresult(self, **options: Any) -> WorkflowResult:
         """Async twin of `result`."""
-        return await database_sync_to_async(self.result)(**options)
+        return await in_thread(self.result)(**options)
 
     async def aevents(self, after: int = 0) -> list[StreamEvent]:
         """Async twin of `events`."""
-        return await database_sync_to_async(self.events)(after)
+        return await in_thread(self.events)(after)
 
     async def adelete(self) -> None:
         """Async twin of `delete`."""
-        await database_sync_to_async(self.delete)()
+        await in_thread(self.delete)()
 
     async def arefresh(self) -> Self:
         """Async twin of `refresh`."""
-        return await database_sync_to_async(self.refresh)()
+        return await in_thread(self.refresh)()
 
     # Inside.
 
@@ -359,17 +359,17 @@ class Run:
         wait, timeout = options.pop("wait", True), options.pop("timeout", None)
         if conf.get("EXECUTION") == "inline" and wait and timeout is None:
             return await _in_thread(verb, options)
-        if await database_sync_to_async(transactions.is_inside_testcase)():
-            return await database_sync_to_async(verb)(wait=wait, timeout=timeout, **options)
+        if await in_thread(transactions.is_inside_testcase)():
+            return await in_thread(verb)(wait=wait, timeout=timeout, **options)
         if wait:
-            await database_sync_to_async(self._refuse_waiting)("a waiting verb")
-        result = await database_sync_to_async(verb)(wait=False, **options)
+            await in_thread(self._refuse_waiting)("a waiting verb")
+        result = await in_thread(verb)(wait=False, **options)
         if not wait:
             return result
         await waiting.await_settled(self.pk, timeout)
         await self.arefresh()
         chosen = _options(options.get("output_options"))
-        return await database_sync_to_async(results.build)(self.pk, **chosen)
+        return await in_thread(results.build)(self.pk, **chosen)
 
     def _begin_stream(self, begin: Callable[[], object], close_on_suspend: bool) -> RunStream:  # noqa: FBT001
         self.refresh()
@@ -389,8 +389,8 @@ async def _in_thread(
     verb: Callable[..., WorkflowResult], options: dict[str, Any]
 ) -> WorkflowResult:
     """Run an inline verb in a thread: Django's own inside a `TestCase`, else one of its own."""
-    if await database_sync_to_async(lambda: connection.in_atomic_block)():
-        return await database_sync_to_async(verb)(**options)
+    if await in_thread(lambda: connection.in_atomic_block)():
+        return await in_thread(verb)(**options)
 
     def apart() -> WorkflowResult:
         try:

@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from channels.db import database_sync_to_async
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflows_app.engine import log
 from workflows_app.engine.live import Event, hub
 from workflows_app.models import Run as RunRow
 from workflows_app.planner.statuses import ENDED, SETTLED
+from workflows_app.threads import in_thread
 
 if TYPE_CHECKING:
     import uuid
@@ -99,13 +99,13 @@ class RunStream:
 
         unsubscribe = hub.subscribe(self._run.pk, tell)
         try:
-            await database_sync_to_async(self._start)()
+            await in_thread(self._start)()
             is_over = False
             pending: list[Event] = []
             while not is_over:
                 while not news.empty():
                     pending += news.get_nowait()
-                events, is_over = await database_sync_to_async(self._read)()
+                events, is_over = await in_thread(self._read)()
                 for event in [*pending, *events]:
                     yield _as_event(event)
                 pending = []

@@ -8,9 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from channels.db import database_sync_to_async
-
 from workflows_app.definition import Builder, registry
+from workflows_app.threads import in_thread
 
 if TYPE_CHECKING:
     from workflows_app.pages import RunPage
@@ -63,15 +62,15 @@ class Workflow(Builder):
 
     async def acreate_run(self, run_id: str | None = None, resource_id: str | None = None) -> Run:
         """Async twin of `create_run`."""
-        return await database_sync_to_async(self.create_run)(run_id, resource_id)
+        return await in_thread(self.create_run)(run_id, resource_id)
 
     async def aget_run(self, run_id: str) -> Run:
         """Async twin of `get_run`."""
-        return await database_sync_to_async(self.get_run)(run_id)
+        return await in_thread(self.get_run)(run_id)
 
     async def alist_runs(self, **options: Any) -> RunPage:
         """Async twin of `list_runs`."""
-        return await database_sync_to_async(self.list_runs)(**options)
+        return await in_thread(self.list_runs)(**options)
 
 
 def get_workflow(workflow_id: str) -> Workflow:

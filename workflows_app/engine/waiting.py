@@ -6,13 +6,13 @@ import time
 import uuid
 from typing import Final
 
-from channels.db import database_sync_to_async
 from django.db.models import F
 
 from workflows_app import errors
 from workflows_app.engine.live import Event, hub
 from workflows_app.models import Run
 from workflows_app.planner.statuses import SETTLED
+from workflows_app.threads import in_thread
 
 #: Seconds between looks, for what another process did: they grow from the first to the second.
 _FIRST_LOOK: Final = 0.05
@@ -56,7 +56,7 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
     unsubscribe = hub.subscribe(run, tell)
     started = time.monotonic()
     pause = _FIRST_LOOK
-    look = database_sync_to_async(has_settled)
+    look = in_thread(has_settled)
     try:
         while True:
             changed.clear()
