@@ -1,10 +1,12 @@
 """Taking a step for a time: queued → running, with the next token. Of two claims, one wins."""
 
+import logging
 import uuid
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
+from workflows_app.definition import registry
 from workflows_app.engine import payloads
 from workflows_app.engine.apply import SHOWN
 from workflows_app.engine.change import Change, change, leave
@@ -13,6 +15,11 @@ from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models.step import PAYLOAD_FIELDS, move_one
 from workflows_app.planner.statuses import StepStatus
+
+logger = logging.getLogger(__name__)
+
+#: Seconds until a step is looked at again that this process has no code for.
+UNKNOWN_SECONDS: Final = 30.0
 
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
 
@@ -28,7 +35,10 @@ def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
             still = _claimable(step, now)
             if still is None:
                 leave()
-            taken = take(changing, changing.remember(still), worker)
+            if _is_known(changing, still):
+                taken = take(changing, changing.remember(still), worker)
+            else:
+                _postpone(still, now)
     except Run.DoesNotExist:
         return None
     return taken
@@ -42,6 +52,22 @@ def _claimable(pk: int, now: datetime) -> StepSnapshot | None:
     is_due = step.wake_at is None or step.wake_at <= now
     is_free = step.status == StepStatus.QUEUED and step.superseded_on is None
     return step if is_free and is_due else None
+
+
+def _is_known(changing: Change, step: StepSnapshot) -> bool:
+    """Return whether this process has code for the step."""
+    definition = registry.find(changing.model.workflow_id)
+    return definition is not None and (step.kind == HOOK or step.base_path in definition.tree.nodes)
+
+
+def _postpone(step: StepSnapshot, now: datetime) -> None:
+    """Leave a step that this process has no code for to others, and look again later."""
+    logger.warning(
+        "No code here for step %s of a run that waits for it; is a module missing from "
+        "WORKFLOWS_MODULES? Looking again in %s s.", step.path, UNKNOWN_SECONDS,
+    )  # fmt: skip
+    later = now + timedelta(seconds=UNKNOWN_SECONDS)
+    statements.update(StepSnapshot, step.pk, {"wake_at": later})
 
 
 def claim_next(*, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None) -> Claim | None:

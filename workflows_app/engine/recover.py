@@ -47,8 +47,8 @@ def _recover(step: StepSnapshot, now: datetime) -> bool:
                 step.token, step.path, changing.model.run_id,
             )  # fmt: skip
             _free(changing, changing.remember(found))
-    except Run.DoesNotExist:
-        return False
+    except (Run.DoesNotExist, errors.WorkflowNotFound):
+        return False  # deleted meanwhile, or ending and unknown here: left to who knows it
     return freed
 
 

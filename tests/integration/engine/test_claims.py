@@ -166,3 +166,16 @@ def test_a_chain_costs_a_settle_a_step_and_few_statements(queued, django_assert_
 
     assert following is not None
     assert following.path == "second"
+
+
+def test_a_step_without_code_here_is_left_to_others_and_looked_at_again(
+    queued, monkeypatch, caplog
+):
+    now = clock.now()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("workflows_app.definition.registry.find", lambda _id: None)
+        assert claim(queued.pk, worker=workers.mine(), now=now) is None
+    assert "No code here for step first" in caplog.text
+
+    assert claim(queued.pk, worker=workers.mine(), now=now + timedelta(seconds=5)) is None
+    assert claim(queued.pk, worker=workers.mine(), now=now + timedelta(seconds=31)) is not None
