@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Final, NoReturn
 
 from workflows_app.definition import Graph, registry
-from workflows_app.engine import ports, transactions
+from workflows_app.engine import clock, ports, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
 from workflows_app.jsontext import Raw
@@ -217,7 +217,9 @@ def change(run: uuid.UUID, now: datetime) -> Iterator[Change]:
     """
     try:
         with transactions.write():
-            changing = Change(lock(run), now)
+            locked = lock(run)
+            # The lock may have been waited for, and the log tells times in the order of its numbers.
+            changing = Change(locked, max(now, clock.now()))
             yield changing
             changing.save()
     except _Left:
