@@ -52,6 +52,7 @@ fmt: $(VENV)/.dev ## Put the code into its one form
 
 lint: $(VENV)/.dev ## Check style, types, import floors, templates and migrations
 	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check --quiet .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python manage.py makemigrations --check --dry-run

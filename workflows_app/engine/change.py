@@ -218,7 +218,7 @@ def change(run: uuid.UUID, now: datetime) -> Iterator[Change]:
     try:
         with transactions.write():
             locked = lock(run)
-            # The lock may have been waited for, and the log tells times in the order of its numbers.
+            # The lock may have been waited for, and times in the log follow its numbers.
             changing = Change(locked, max(now, clock.now()))
             yield changing
             changing.save()
