@@ -1,0 +1,108 @@
+"""Settings: where a value comes from, and what is refused."""
+
+import pytest
+from django.core.exceptions import ImproperlyConfigured
+from django.test import override_settings
+
+from workflows_app import conf
+
+
+def test_without_anything_given_the_defaults_hold():
+    resolved = conf.resolve({}, {})
+
+    assert resolved["EXECUTION"] == "embedded"
+    assert (resolved["LEASE_SECONDS"], resolved["HEARTBEAT_SECONDS"]) == (15.0, 2.0)
+    assert resolved["MAX_PAYLOAD_BYTES"] == 4 * 1024 * 1024
+    assert resolved["DISPATCHER"] == "worker.dispatch.EmbeddedDispatcher"
+
+
+def test_the_dictionary_comes_before_the_environment_and_each_name_for_itself():
+    environment = {"WORKFLOWS_LEASE_SECONDS": "60", "WORKFLOWS_EXECUTION": "inline"}
+
+    resolved = conf.resolve({"LEASE_SECONDS": 30}, environment)
+
+    assert resolved["LEASE_SECONDS"] == 30.0
+    assert resolved["EXECUTION"] == "inline"
+    assert resolved["DISPATCHER"] == "worker.dispatch.InlineDispatcher"
+
+
+def test_an_empty_variable_counts_as_none():
+    assert conf.resolve({}, {"WORKFLOWS_MAX_LOST_ATTEMPTS": " "})["MAX_LOST_ATTEMPTS"] == 5
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "named"),
+    [
+        ({"LEASE_SECOND": 3}, {}, r"WORKFLOWS\['LEASE_SECOND'\]"),
+        ({}, {"WORKFLOWS_LEASE_SECOND": "3"}, "WORKFLOWS_LEASE_SECOND"),
+    ],
+)
+def test_an_unknown_name_is_refused_with_the_names_there_are(given, environment, named):
+    with pytest.raises(ImproperlyConfigured, match=f"{named}.*There are: .*LEASE_SECONDS"):
+        conf.resolve(given, environment)
+
+
+@pytest.mark.parametrize(
+    "variable",
+    ["WORKFLOWS_MODULES", "WORKFLOWS_SERVICE_HOST", "WORKFLOWS_PORT", "WORKFLOWS_PORT_80_TCP"],
+)
+def test_what_a_platform_or_the_settings_put_into_the_environment_is_left_alone(variable):
+    assert conf.resolve({}, {variable: "x"}) == conf.resolve({}, {})
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LEASE_SECONDS", 0),
+        ("LEASE_SECONDS", "soon"),
+        ("LEASE_SECONDS", True),
+        ("LEASE_SECONDS", "nan"),
+        ("CANCEL_GRACE_SECONDS", -1),
+        ("MAX_LOST_ATTEMPTS", 0),
+        ("MAX_PAYLOAD_BYTES", 1.5),
+        ("MAX_LIST_BYTES", None),
+        ("EXECUTION", "threads"),
+        ("DISPATCHER", "Dispatcher"),
+        ("NOTIFIER", 7),
+    ],
+)
+def test_a_value_that_a_setting_cannot_have_is_refused_with_its_rule(name, value):
+    with pytest.raises(ImproperlyConfigured, match=rf"WORKFLOWS\['{name}'\] is .*; it must be "):
+        conf.resolve({name: value}, {})
+
+
+def test_no_grace_at_all_is_a_choice():
+    assert conf.resolve({"CANCEL_GRACE_SECONDS": 0}, {})["CANCEL_GRACE_SECONDS"] == 0.0
+
+
+def test_a_heartbeat_slower_than_a_third_of_the_lease_is_refused():
+    with pytest.raises(ImproperlyConfigured, match="a third of the lease at most"):
+        conf.resolve({"LEASE_SECONDS": 3, "HEARTBEAT_SECONDS": 2}, {})
+
+
+def test_a_short_lease_alone_makes_the_heartbeat_faster():
+    assert conf.resolve({"LEASE_SECONDS": 3}, {})["HEARTBEAT_SECONDS"] == 1.0
+
+
+def test_the_distributed_mode_is_refused_with_the_way_out():
+    with pytest.raises(ImproperlyConfigured, match=r"does not offer yet.*=embedded"):
+        conf.resolve({"EXECUTION": "distributed"}, {})
+
+
+def test_redis_asks_for_the_distributed_mode_unless_another_is_named():
+    with override_settings(REDIS_URL="redis://127.0.0.1/0"):
+        with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
+            conf.resolve({}, {})
+        assert conf.resolve({"EXECUTION": "embedded"}, {})["EXECUTION"] == "embedded"
+
+
+def test_a_change_of_the_dictionary_counts_at_once():
+    before = conf.get("MAX_LOST_ATTEMPTS")
+    with override_settings(WORKFLOWS={"MAX_LOST_ATTEMPTS": before + 1}):
+        assert conf.get("MAX_LOST_ATTEMPTS") == before + 1
+    assert conf.get("MAX_LOST_ATTEMPTS") == before
+
+
+@pytest.mark.parametrize("setting", conf.SETTINGS, ids=lambda setting: setting.name)
+def test_every_setting_says_what_it_means(setting):
+    assert setting.meaning.endswith(".")
