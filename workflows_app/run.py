@@ -12,11 +12,10 @@ from django.db import connection
 
 from workflows_app import conf, errors, results, targets
 from workflows_app.engine import payloads, ports, transactions, verbs, waiting
-from workflows_app.engine.control import Control
 from workflows_app.jsontext import loads
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
-from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
+from workflows_app.planner.statuses import ACTIVE, StepStatus
 from workflows_app.stream import RunStream, StreamEvent, read_events
 from workflows_app.threads import in_thread
 
@@ -421,6 +420,3 @@ def _as_uuid(suspension: str | uuid.UUID | None) -> uuid.UUID | None:
         raise errors.StepNotSuspended(
             f"{suspension!r} is no suspension id; take it from suspended_steps()."
         ) from None
-
-
-__all__ = ["Control", "Run", "RunStatus"]

@@ -1,22 +1,31 @@
 """`manage.py up`: the whole product in one process: migrations, pages, worker threads, timers."""
 
+import os
 import socket
+import threading
 from argparse import ArgumentParser
 from importlib import import_module
 from importlib.util import find_spec
-from typing import Any
+from typing import Any, Final
 
 from daphne.endpoints import build_endpoint_description_strings
 from daphne.server import Server
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError
+from twisted.internet import reactor
 
 from dashboard import signin
 from worker import embedded
 from workflows_app import conf
 
-DEMO = "workflows_app.demo"
+DEMO: Final = "workflows_app.demo"
+#: How long running steps may take to finish once the process was asked to stop.
+STOP_SECONDS: Final = 5.0
+#: How long the process lasts after that, whatever a thread of somebody's code does.
+LEAVE_SECONDS: Final = STOP_SECONDS + 4.0
+ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::", ""})  # noqa: S104 - compared, not bound
 
 
 class Command(BaseCommand):
@@ -37,6 +46,7 @@ class Command(BaseCommand):
         if options["threads"] < 1:
             raise CommandError("--threads must be at least 1.")
         _refuse_taken(host, port)
+        _answer_to(host)
         self._migrate()
         if options["demo"]:
             import_module(f"{DEMO}.workflows")
@@ -46,11 +56,14 @@ class Command(BaseCommand):
             ready_callable=lambda: self._ready(options),
             verbosity=0,
         )
+        reactor.addSystemEventTrigger("before", "shutdown", _leave_in_any_case)
         try:
             server.run()
         finally:
             self._say("Stopping: running steps may finish, the rest is handed back.")
-            embedded.stop(timeout=5.0)
+            embedded.stop(timeout=STOP_SECONDS)
+        if server.abort_start:
+            raise CommandError(f"Cannot listen on {host}:{port}; the log above says why.")
 
     def _migrate(self) -> None:
         try:
@@ -69,6 +82,9 @@ class Command(BaseCommand):
             import_module(f"{DEMO}.life").begin()
         address = f"http://{_shown(options['host'])}:{options['port']}/"
         self._say(f"Signalbox is up at {address}")
+        if options["host"] in ANY_ADDRESS:
+            hosts = ", ".join(settings.ALLOWED_HOSTS)
+            self._say(f"It answers to {hosts}; DJANGO_ALLOWED_HOSTS adds others.")
         if (user := signin.first_user()) is not None:
             self._say(f"Sign in as {user.get_username()} (15 minutes, one use):")
             self._say(f"  {signin.link(user, address)}")
@@ -81,9 +97,25 @@ class Command(BaseCommand):
 
 def _shown(host: str) -> str:
     """Return the host as a browser on this machine can type it."""
-    if host in {"0.0.0.0", "::", ""}:  # noqa: S104 - compared, not bound
+    if host in ANY_ADDRESS:
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
+
+
+def _answer_to(host: str) -> None:
+    """Answer requests for the host that was asked for by name; the others are named in settings."""
+    if host not in ANY_ADDRESS and _shown(host) not in settings.ALLOWED_HOSTS:
+        settings.ALLOWED_HOSTS.append(_shown(host))
+
+
+def _leave_in_any_case() -> None:
+    """End the process in a while, even when a view or a step holds its thread for ever.
+
+    What it held is found by the next process, which sees that this one is dead.
+    """
+    timer = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
+    timer.daemon = True
+    timer.start()
 
 
 def _refuse_taken(host: str, port: int) -> None:
