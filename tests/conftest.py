@@ -1,13 +1,24 @@
 """Fixtures that every test may use."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 from django.db import connections
+from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from tests import servers
 from worker import embedded
+
+# The machine is shared: slow is no fault there, and what CI refuses must fail again tomorrow.
+settings.register_profile(
+    "signalbox",
+    deadline=None,
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("signalbox")
 
 
 @pytest.fixture(scope="session", autouse=True)
