@@ -29,13 +29,17 @@ _lock = threading.Lock()
 _worker: dramatiq.Worker | None = None
 _done = threading.Event()
 _threads = DEFAULT_THREADS
+_is_over = False
 
 
 def start(threads: int = DEFAULT_THREADS) -> None:
-    """Start the worker threads, once a process; also recover what a dead process left."""
+    """Start the worker threads, once a process; also recover what a dead process left.
+
+    After `stop(for_good=True)` it does nothing: what is woken then is for other processes.
+    """
     global _worker, _threads  # noqa: PLW0603 - one worker a process
     with _lock:
-        if _worker is not None:
+        if _worker is not None or _is_over:
             return
         stopping.unask()
         _done.clear()
@@ -49,10 +53,14 @@ def start(threads: int = DEFAULT_THREADS) -> None:
         atexit.register(stop, 2.0)
 
 
-def stop(timeout: float = 10.0) -> None:
-    """Take nothing new, wait up to `timeout` seconds for running steps, hand the rest back."""
-    global _worker  # noqa: PLW0603 - one worker a process
+def stop(timeout: float = 10.0, *, for_good: bool = False) -> None:
+    """Take nothing new, wait up to `timeout` seconds for running steps, hand the rest back.
+
+    `for_good`: a step that ends meanwhile and wakes the next one does not start the threads anew.
+    """
+    global _worker, _is_over  # noqa: PLW0603 - one worker a process
     with _lock:
+        _is_over = _is_over or for_good
         if _worker is None:
             return
         stopping.ask()

@@ -63,7 +63,7 @@ class Command(BaseCommand):
             server.run()
         finally:
             self._say("Stopping: running steps may finish, the rest is handed back.")
-            embedded.stop(timeout=STOP_SECONDS)
+            embedded.stop(timeout=STOP_SECONDS, for_good=True)
         if server.abort_start:
             raise CommandError(f"Cannot listen on {host}:{port}; the log above says why.")
 
