@@ -6,8 +6,6 @@ import time
 import uuid
 from typing import Final
 
-from django.db.models import F
-
 from workflows_app import errors
 from workflows_app.engine.live import Event, hub
 from workflows_app.models import Run
@@ -78,8 +76,8 @@ def _left(run: uuid.UUID, started: float, timeout: float | None) -> float:
         return _LAST_LOOK
     left = timeout - (time.monotonic() - started)
     if left <= 0:
-        row = Run.objects.filter(pk=run).values("run_id", "status").annotate(a=F("pk"))
-        found = row.first() or {"run_id": str(run), "status": "gone"}
+        rows = Run.objects.filter(pk=run).values("run_id", "status")
+        found = rows.first() or {"run_id": str(run), "status": "gone"}
         raise errors.WaitTimeout(
             f"Run {found['run_id']!r} is {found['status']} after {timeout} s; it goes on without "
             "the caller. Ask for its result() later."
