@@ -50,6 +50,18 @@ class InvalidTemplate(DefinitionError, ValueError):
     """A `template()` has an unknown root or a brace that is never closed."""
 
 
+class DuplicateSchedule(DefinitionError):
+    """Two schedules of one workflow have the same id."""
+
+
+class InvalidSchedule(DefinitionError, ValueError):
+    """A schedule has no id in a list, or a time zone, overlap or span that cannot be."""
+
+
+class InvalidCron(DefinitionError, ValueError):
+    """A cron expression cannot be read, or never comes."""
+
+
 # Finding things.
 
 
@@ -125,6 +137,30 @@ class ResumeAlreadyClaimed(WorkflowError):
 
 class RunStillRunning(WorkflowError):
     """The verb needs a run that is not active."""
+
+
+class NothingToRestart(WorkflowError):
+    """The run was never started, so there is nothing to go on with."""
+
+
+class RunNotActive(WorkflowError):
+    """The verb goes on with an active run, and this one is not."""
+
+
+class RunNotFailed(WorkflowError):
+    """Only a failed run is retried."""
+
+
+class RunNotPaused(WorkflowError):
+    """Only a paused run proceeds."""
+
+
+class MissingStepResult(WorkflowError, LookupError):
+    """A step before the target of a time travel has no recorded result, and none was given."""
+
+
+class PlanOutdated(WorkflowError):
+    """The run, or its workflow, has changed since the time travel was planned."""
 
 
 class WaitTimeout(WorkflowError, TimeoutError):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from workflows_app.definition import serialize
 
@@ -24,7 +25,17 @@ class Kind(StrEnum):
     MAP = "map"
     PARALLEL = "parallel"
     BRANCH = "branch"
+    FOREACH = "foreach"
+    DO_WHILE = "do_while"
+    DO_UNTIL = "do_until"
+    SLEEP = "sleep"
     WORKFLOW = "workflow"
+
+
+#: Entries that run their one child again and again: its path ends in `BODY`, its rows' in `[3]`.
+REPEATING: Final = frozenset({Kind.FOREACH, Kind.DO_WHILE, Kind.DO_UNTIL})
+LOOPS: Final = frozenset({Kind.DO_WHILE, Kind.DO_UNTIL})
+BODY: Final = "[]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +53,18 @@ class Node:
     parent: str = ""
     #: The path of the entry after it in its sequence; None at the end, and for arms.
     next: str | None = None
-    #: The arms of a parallel or branch; the entries of a nested workflow, in order.
+    #: The arms of a parallel or branch; the entries of a nested workflow, in order; the one body
+    #: of a foreach or loop.
     children: tuple[Node, ...] = ()
     step: Step | None = None
     workflow: Builder | None = None
-    #: Of a branch: one for each of the children.
+    #: Of a branch: one for each of the children; of a loop: the one that ends it.
     conditions: tuple[Function, ...] = ()
+    #: Of a foreach: how many items at a time; of others, None.
+    concurrency: int | Function | None = None
+    #: Of a sleep: seconds, or with `is_until` the moment; or a function that says so.
+    delay: float | datetime | Function | None = None
+    is_until: bool = False
     mapping: Computed | Assembled | None = None
     allow_failure: bool = False
     #: What the entry was called by `id=`.
@@ -117,6 +134,8 @@ def locate(
 
 
 def _holds(node: Node, wanted: object) -> bool:
+    if node.kind in REPEATING:
+        return _holds(node.children[0], wanted)
     part = node.step or node.workflow
     # Two looks at one method are equal, but not the same.
     return part is wanted or (node.step is not None and node.step.fn == wanted)

@@ -3,6 +3,7 @@
 import math
 import re
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -26,6 +27,18 @@ def seconds(value: Any, name: str, what: str) -> float:
     if not _is_finite(value) or value < 0:
         raise _wrong(value, name, what, "a number of seconds, 0 or more")
     return float(value)
+
+
+def duration(value: Any, name: str, what: str) -> float:
+    """Return a timedelta or a number as seconds, 0 or more; InvalidStep for anything else."""
+    return seconds(value.total_seconds() if isinstance(value, timedelta) else value, name, what)
+
+
+def moment(value: Any, name: str, what: str) -> datetime:
+    """Return a datetime that has a time zone; InvalidStep for anything else."""
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise _wrong(value, name, what, "a datetime with a time zone")
+    return value
 
 
 def factor(value: Any, name: str, what: str) -> float:

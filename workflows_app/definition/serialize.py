@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
+    from workflows_app.definition.functions import Function
     from workflows_app.definition.graph import Node
     from workflows_app.definition.steps import Step
 
@@ -71,13 +73,27 @@ def _entry(node: Node) -> dict[str, Any]:
         entry["workflow"] = workflow_json(node.workflow, node.children)
     elif node.mapping is not None:
         entry["mapping"] = node.mapping.to_json()
+    elif node.delay is not None:
+        entry["until" if node.is_until else "seconds"] = _delay(node.delay)
+    elif node.concurrency is not None:
+        entry |= {"children": _entries(node.children), "concurrency": _number(node.concurrency)}
     else:
         entry |= _arms(node)
     return entry
 
 
+def _number(value: int | Function) -> int | str:
+    return value if isinstance(value, int) else value.source
+
+
+def _delay(value: float | datetime | Function) -> float | str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return value if isinstance(value, (int, float)) else value.source
+
+
 def _arms(node: Node) -> dict[str, Any]:
-    """Return what a parallel or a branch holds."""
+    """Return what a parallel, a branch or a loop holds."""
     children = _entries(node.children)
     if node.conditions:
         conditions = [condition.source for condition in node.conditions]

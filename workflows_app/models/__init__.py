@@ -2,7 +2,7 @@
 
 from workflows_app.models.action import Action
 from workflows_app.models.event import RunEvent
-from workflows_app.models.run import Run
+from workflows_app.models.run import Run, Timeline
 from workflows_app.models.step import StepSnapshot
 from workflows_app.models.worker import Worker
 from workflows_app.models.workflow import Workflow, WorkflowVersion
@@ -12,6 +12,7 @@ __all__ = [
     "Run",
     "RunEvent",
     "StepSnapshot",
+    "Timeline",
     "Worker",
     "Workflow",
     "WorkflowVersion",

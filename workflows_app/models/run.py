@@ -25,6 +25,7 @@ PAYLOAD_FIELDS = (
     "request_context",
     "initial_request_context",
     "tracing",
+    "answers_ahead",
 )
 
 
@@ -75,6 +76,15 @@ class Run(models.Model):
     span_id = models.CharField(max_length=16, blank=True, default="")
     origin = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - a run id, or None
     timeline = models.PositiveIntegerField(default=1)
+    #: What began the current timeline: start, retry, time-travel; at which step, by whom, when.
+    timeline_cause = models.CharField(max_length=12, default="start")
+    timeline_step = models.CharField(max_length=1000, blank=True, default="")
+    timeline_actor = models.CharField(max_length=255, blank=True, default="")
+    timeline_started_at = models.DateTimeField(null=True, blank=True)
+    #: How many steps may still start by themselves; None: all. Set by `per_step`.
+    allowance = models.PositiveIntegerField(null=True, blank=True)
+    #: The resume data of a time travel, until the step it is for is reached: path -> what it gets.
+    answers_ahead = JSONText(null=True, blank=True)
     revision = models.PositiveBigIntegerField(default=0)
     event_seq = models.PositiveBigIntegerField(default=0)
     active_count = models.PositiveIntegerField(default=0)
@@ -115,6 +125,7 @@ class Run(models.Model):
             ("start_run", "Can start runs"),
             ("resume_run", "Can answer suspended steps"),
             ("cancel_run", "Can cancel runs"),
+            ("steer_run", "Can restart, retry, rerun, fork and time travel"),
         ]
 
     def __str__(self) -> str:
@@ -136,3 +147,31 @@ class Run(models.Model):
         if self.started_at is None or self.ended_at is None:
             return None
         return self.ended_at - self.started_at
+
+
+class Timeline(models.Model):
+    """An earlier timeline of a run, as it stood when a retry or a time travel left it.
+
+    The current one is the run itself. Written once, by the verb that begins the next one.
+    """
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="earlier_timelines")
+    number = models.PositiveIntegerField()
+    cause = models.CharField(max_length=12)
+    step = models.CharField(max_length=1000, blank=True, default="")
+    actor = models.CharField(max_length=255, blank=True, default="")
+    status = models.CharField(max_length=12)
+    result = JSONText(null=True, blank=True)
+    error = JSONText(null=True, blank=True)
+    state = JSONText(default=dict)
+    started_at = models.DateTimeField(null=True, blank=True)
+    left_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["run", "number"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["run", "number"], name="timelines_are_numbered"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id} {self.number}"

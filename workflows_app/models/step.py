@@ -33,7 +33,12 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
 
     def current(self) -> Self:
         """Snapshots of the run's current timeline."""
-        return self.filter(superseded_on__isnull=True)
+        return self.filter(superseded_on__isnull=True).exclude(status=StepStatus.PLANNED)
+
+    def on_timeline(self, number: int) -> Self:
+        """Snapshots that an earlier timeline, or the current one, is made of."""
+        still = Q(superseded_on__isnull=True) | Q(superseded_on__gt=number)
+        return self.filter(still, timeline__lte=number).exclude(status=StepStatus.PLANNED)
 
     def light(self) -> Self:
         """Leave the payload columns in the database."""
@@ -94,6 +99,12 @@ class StepSnapshot(models.Model):
     ending = models.CharField(max_length=12, blank=True, default="")
     #: A container: how many of its parts have not ended.
     unfinished = models.PositiveIntegerField(default=0)
+    #: A foreach: how many items it has, and how many of them may be worked on at a time.
+    total = models.PositiveIntegerField(default=0)
+    concurrency = models.PositiveIntegerField(default=1)
+    #: A foreach or loop: how many parts were opened; a foreach: how many are written.
+    opened = models.PositiveIntegerField(default=0)
+    written = models.PositiveIntegerField(default=0)
     #: Order among its siblings; in a foreach or loop, the index.
     position = models.PositiveIntegerField(default=0)
     timeline = models.PositiveIntegerField(default=1)
@@ -126,6 +137,8 @@ class StepSnapshot(models.Model):
     #: The token whose outcome was recorded.
     settled_token = models.PositiveIntegerField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
+    #: Since when workers hand it back because their code does not know it; None: they know it.
+    unknown_since = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)

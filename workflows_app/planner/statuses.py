@@ -30,12 +30,15 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     SKIPPED = "skipped"
+    #: An item of a foreach that is written ahead of its turn. Inside only: no caller sees it.
+    PLANNED = "planned"
 
 
 S = StepStatus
 
 #: What a step may become next. The same table is the WHERE of the one statement that moves it.
 MOVES: Final[dict[StepStatus, frozenset[StepStatus]]] = {
+    S.PLANNED: frozenset({S.QUEUED, S.PAUSED}),
     S.QUEUED: frozenset({S.RUNNING, S.CANCELED, S.FAILED, S.PAUSED}),
     S.RUNNING: frozenset(
         {S.SUCCESS, S.FAILED, S.SUSPENDED, S.WAITING, S.QUEUED, S.CANCELED},
