@@ -63,8 +63,8 @@ class Board:
                 self._change(path, is_held=False, unfinished=unfinished)
                 self._count(active=-1)
             case d.RecordResult(path, status):
+                self._count_out(self.rows[path])
                 self._move(path, status, is_held=False)
-                self._count(active=-1 if decision.was_active else 0)
             case d.RecordSuspension(path):
                 self._move(path, S.SUSPENDED, is_held=False)
                 self._count(active=-1, suspended=1)

@@ -86,9 +86,10 @@ def _run_step(step: int) -> None:
 def _wait(run: uuid.UUID, changed: threading.Event) -> bool:
     """Wait for the next thing to do; False when nothing will come by itself."""
     now = clock.now()
-    queued = StepSnapshot.objects.filter(run=run, status=StepStatus.QUEUED)
+    steps = StepSnapshot.objects.current().filter(run=run)
+    queued = steps.filter(status__in=[StepStatus.QUEUED, StepStatus.WAITING])
     times = [time for time in queued.values_list("wake_at", flat=True) if time is not None]
-    held = StepSnapshot.objects.filter(run=run, status=StepStatus.RUNNING, worker__isnull=False)
+    held = steps.filter(status=StepStatus.RUNNING, worker__isnull=False)
     if times:
         changed.wait(_seconds_until(min(times), now))
         return True

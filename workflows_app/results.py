@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import uuid
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
-from workflows_app.definition import Kind
-from workflows_app.engine import payloads
+from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
+from workflows_app.engine import payloads, places
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import loads
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
+from workflows_app.threads import in_thread
 
 #: Entries without a record of their own, and what is no entry.
 HIDDEN: Final = (Kind.PARALLEL.value, Kind.BRANCH.value, HOOK)
+
+#: Entries with a record of their own that hold others.
+CONTAINERS: Final = (Kind.WORKFLOW.value, *sorted(kind.value for kind in REPEATING))
 
 
 class ErrorInfo(BaseModel):
@@ -31,7 +36,11 @@ class ErrorInfo(BaseModel):
 
 
 class StepResult(BaseModel):
-    """What is known of one step of a run."""
+    """What is known of one step of a run.
+
+    A foreach has the lists of its inputs and outputs, a loop those of its latest round; both have
+    `iterations`, read when they are asked for.
+    """
 
     status: str
     payload: Any = None
@@ -45,6 +54,15 @@ class StepResult(BaseModel):
     resumed_at: datetime | None = None
     retry_count: int = 0
     metadata: dict[str, Any] = Field(default_factory=dict)
+    _place: Place | None = PrivateAttr(default=None)
+    _iterations: list[StepResult] | None = PrivateAttr(default=None)
+
+    @property
+    def iterations(self) -> list[StepResult]:
+        """The items of a foreach or the rounds of a loop, in order; read from the database once."""
+        if self._iterations is None:
+            self._iterations = [] if self._place is None else iterations_of(self._place)
+        return self._iterations
 
 
 class WorkflowResult(BaseModel):
@@ -67,6 +85,11 @@ class WorkflowResult(BaseModel):
     trace_id: str | None = None
     span_id: str | None = None
 
+    async def aiterations(self, path: str) -> list[StepResult]:
+        """Return the `iterations` of the step at `path`, from async code."""
+        step = self.steps[path]
+        return await in_thread(lambda: step.iterations)()
+
 
 def build(
     pk: uuid.UUID, *, include_state: bool = False, include_resume_labels: bool = False
@@ -74,16 +97,16 @@ def build(
     """Return the result of a run as it stands."""
     run = Run.objects.get(pk=pk)
     rows = visible(pk)
-    suspended = [row for row in rows if row.status == StepStatus.SUSPENDED]
+    suspended = suspended_steps(pk)
     return WorkflowResult(
         status=run.status,
         run_id=run.run_id,
         workflow_id=run.workflow_id,
         input=run.input,
-        steps=step_results(rows),
+        steps=step_results(rows, run.timeline),
         result=run.result,
         error=None if run.error is None else ErrorInfo(**run.error),
-        suspended=[row.path.split(".") for row in suspended],
+        suspended=_named_once(suspended),
         suspend_payload={row.path: row.suspend_payload for row in suspended},
         state=run.state if include_state else None,
         resume_labels=labels_of(suspended) if include_resume_labels else None,
@@ -92,29 +115,83 @@ def build(
     )
 
 
-def visible(pk: uuid.UUID) -> list[StepSnapshot]:
-    """Return the run's current snapshots that people know as steps, in order of their making."""
-    rows = StepSnapshot.objects.current().filter(run=pk).exclude(kind__in=HIDDEN)
+def suspended_steps(pk: uuid.UUID) -> list[StepSnapshot]:
+    """Return the run's snapshots that wait for an answer, in order of their making."""
+    steps = StepSnapshot.objects.current().filter(run=pk, status=StepStatus.SUSPENDED)
+    return list(steps.order_by("pk"))
+
+
+def _named_once(suspended: list[StepSnapshot]) -> list[list[str]]:
+    """Return the paths as lists of ids; the items of one foreach are named once."""
+    return [list(ids) for ids in dict.fromkeys(tuple(places.ids_of(s.path)) for s in suspended)]
+
+
+def visible(pk: uuid.UUID, timeline: int | None = None) -> list[StepSnapshot]:
+    """Return the snapshots that people know as steps, in order of their making.
+
+    Of the current timeline, or of the one with this number. Items and rounds are not among them.
+    """
+    steps = StepSnapshot.objects.all()
+    rows = steps.current() if timeline is None else steps.on_timeline(timeline)
+    rows = rows.filter(run=pk).exclude(kind__in=HIDDEN).exclude(base_path__endswith=BODY)
     return list(rows.exclude(status=StepStatus.QUEUED).order_by("pk"))
 
 
 def labels_of(suspended: list[StepSnapshot]) -> dict[str, dict[str, Any]]:
     """Return the resume labels of suspended steps, and which step each one means."""
-    return {
-        label: {"step": row.path, "foreach_index": None}
-        for row in suspended
-        for label in row.resume_labels
-    }
+    return {label: places.label_place(row) for row in suspended for label in row.resume_labels}
 
 
-def step_results(rows: list[StepSnapshot]) -> dict[str, StepResult]:
-    """Return the results of these snapshots by path."""
-    return {row.path: _step_result(row, rows) for row in rows}
+@dataclass(frozen=True)
+class Place:
+    """Where the iterations of a foreach or loop are to be read."""
+
+    run: uuid.UUID
+    path: str
+    base_path: str
+    timeline: int
 
 
-def _step_result(row: StepSnapshot, rows: list[StepSnapshot]) -> StepResult:
+def step_results(rows: list[StepSnapshot], timeline: int) -> dict[str, StepResult]:
+    """Return the results of these snapshots by path, as they stand on a timeline."""
+    open_ones = [row for row in rows if row.kind in CONTAINERS and _is_open(row)]
+    inside = _statuses_inside(open_ones, timeline)
+    return {row.path: _result_of(row, timeline, inside.get(row.path)) for row in rows}
+
+
+def iterations_of(place: Place) -> list[StepResult]:
+    """Return the items or rounds of one entry, in order."""
+    rows = StepSnapshot.objects.on_timeline(place.timeline).filter(
+        run=place.run, base_path=f"{place.base_path}{BODY}", path__startswith=f"{place.path}["
+    )
+    ordered = rows.exclude(status=StepStatus.QUEUED).order_by("position")
+    return [_step_result(row) for row in ordered.iterator(chunk_size=2000)]
+
+
+def _result_of(row: StepSnapshot, timeline: int, status: str | None) -> StepResult:
+    result = _step_result(row)
+    result.status = status or row.status
+    if row.kind in REPEATING:
+        result._place = Place(row.run_id, row.path, row.base_path, timeline)  # noqa: SLF001 - ours
+        if row.kind in LOOPS:
+            _show_latest_round(result, row, timeline)
+    return result
+
+
+def _show_latest_round(result: StepResult, loop: StepSnapshot, timeline: int) -> None:
+    rounds = StepSnapshot.objects.on_timeline(timeline).filter(
+        run=loop.run_id, path=f"{loop.path}[{loop.opened - 1}]"
+    )
+    if (latest := rounds.first()) is None:
+        return
+    shown = _step_result(latest)
+    for name in ("payload", "output", "suspend_payload", "resume_payload", "retry_count"):
+        setattr(result, name, getattr(shown, name))
+
+
+def _step_result(row: StepSnapshot) -> StepResult:
     return StepResult(
-        status=status_of(row, rows),
+        status=row.status,
         payload=loads(payloads.payload_of(row)) if row.payload_from else row.payload,
         output=loads(payloads.output_of(row)) if row.output_from else row.output,
         error=None if row.error is None else ErrorInfo(**row.error),
@@ -129,12 +206,35 @@ def _step_result(row: StepSnapshot, rows: list[StepSnapshot]) -> StepResult:
     )
 
 
+def _is_open(row: StepSnapshot) -> bool:
+    return row.status == StepStatus.RUNNING and row.worker_id is None
+
+
+def _statuses_inside(open_ones: list[StepSnapshot], timeline: int) -> dict[str, str]:
+    """Return what open containers show: they have the status of what goes on inside them."""
+    if not open_ones:
+        return {}
+    ended = [status.value for status in STEP_ENDED]
+    rows = StepSnapshot.objects.on_timeline(timeline).filter(run=open_ones[0].run_id)
+    leaves = rows.exclude(status__in=ended).exclude(kind__in=[*HIDDEN, *CONTAINERS])
+    found = list(leaves.values_list("path", "status"))
+    held = rows.filter(status=StepStatus.RUNNING, worker__isnull=False, kind__in=CONTAINERS)
+    found += held.values_list("path", "status")
+    return {row.path: _status_of(row, found) for row in open_ones}
+
+
 def status_of(row: StepSnapshot, rows: list[StepSnapshot]) -> str:
-    """Return a snapshot's status; an open nested workflow has that of what goes on inside it."""
-    if row.kind != Kind.WORKFLOW or row.status in STEP_ENDED or row.worker_id is not None:
+    """Return a snapshot's status among others of its run: an open one has that of its inside."""
+    if row.kind not in CONTAINERS or not _is_open(row):
         return row.status
-    inside = {r.status for r in rows if r.path.startswith(f"{row.path}.") and r.kind == Kind.STEP}
-    if inside & {StepStatus.RUNNING, StepStatus.QUEUED}:
+    leaves = [r for r in rows if r.kind not in CONTAINERS or r.worker_id is not None]
+    alive = [(r.path, r.status) for r in leaves if r.status not in STEP_ENDED]
+    return _status_of(row, alive)
+
+
+def _status_of(row: StepSnapshot, inside: list[tuple[str, str]]) -> str:
+    statuses = {s for path, s in inside if path.startswith((f"{row.path}.", f"{row.path}["))}
+    if statuses & {StepStatus.RUNNING, StepStatus.QUEUED}:
         return row.status
-    waits = (StepStatus.WAITING, StepStatus.SUSPENDED)
-    return next((status.value for status in waits if status in inside), row.status)
+    waits = (StepStatus.WAITING, StepStatus.SUSPENDED, StepStatus.PAUSED)
+    return next((status.value for status in waits if status in statuses), row.status)

@@ -136,6 +136,7 @@ class Run:
         step: Any = None,
         label: str | None = None,
         suspension: str | uuid.UUID | None = None,
+        foreach_index: int | None = None,
         retry_count: int | None = None,
         request_context: Mapping[str, Any] | None = None,
         output_options: Mapping[str, bool] | None = None,
@@ -155,7 +156,8 @@ class Run:
         def act() -> None:
             self.refresh()
             row = self._row
-            found = targets.find(self.workflow, row, step=step, label=label, suspension=question)
+            asked = targets.Asked(step, label, question, foreach_index)
+            found = targets.find(self.workflow, row, asked)
             verbs.resume(
                 self.workflow,
                 row,
@@ -215,7 +217,7 @@ class Run:
     @property
     def steps(self) -> dict[str, StepResult]:
         """What is known of each step, by path."""
-        return results.step_results(results.visible(self.pk))
+        return results.step_results(results.visible(self.pk), self.refresh().timeline)
 
     def suspended_steps(self) -> list[dict[str, Any]]:
         """Return what waits for an answer: `id`, `path`, `suspension`, `suspend_payload`,

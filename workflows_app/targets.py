@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workflows_app import errors
+from workflows_app.definition.graph import places_of
+from workflows_app.engine import places
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -28,29 +32,35 @@ def path_of(step: Any) -> str:
     )
 
 
-def find(
-    definition: Builder,
-    run: Run,
-    *,
-    step: Any = None,
-    label: str | None = None,
-    suspension: uuid.UUID | None = None,
-) -> list[StepSnapshot]:
-    """Return the suspended steps that are meant; raises what `resume` raises."""
+@dataclass(frozen=True)
+class Asked:
+    """What a `resume` names: at most one of step, label and suspension, and an item."""
+
+    step: Any = None
+    label: str | None = None
+    suspension: uuid.UUID | None = None
+    foreach_index: int | None = None
+
+
+def find(definition: Builder, run: Run, asked: Asked) -> list[StepSnapshot]:
+    """Return the suspended steps that are meant; raises what `resume` raises.
+
+    Several are meant only where they are items of one foreach.
+    """
     steps = StepSnapshot.objects.current().filter(run=run.pk).order_by("pk")
     suspended = list(steps.filter(status=StepStatus.SUSPENDED))
-    if label is not None:
-        return [_by_label(run, suspended, label)]
-    if step is not None:
-        return [_by_path(definition, run, suspended, path_of(step))]
-    if suspension is not None:
-        return [_by_suspension(run, suspended, suspension)]
-    return [_only(run, suspended)]
+    if asked.suspension is not None:
+        found = [_by_suspension(run, suspended, asked.suspension)]
+        return _that_fit(definition, run, found, asked)
+    if asked.label is not None:
+        return _that_fit(definition, run, _by_label(run, suspended, asked.label), asked)
+    if asked.step is not None:
+        return _by_path(definition, run, suspended, asked)
+    return _only(definition, run, suspended, asked)
 
 
-def _by_label(run: Run, suspended: list[StepSnapshot], label: str) -> StepSnapshot:
-    found = next((row for row in suspended if label in row.resume_labels), None)
-    if found is not None:
+def _by_label(run: Run, suspended: list[StepSnapshot], label: str) -> list[StepSnapshot]:
+    if found := [row for row in suspended if label in row.resume_labels]:
         return found
     _refuse_unless_suspended(run, suspended)
     known = ", ".join(repr(name) for row in suspended for name in row.resume_labels) or "none"
@@ -59,28 +69,93 @@ def _by_label(run: Run, suspended: list[StepSnapshot], label: str) -> StepSnapsh
     )
 
 
+def _that_fit(
+    definition: Builder, run: Run, found: list[StepSnapshot], asked: Asked
+) -> list[StepSnapshot]:
+    """Check that what a label or suspension means is also the step and item that are named."""
+    wanted = None if asked.step is None else _pattern(definition, asked.step)
+    fitting = [
+        row
+        for row in found
+        if (wanted is None or wanted.match(row.path)) and _is_item(row, asked.foreach_index)
+    ]
+    if not fitting:
+        raise errors.StepNotSuspended(
+            f"The answer names {path_of(asked.step) if asked.step else 'an item'}, and what waits "
+            f"is {_listed(found)} of run {run.run_id!r}; name one of the two."
+        )
+    return _of_one_step(run, fitting)
+
+
 def _by_path(
-    definition: Builder, run: Run, suspended: list[StepSnapshot], path: str
-) -> StepSnapshot:
-    inside = [row for row in suspended if row.path == path or row.path.startswith(f"{path}.")]
-    if len(inside) == 1:
-        return inside[0]
-    if inside:
-        raise _several(run, inside)
-    current = StepSnapshot.objects.current().filter(run=run.pk, path=path).first()
-    if current is None and path not in definition.tree.nodes:
-        known = ", ".join(sorted(definition.tree.nodes))
+    definition: Builder, run: Run, suspended: list[StepSnapshot], asked: Asked
+) -> list[StepSnapshot]:
+    wanted = _pattern(definition, asked.step)
+    inside = [row for row in suspended if wanted.match(row.path)]
+    fitting = [row for row in inside if _is_item(row, asked.foreach_index)]
+    if fitting:
+        return _of_one_step(run, fitting)
+    path = path_of(asked.step)
+    seen = _recorded(run, wanted, asked.foreach_index)
+    if not seen and not inside and not _is_in_graph(definition, asked.step):
+        known = ", ".join(sorted(places.plain(p) for p in definition.tree.nodes))
         raise errors.StepNotFound(
             f"Workflow {definition.id!r} has no step {path!r}; it has {known}."
         )
-    if current is not None:
-        _refuse_if_claimed(run, current)
+    for row in seen:
+        _refuse_if_claimed(run, row)
     _refuse_unless_suspended(run, suspended)
-    status = "not reached" if current is None else current.status
+    status = seen[0].status if seen else "not reached"
+    item = "" if asked.foreach_index is None else f" (item {asked.foreach_index})"
     raise errors.StepNotSuspended(
-        f"Step {path!r} of run {run.run_id!r} is {status} and waits for no answer; suspended now: "
-        f"{_listed(suspended)}."
+        f"Step {path!r}{item} of run {run.run_id!r} is {status} and waits for no answer; "
+        f"suspended now: {_listed(suspended)}."
     )
+
+
+def _pattern(definition: Builder, step: Any) -> re.Pattern[str]:
+    """Return what the paths of the step look like: it, its items and rounds, what is inside."""
+    named = _name_in(definition, step)
+    parts = [
+        re.escape(part) if part.endswith("]") else re.escape(part) + r"(\[\d+\])?"
+        for part in named.split(".")
+    ]
+    return re.compile(r"\.".join(parts) + r"(?=$|[.\[])")
+
+
+def _name_in(definition: Builder, step: Any) -> str:
+    """Return the path of a step in the graph: an entry may have another name than its step."""
+    if isinstance(step, (str, Sequence)):
+        return path_of(step)
+    nodes = definition.tree.nodes
+    found = min(places_of(nodes, step), key=lambda path: path.count("."), default=None)
+    return path_of(step) if found is None else places.plain(found)
+
+
+def _is_in_graph(definition: Builder, step: Any) -> bool:
+    plain = {places.plain(path) for path in definition.tree.nodes}
+    return places.plain(_name_in(definition, step)) in plain
+
+
+def _recorded(run: Run, wanted: re.Pattern[str], foreach_index: int | None) -> list[StepSnapshot]:
+    """Return what is recorded of the step that is named, what goes on first."""
+    alive = [StepStatus.RUNNING, StepStatus.QUEUED]
+    steps = StepSnapshot.objects.current().light().filter(run=run.pk)
+    names = [wanted.match(path) for path in steps.values_list("path", flat=True)]
+    paths = [match.string for match in names if match is not None]
+    rows = [row for row in steps.filter(path__in=paths[:500]) if _is_item(row, foreach_index)]
+    return sorted(rows, key=lambda row: (row.status not in alive, row.pk))
+
+
+def _is_item(row: StepSnapshot, index: int | None) -> bool:
+    return index is None or f"[{index}]" in row.path
+
+
+def _of_one_step(run: Run, found: list[StepSnapshot]) -> list[StepSnapshot]:
+    """Return them if they are one step, or the items of one foreach; else refuse."""
+    if len({places.plain(row.path) for row in found}) > 1:
+        raise _several(run, found)
+    return found
 
 
 def _by_suspension(run: Run, suspended: list[StepSnapshot], suspension: uuid.UUID) -> StepSnapshot:
@@ -97,18 +172,23 @@ def _by_suspension(run: Run, suspended: list[StepSnapshot], suspension: uuid.UUI
     )
 
 
-def _only(run: Run, suspended: list[StepSnapshot]) -> StepSnapshot:
-    if len(suspended) == 1:
-        return suspended[0]
-    if suspended:
-        raise _several(run, suspended)
+def _only(
+    definition: Builder, run: Run, suspended: list[StepSnapshot], asked: Asked
+) -> list[StepSnapshot]:
+    fitting = [row for row in suspended if _is_item(row, asked.foreach_index)]
+    if fitting:
+        return _of_one_step(run, fitting)
     resumed = StepSnapshot.objects.current().filter(
         run=run.pk, is_resuming=True, status__in=[StepStatus.RUNNING, StepStatus.QUEUED]
     )
-    if (claimed := resumed.first()) is not None:
-        _refuse_if_claimed(run, claimed)
+    for claimed in resumed:
+        if _is_item(claimed, asked.foreach_index):
+            _refuse_if_claimed(run, claimed)
     _refuse_unless_suspended(run, suspended)
-    raise AssertionError("unreachable")
+    raise errors.StepNotSuspended(
+        f"Item {asked.foreach_index} of run {run.run_id!r} waits for no answer; suspended now: "
+        f"{_listed(suspended)}."
+    )
 
 
 def _refuse_if_claimed(run: Run, step: StepSnapshot) -> None:

@@ -2,7 +2,7 @@
 
 from workflows_app.definition.builder import Builder
 from workflows_app.definition.functions import Function
-from workflows_app.definition.graph import Graph, Kind, Node
+from workflows_app.definition.graph import BODY, LOOPS, REPEATING, Graph, Kind, Node
 from workflows_app.definition.mappings import constant, from_context, from_init, from_step
 from workflows_app.definition.schemas import ANY, MISSING, Schema
 from workflows_app.definition.steps import Step, step
@@ -10,7 +10,10 @@ from workflows_app.definition.templates import template
 
 __all__ = [
     "ANY",
+    "BODY",
+    "LOOPS",
     "MISSING",
+    "REPEATING",
     "Builder",
     "Function",
     "Graph",

@@ -133,6 +133,12 @@ def locate(
     return min(found, key=lambda node: node.path.count("."), default=None)
 
 
+def places_of(nodes: Mapping[str, Node], part: object) -> list[str]:
+    """Return the paths of the entries whose output is that of a step or workflow, in order."""
+    bodies = {node.children[0].path for node in nodes.values() if node.kind in REPEATING}
+    return [node.path for node in nodes.values() if _holds(node, part) and node.path not in bodies]
+
+
 def _holds(node: Node, wanted: object) -> bool:
     if node.kind in REPEATING:
         return _holds(node.children[0], wanted)

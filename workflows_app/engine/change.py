@@ -10,19 +10,20 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NoReturn
 
-from workflows_app.definition import Graph, registry
-from workflows_app.engine import clock, ports, transactions
+from workflows_app.definition import Graph, Node, registry
+from workflows_app.engine import clock, payloads, ports, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models import run as run_fields
 from workflows_app.models import step as step_fields
+from workflows_app.models.step import StepQuerySet
 from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus, StepStatus
 from workflows_app.planner.view import Row, RunView
 
 #: Payload columns that every change needs.
-_NEEDED: Final = {"state", "request_context"}
+_NEEDED: Final = {"state", "request_context", "answers_ahead"}
 _LOCKED: Final = statements.Reader(
     Run, "pk", leaving=[name for name in run_fields.PAYLOAD_FIELDS if name not in _NEEDED]
 )
@@ -36,7 +37,7 @@ _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=step_fields.PAYLO
 _WRITTEN: Final = (
     "status", "ending", "timeline", "revision", "event_seq", "active_count", "waiting_count",
     "suspended_count", "paused_count", "hooks_pending", "cancel_requested_at", "canceled_by",
-    "started_at", "settled_at", "ended_at", "started_by",
+    "started_at", "settled_at", "ended_at", "started_by", "allowance",
 )  # fmt: skip
 
 
@@ -54,8 +55,12 @@ class Change:
         self._open: list[StepSnapshot] | None = None
         self._dirty: set[str] = set()
         self.is_saved = False
+        #: Snapshots that this transaction left to earlier timelines, by path.
+        self._previous: dict[str, StepSnapshot] = {}
         #: Outputs known in this transaction, by path.
         self.outputs: dict[str, Raw] = {}
+        #: The items of foreach entries that were read in this transaction, by path.
+        self.lists: dict[str, list[Any]] = {}
         #: Where the run's result stands besides in its own row, if it does.
         self.result_from = ""
         #: Snapshots that became claimable.
@@ -73,7 +78,12 @@ class Change:
         """The run's counts, as the planner sees them."""
         run = self.model
         return RunView(
-            run.ending, run.active_count, run.waiting_count, run.suspended_count, run.paused_count
+            run.ending,
+            run.active_count,
+            run.waiting_count,
+            run.suspended_count,
+            run.paused_count,
+            run.allowance,
         )
 
     def row(self, path: str) -> Row:
@@ -83,6 +93,26 @@ class Change:
     def open_rows(self) -> Sequence[Row]:
         """Return every snapshot that has not ended."""
         return [self._as_row(step) for step in self.open_snapshots()]
+
+    def find(self, path: str) -> Row | None:
+        """Return the current snapshot at `path`, or None when it was not reached."""
+        try:
+            return self.row(path)
+        except StepSnapshot.DoesNotExist:
+            return None
+
+    def unsuccessful_parts(self, path: str) -> Sequence[Row]:
+        """Return the parts of a container that were opened and have not succeeded, in order."""
+        parts = self._parts(path).light().exclude(status=StepStatus.SUCCESS)
+        return [self._as_row(self.remember(part)) for part in parts.order_by("position")]
+
+    def count_succeeded(self, path: str) -> int:
+        """Return how many parts of a container have succeeded."""
+        return self._parts(path).filter(status=StepStatus.SUCCESS).count()
+
+    def _parts(self, path: str) -> StepQuerySet:
+        container = self._rows.get(path) or self.previous(path)
+        return StepSnapshot.objects.current().filter(parent=container.pk)
 
     # The same, as models.
 
@@ -107,9 +137,48 @@ class Change:
         self._paths[kept.pk] = kept.path
         return kept
 
+    def forget(self, step: StepSnapshot) -> None:
+        """Note that a snapshot is left to the timelines before this one."""
+        self._previous[step.path] = step
+        self._rows.pop(step.path, None)
+        self.outputs.pop(step.path, None)
+
+    def previous(self, path: str) -> StepSnapshot:
+        """Return the snapshot at `path` that the new timeline replaces."""
+        if path not in self._previous:
+            left = StepSnapshot.objects.filter(
+                run=self.model.pk, path=path, superseded_on=self.model.timeline
+            )
+            self._previous[path] = left.light().latest("pk")
+        return self._previous[path]
+
+    def adopt(self, old: StepSnapshot, new: StepSnapshot) -> None:
+        """Let the parts of one container be those of another."""
+        StepSnapshot.objects.current().filter(parent=old.pk).update(parent=new)
+        for step in self._rows.values():
+            if step.parent_id == old.pk:
+                step.parent_id = new.pk
+
+    def forget_all(self) -> None:
+        """Forget every snapshot in hand: many have changed at once."""
+        self._rows.clear()
+        self._open = None
+        self.outputs = {
+            path: text for path, text in self.outputs.items() if path == payloads.RUN_INPUT
+        }
+
     def touch(self, *fields: str) -> None:
         """Note that these payload columns of the run changed."""
         self._dirty.update(fields)
+
+    def parent(self, step: StepSnapshot) -> StepSnapshot:
+        """Return the container that holds a snapshot, which must have one."""
+        return self.snapshot(self._parent_path(step) or "")
+
+    def node(self, step: StepSnapshot) -> Node | None:
+        """Return where a snapshot stands in the graph; None when this process does not know."""
+        definition = registry.find(self.model.workflow_id)
+        return definition.tree.nodes.get(step.base_path) if definition is not None else None
 
     def _as_row(self, step: StepSnapshot) -> Row:
         return Row(
@@ -122,6 +191,10 @@ class Change:
             ending=step.ending,
             unfinished=step.unfinished,
             retry_count=step.retry_count,
+            total=step.total,
+            concurrency=step.concurrency,
+            opened=step.opened,
+            position=step.position,
         )
 
     def _parent_path(self, step: StepSnapshot) -> str | None:
@@ -165,6 +238,8 @@ class Change:
             run.ended_at = self.now
         if self.status is RunStatus.CANCELED:
             self.log.add("workflow-canceled", {"actor": run.canceled_by or None})
+        if self.status is RunStatus.PAUSED:
+            self.log.add("workflow-paused", {"actor": None})
         payload = {"status": self.status.value, **self._came_of_it()}
         seq = self.log.add("workflow-finish", payload, {"result": self.result_from})
         self._queue_hooks(seq)

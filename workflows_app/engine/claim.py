@@ -3,29 +3,30 @@
 import logging
 import uuid
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
-from workflows_app.definition import registry
-from workflows_app.engine import payloads
-from workflows_app.engine.apply import SHOWN
+from workflows_app.definition import LOOPS, Kind
+from workflows_app.engine import definitions, payloads, telling
+from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models.step import PAYLOAD_FIELDS, move_one
+from workflows_app.planner.decide import wake
 from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
-
-#: Seconds until a step is looked at again that this process has no code for.
-UNKNOWN_SECONDS: Final = 30.0
 
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
 
 
 def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
-    """Claim one step; None when it is not there to be claimed any more, or not yet."""
+    """Claim one step; None when it is not there to be claimed any more, or not yet.
+
+    A sleep that is over is ended, and what follows it is claimed.
+    """
     seen = _claimable(step, now)
     if seen is None:
         return None
@@ -35,10 +36,13 @@ def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
             still = _claimable(step, now)
             if still is None:
                 leave()
-            if _is_known(changing, still):
-                taken = take(changing, changing.remember(still), worker)
+            changing.remember(still)
+            if still.kind != HOOK and (problem := definitions.problem_at(changing, still)):
+                definitions.leave_to_others(changing, still, problem)
+            elif still.status == StepStatus.WAITING:
+                taken = _wake(changing, still, worker)
             else:
-                _postpone(still, now)
+                taken = take(changing, still, worker)
     except Run.DoesNotExist:
         return None
     return taken
@@ -49,25 +53,19 @@ def _claimable(pk: int, now: datetime) -> StepSnapshot | None:
         step: StepSnapshot = _BY_KEY.get(pk)
     except StepSnapshot.DoesNotExist:
         return None
+    is_free = step.superseded_on is None and (
+        step.status == StepStatus.QUEUED
+        or (step.status == StepStatus.WAITING and step.wake_at is not None)
+    )
     is_due = step.wake_at is None or step.wake_at <= now
-    is_free = step.status == StepStatus.QUEUED and step.superseded_on is None
     return step if is_free and is_due else None
 
 
-def _is_known(changing: Change, step: StepSnapshot) -> bool:
-    """Return whether this process has code for the step."""
-    definition = registry.find(changing.model.workflow_id)
-    return definition is not None and (step.kind == HOOK or step.base_path in definition.tree.nodes)
-
-
-def _postpone(step: StepSnapshot, now: datetime) -> None:
-    """Leave a step that this process has no code for to others, and look again later."""
-    logger.warning(
-        "No code here for step %s of a run that waits for it; is a module missing from "
-        "WORKFLOWS_MODULES? Looking again in %s s.", step.path, UNKNOWN_SECONDS,
-    )  # fmt: skip
-    later = now + timedelta(seconds=UNKNOWN_SECONDS)
-    statements.update(StepSnapshot, step.pk, {"wake_at": later})
+def _wake(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim | None:
+    """End a sleep that is over, and take the first step that it has kept waiting."""
+    apply(changing, wake(changing.graph, changing, step.path))
+    ready = [each for each in changing.woken if each.wake_at is None and each.kind != HOOK]
+    return take(changing, ready[0], worker) if ready else None
 
 
 def claim_next(*, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None) -> Claim | None:
@@ -92,6 +90,8 @@ def _candidates(run: uuid.UUID | None, now: datetime) -> Iterator[int]:
 def take(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
     """Claim a queued step inside a transaction that is open already, and log its start."""
     fields: dict[str, Any] = {"worker": worker, "token": step.token + 1, "wake_at": None}
+    if step.unknown_since is not None:
+        fields["unknown_since"] = None
     if step.started_at is None:
         fields["started_at"] = changing.now
     move_one(step.pk, StepStatus.RUNNING, **fields)
@@ -101,14 +101,19 @@ def take(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
     step.started_at = step.started_at or changing.now
     changing.woken = [other for other in changing.woken if other is not step]
     taken = _describe(changing, step, worker)
-    if step.kind in SHOWN and not (step.kind != "step" and step.token > 1):
-        _log_start(changing, step, taken)
+    if _begins(step):
+        answer = taken.resume_payload if taken.is_resuming else None
+        telling.started(changing, step, taken.payload, answer)
     return taken
+
+
+def _begins(step: StepSnapshot) -> bool:
+    """Return whether this claim is news: glue that was lost, or a loop's test, is none."""
+    return step.kind == Kind.STEP or (step.token == 1 and step.kind not in LOOPS)
 
 
 def _describe(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
     run = changing.model
-    payload = changing.outputs.get(f"{step.path}:payload")
     resumed = step.is_resuming
     return Claim(
         run=run.pk,
@@ -125,31 +130,27 @@ def _describe(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
         queue=step.queue,
         retry_count=step.retry_count,
         restarted=step.lost_count > 0,
-        payload=payload if payload is not None else payloads.payload_of(step),
+        payload=_payload(changing, step),
         is_resuming=resumed,
         resume_payload=_column(step, "resume_payload") if resumed else None,
         suspend_payload=_column(step, "suspend_payload") if resumed else None,
         state=run.state,
         request_context=run.request_context,
         claimed_at=changing.now,
+        round=step.opened - 1 if step.kind in LOOPS else None,
     )
+
+
+def _payload(changing: Change, step: StepSnapshot) -> Raw:
+    """Return what the worker gets: the input; for a loop to be tested, its last output."""
+    if step.kind in LOOPS:
+        return payloads.output_of(changing.snapshot(f"{step.path}[{step.opened - 1}]"))
+    known = changing.outputs.get(f"{step.path}:payload")
+    return known if known is not None else payloads.payload_of(step)
 
 
 def _column(step: StepSnapshot, field: str) -> Raw:
     return payloads.read(StepSnapshot, step.pk, field)
-
-
-def _log_start(changing: Change, step: StepSnapshot, taken: Claim) -> None:
-    payload: dict[str, Any] = {
-        "id": changing.graph.nodes[step.base_path].key,
-        "path": step.path,
-        "payload": taken.payload,
-        "status": StepStatus.RUNNING.value,
-        "started_at": changing.now.isoformat(),
-    }
-    if taken.is_resuming:
-        payload["resume_payload"] = taken.resume_payload
-    changing.log.add("workflow-step-start", payload, {"payload": f"{step.pk}.payload"})
 
 
 def release(held: Claim, *, now: datetime) -> None:

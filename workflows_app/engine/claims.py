@@ -37,3 +37,5 @@ class Claim:
     state: dict[str, Any]
     request_context: dict[str, Any]
     claimed_at: datetime
+    #: Of a loop that is to be tested: the number of its last round.
+    round: int | None = None

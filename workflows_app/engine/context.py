@@ -7,7 +7,8 @@ import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from workflows_app.definition import ANY
-from workflows_app.engine import reading
+from workflows_app.definition.graph import places_of
+from workflows_app.engine import places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
 from workflows_app.engine.writer import Writer
 from workflows_app.jsontext import loads
@@ -16,7 +17,7 @@ from workflows_app.planner.outcomes import NO_CHANGES, Changes
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
-    from workflows_app.definition import Step
+    from workflows_app.definition import Graph, Step
     from workflows_app.engine.attempts import AbortSignal, Attempt
     from workflows_app.engine.claims import Claim
 
@@ -35,12 +36,14 @@ class StepContext:
         claim: Claim,
         attempt: Attempt,
         *,
+        graph: Graph | None = None,
         input_data: Any = None,
         resume_data: Any = None,
         schemas: Step | None = None,
     ) -> None:
         self._claim = claim
         self._attempt = attempt
+        self._graph = graph
         self._schemas = schemas
         self._state_changes: dict[str, Any] = {}
         self._context: dict[str, Any] | None = None
@@ -85,7 +88,8 @@ class StepContext:
     @property
     def iteration(self) -> int | None:
         """The index in a foreach or the count in a loop, from 0; None outside of both."""
-        return None
+        tested = self._claim.round
+        return places.index_of(self._claim.path) if tested is None else tested
 
     @property
     def restarted(self) -> bool:
@@ -179,9 +183,22 @@ class StepContext:
         A dotted path leads into nested workflows; it starts in this step's own workflow, then
         outward.
         """
-        path = step if isinstance(step, str) else step.id
-        found = reading.output_of(self._claim.run, self._claim.path, path)
+        candidates = [] if isinstance(step, str) else self._places_of(step)
+        if not candidates:
+            candidates = reading.outward(
+                self._claim.path, step if isinstance(step, str) else step.id
+            )
+        found = reading.output_of(self._claim.run, candidates)
         return default if found is None else loads(found)
+
+    def _places_of(self, step: Any) -> list[str]:
+        """Return where a step stands as seen from here: in its own workflow, then outward."""
+        bases = places_of(self._graph.nodes, step) if self._graph is not None else []
+        seen = [places.actual(base, self._claim.path) for base in bases]
+        found = [path for path in seen if path is not None]
+        near = reading.scopes(self._claim.path)
+        in_reach = [path for path in found if path.rpartition(".")[0] in near]
+        return sorted(in_reach, key=lambda path: near.index(path.rpartition(".")[0]))
 
     def get_init_data(self) -> Any:
         """Return the workflow's input: for a step of a nested workflow, what that one got."""

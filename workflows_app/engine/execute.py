@@ -12,22 +12,35 @@ from typing import Any
 from pydantic import ValidationError
 
 from workflows_app import errors
-from workflows_app.definition import ANY, MISSING, Function, Graph, Kind, Node, Schema, Step
+from workflows_app.definition import (
+    ANY,
+    MISSING,
+    Function,
+    Graph,
+    Kind,
+    Node,
+    Schema,
+    Step,
+    options,
+)
 from workflows_app.engine import attempts, failures, loops, payloads, reading
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.context import StepContext
 from workflows_app.engine.control import AbortRun, BailRun, Interrupted, SuspendStep
 from workflows_app.engine.writer import Said
-from workflows_app.jsontext import Raw, loads
+from workflows_app.jsontext import Raw, dumps, loads
 from workflows_app.planner import retries
 from workflows_app.planner.outcomes import (
     Aborted,
     Bailed,
     Failed,
+    Listed,
     Opened,
     Outcome,
+    Slept,
     Succeeded,
     Suspended,
+    Tested,
 )
 
 
@@ -60,7 +73,7 @@ class _Execution:
         self.node = node
         self.claim = claim
         self.attempt = attempt
-        self.ctx = StepContext(claim, attempt, schemas=node.step)
+        self.ctx = StepContext(claim, attempt, graph=graph, schemas=node.step)
 
     def run(self) -> Outcome:  # noqa: PLR0911 - one way out of a function, one outcome
         """Return the outcome, whatever happens inside."""
@@ -81,7 +94,7 @@ class _Execution:
                 return self._timed_out()
             return Failed(failures.describe(error))
 
-    def _run(self) -> Outcome:
+    def _run(self) -> Outcome:  # noqa: C901, PLR0911 - one kind, one way
         match self.node.kind:
             case Kind.STEP:
                 return self._step()
@@ -89,6 +102,12 @@ class _Execution:
                 return self._map()
             case Kind.BRANCH:
                 return self._branch()
+            case Kind.FOREACH:
+                return self._list()
+            case Kind.DO_WHILE | Kind.DO_UNTIL:
+                return self._test()
+            case Kind.SLEEP:
+                return self._sleep()
             case Kind.WORKFLOW:
                 return self._enter_workflow()
             case Kind.PARALLEL:
@@ -202,6 +221,38 @@ class _Execution:
             raise failures.invalid(errors.InvalidStepInput, what, error) from error
         return Opened((0,), Raw(workflow.input.dump(value).decode()))
 
+    def _list(self) -> Outcome:
+        items = self._plain_input
+        if not isinstance(items, list):
+            raise errors.InvalidStepInput(
+                f"What came to foreach {self.claim.path} is {_type_of(items)}; it takes a list. "
+                "Let the entry before it return one."
+            )
+        for index, item in enumerate(items):
+            payloads.check_size(dumps(item), f"Item {index} of {self.claim.path}")
+        window = self.node.concurrency or 1
+        if isinstance(window, Function):
+            window = self.function(window, items)
+        if isinstance(window, bool) or not isinstance(window, int):
+            raise errors.InvalidStep(
+                f"The concurrency of {self.claim.path} came out as {window!r}; its function must "
+                "return a whole number."
+            )
+        return Listed(len(items), max(window, 1), self.ctx.changes())
+
+    def _test(self) -> Outcome:
+        says_so = bool(self.function(self.node.conditions[0], self._plain_input))
+        again = says_so is (self.node.kind is Kind.DO_WHILE)
+        return Tested(again, self.ctx.changes())
+
+    def _sleep(self) -> Outcome:
+        delay = self.node.delay
+        if isinstance(delay, Function):
+            delay = self.function(delay, self._plain_input)
+        check = options.moment if self.node.is_until else options.duration
+        checked = check(delay, "the time", f"Sleep {self.claim.path}")
+        return Slept(checked, self.ctx.changes())
+
     def function(self, function: Function, value: Any) -> Any:
         """Call a condition or mapping function with the entry's input."""
         return self._call(function.fn, function.arity, value)
@@ -275,9 +326,18 @@ class _Values:
 
     def output_of(self, path: str) -> Any:
         """The output of a step that succeeded, else MISSING."""
-        text = reading.output_of(self._claim.run, self._claim.path, path)
+        candidates = reading.outward(self._claim.path, path)
+        text = reading.output_of(self._claim.run, candidates)
         return MISSING if text is None else loads(text)
 
     def call(self, function: Function) -> Any:
         """What a function of the mapping returns."""
         return self._execution.function(function, self.input)
+
+
+def _type_of(value: Any) -> str:
+    """Return what a JSON value is, in words."""
+    if value is None:
+        return "nothing (null)"
+    kinds = {dict: "an object", str: "text", bool: "true or false"}
+    return kinds.get(type(value), "a number")

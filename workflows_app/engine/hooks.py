@@ -55,7 +55,7 @@ def info_of(run: Run, *, seq: int | None = None, **known: Any) -> HookInfo:
         "resource_id": run.resource_id,
         "result": run.result,
         "error": None if run.error is None else results.ErrorInfo(**run.error),
-        "steps": results.step_results(results.visible(run.pk)),
+        "steps": results.step_results(results.visible(run.pk), run.timeline),
         "state": run.state,
         "request_context": run.request_context,
         "seq": seq,

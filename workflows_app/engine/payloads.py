@@ -1,7 +1,8 @@
 """Where large values stand, and how to read them: a value over 1 KiB stands once.
 
-A reference is text: `run.input`, or `<snapshot pk>.<field>`. Rows are never overwritten on their
-timeline, so a reference stays true.
+A reference is text: `run.input`, `<snapshot pk>` for its output, or `<snapshot pk>.<field>`. Rows
+are never overwritten on their timeline, so a reference stays true. The output of a foreach is in
+its items alone.
 """
 
 import uuid
@@ -15,8 +16,12 @@ from django.db.models.functions import Cast
 from workflows_app import conf, errors
 from workflows_app.jsontext import INLINE_LIMIT, NULL, Raw
 from workflows_app.models import Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
 
 RUN_INPUT: Final = "run.input"
+
+#: Where the output of a foreach stands: in its parts.
+PARTS: Final = "parts"
 
 
 def check_size(text: Raw, what: str) -> Raw:
@@ -48,37 +53,75 @@ def read(model: type[Run] | type[StepSnapshot], pk: object, field: str) -> Raw:
     return NULL if text is None else Raw(text)
 
 
+def run_input(run: uuid.UUID) -> Raw:
+    """Return what the run was given, as text."""
+    return read(Run, run, "input")
+
+
+def is_shared(source: str) -> bool:
+    """Return whether an output stands elsewhere, under this reference, as a whole."""
+    return bool(source) and source != PARTS
+
+
 def output_of(step: StepSnapshot) -> Raw:
     """Return the output of a snapshot as text, wherever it stands."""
-    source = step.output_from or step.pk
-    return read(StepSnapshot, source, "output")
+    if step.output_from == PARTS:
+        return joined_items(step.pk)
+    if step.output_from:
+        return resolve(step.run_id, {step.output_from})[step.output_from]
+    return read(StepSnapshot, step.pk, "output")
 
 
 def payload_of(step: StepSnapshot) -> Raw:
     """Return what came to a snapshot as text, wherever it stands."""
-    if not step.payload_from:
-        return read(StepSnapshot, step.pk, "payload")
-    return resolve(step.run_id, {_reference(step.payload_from)})[_reference(step.payload_from)]
+    if step.payload_from:
+        return resolve(step.run_id, {step.payload_from})[step.payload_from]
+    return read(StepSnapshot, step.pk, "payload")
+
+
+def source_of_payload(step: StepSnapshot) -> str:
+    """Return the reference under which what came to a snapshot stands."""
+    return step.payload_from or f"{step.pk}.payload"
+
+
+def joined_items(container: int) -> Raw:
+    """Return the outputs of a foreach's items as the text of one list, in order."""
+    parts = StepSnapshot.objects.filter(parent=container, status=StepStatus.SUCCESS)
+    rows = (
+        parts.order_by("position")
+        .annotate(text_=as_text("output"))
+        .values_list("pk", "output_from", "text_")
+    )
+    texts = (
+        output_of(StepSnapshot.objects.only("run_id", "output_from").get(pk=pk))
+        if source
+        else text or NULL
+        for pk, source, text in rows.iterator(chunk_size=2000)
+    )
+    return Raw(f"[{','.join(texts)}]")
+
+
+def check_list(text: Raw, path: str) -> Raw:
+    """Return the joined list of a foreach, or raise PayloadTooLarge."""
+    limit = conf.get("MAX_LIST_BYTES")
+    if len(text) > limit:
+        raise errors.PayloadTooLarge(
+            f"The joined list of {path} is {len(text):,} bytes of JSON; at most {limit:,} are "
+            "kept. Let the items return less, or raise MAX_LIST_BYTES."
+        )
+    return text
 
 
 def resolve(run: uuid.UUID, references: Iterable[str]) -> dict[str, Raw]:
     """Return the texts that these references of one run stand for."""
-    texts: dict[str, Raw] = {}
-    for reference in references:
-        if reference == RUN_INPUT:
-            texts[reference] = read(Run, run, "input")
-            continue
-        pk, _, field = reference.partition(".")
-        texts[reference] = _resolve_step(int(pk), field)
-    return texts
+    return {reference: _resolve(run, reference) for reference in references}
 
 
-def _resolve_step(pk: int, field: str) -> Raw:
-    if field not in {"payload", "output"}:
+def _resolve(run: uuid.UUID, reference: str) -> Raw:
+    if reference == RUN_INPUT:
+        return run_input(run)
+    pk, _, field = reference.partition(".")
+    if field not in {"", "payload", "output"}:
         return read(StepSnapshot, pk, field)
-    step = StepSnapshot.objects.only("run_id", "payload_from", "output_from").get(pk=pk)
-    return output_of(step) if field == "output" else payload_of(step)
-
-
-def _reference(source: str) -> str:
-    return source if source == RUN_INPUT else f"{source}.output"
+    step = StepSnapshot.objects.only("run_id", "payload_from", "output_from").get(pk=int(pk))
+    return payload_of(step) if field == "payload" else output_of(step)

@@ -1,6 +1,7 @@
 """Looking back inside a run, for the code of its steps: outputs by path, and the input."""
 
 import uuid
+from collections.abc import Sequence
 
 from workflows_app.engine import payloads
 from workflows_app.jsontext import Raw
@@ -8,18 +9,14 @@ from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
 
-def output_of(run: uuid.UUID, seen_from: str, path: str) -> Raw | None:
-    """Return the output of a step that succeeded, as text; None where there is none.
-
-    `path` starts in the workflow in which `seen_from` stands, then outward.
-    """
-    candidates = [f"{scope}.{path}" if scope else path for scope in scopes(seen_from)]
+def output_of(run: uuid.UUID, candidates: Sequence[str]) -> Raw | None:
+    """Return the output of the first of these paths that succeeded, as text; None: none did."""
     steps = StepSnapshot.objects.current().filter(
         run=run, path__in=candidates, status=StepStatus.SUCCESS
     )
-    found = {step.path: step for step in steps.only("path", "output_from")}
-    innermost = next((found[candidate] for candidate in candidates if candidate in found), None)
-    return None if innermost is None else payloads.output_of(innermost)
+    found = {step.path: step for step in steps.only("path", "run_id", "output_from")}
+    first = next((found[candidate] for candidate in candidates if candidate in found), None)
+    return None if first is None else payloads.output_of(first)
 
 
 def init_data(run: uuid.UUID, seen_from: str) -> Raw | None:
@@ -29,6 +26,11 @@ def init_data(run: uuid.UUID, seen_from: str) -> Raw | None:
         return payloads.read(Run, run, "input")
     step = StepSnapshot.objects.current().only("run_id", "payload_from").get(run=run, path=scope)
     return payloads.payload_of(step)
+
+
+def outward(seen_from: str, path: str) -> list[str]:
+    """Return what a path may mean: in the workflow in which `seen_from` stands, then outward."""
+    return [f"{scope}.{path}" if scope else path for scope in scopes(seen_from)]
 
 
 def scopes(path: str) -> list[str]:

@@ -115,4 +115,5 @@ def _settle(changing: Change, held: Claim, outcome: Outcome, *, go_on: bool) -> 
 def _is_ready(step: StepSnapshot, held: Claim, changing: Change) -> bool:
     soon = changing.now + timedelta(milliseconds=1)
     is_due = step.wake_at is None or step.wake_at < soon
-    return is_due and step.queue == held.queue and step.kind != HOOK
+    is_queued = step.status == StepStatus.QUEUED
+    return is_due and is_queued and step.queue == held.queue and step.kind != HOOK

@@ -5,11 +5,13 @@ from typing import Any
 from django.db.models.signals import post_migrate
 
 from workflows_app.definition import Builder
+from workflows_app.definition.changes import Shape, shape_of_json
 from workflows_app.engine import transactions
 from workflows_app.models import Workflow, WorkflowVersion
 
 #: Hash -> key of the version's row, for what is known to be committed.
 _known: dict[tuple[str, str], int] = {}
+_shapes: dict[int, Shape] = {}
 
 
 def ensure(definition: Builder) -> int:
@@ -25,6 +27,22 @@ def ensure(definition: Builder) -> int:
     return version.pk
 
 
+def is_present(definition: Builder, version: int) -> bool:
+    """Return whether a version is the definition's present shape, as far as is known at once."""
+    return ensure(definition) == version
+
+
+def shape(version: int) -> Shape:
+    """Return the shape of a stored version."""
+    if (known := _shapes.get(version)) is not None:
+        return known
+    graph = WorkflowVersion.objects.values_list("graph", flat=True).get(pk=version)
+    found = shape_of_json(graph)
+    if not transactions.is_inside_testcase():
+        _shapes[version] = found
+    return found
+
+
 def _remember(known: tuple[str, str], key: int) -> None:
     """Trust a row from now on, unless a test is going to roll it back."""
     if not transactions.is_inside_testcase():
@@ -34,6 +52,7 @@ def _remember(known: tuple[str, str], key: int) -> None:
 def _forget(**_kwargs: Any) -> None:
     """Trust no row after a flush or a migration."""
     _known.clear()
+    _shapes.clear()
 
 
 post_migrate.connect(_forget, dispatch_uid="workflows_app.engine.versions")

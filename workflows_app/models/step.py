@@ -45,8 +45,11 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
         return self.defer(*PAYLOAD_FIELDS)
 
     def claimable(self, now: datetime) -> Self:
-        """Queued steps whose time has come."""
-        return self.filter(Q(wake_at__isnull=True) | Q(wake_at__lte=now), status=StepStatus.QUEUED)
+        """Queued steps whose time has come, and sleeps that are over."""
+        queued = Q(wake_at__isnull=True) | Q(wake_at__lte=now)
+        slept = Q(status=StepStatus.WAITING, wake_at__lte=now)
+        is_claimable = Q(queued, status=StepStatus.QUEUED) | slept
+        return self.filter(is_claimable, superseded_on__isnull=True)
 
     def due(self, now: datetime) -> Self:
         """Steps with a wake time that has come."""

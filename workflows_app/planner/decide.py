@@ -12,28 +12,41 @@ from workflows_app.planner.decisions import (
     Decision,
     EndContainer,
     FinishRun,
+    InputOf,
     OutputOf,
     RecordResult,
     RecordSuspension,
     RetryStep,
     SetEnding,
+    Wait,
 )
-from workflows_app.planner.enter import after, open_parts, part_ended
+from workflows_app.planner.enter import (
+    after,
+    enter_items,
+    enter_round,
+    hold_back,
+    open_parts,
+    part_ended,
+)
 from workflows_app.planner.outcomes import (
     Aborted,
     Bailed,
     Changes,
     Failed,
+    Listed,
     Lost,
     Opened,
     Outcome,
+    Slept,
     Succeeded,
     Suspended,
+    Tested,
 )
 from workflows_app.planner.statuses import RunStatus, StepStatus
 from workflows_app.planner.view import Row, View
 
 EMPTY = Raw("{}")
+EMPTY_LIST = Raw("[]")
 
 
 def decide(graph: Graph, view: View, path: str, outcome: Outcome) -> list[Decision]:
@@ -44,6 +57,31 @@ def decide(graph: Graph, view: View, path: str, outcome: Outcome) -> list[Decisi
     row = view.row(path)
     if row.status is not StepStatus.RUNNING:
         return []
+    return list(hold_back(view.run, _decide(graph, view, row, outcome)))
+
+
+def wake(graph: Graph, view: View, path: str) -> list[Decision]:
+    """Return what to write now that a sleep is over. One that is over already decides nothing."""
+    row = view.row(path)
+    if row.status is not StepStatus.WAITING:
+        return []
+    woken = RecordResult(row.path, StepStatus.SUCCESS, InputOf(row.path))
+    return list(hold_back(view.run, [woken, *after(graph, view, row)]))
+
+
+def fail_unknown(view: View, path: str, error: Mapping[str, Any]) -> list[Decision]:
+    """Return what to write for a step that no worker has code for: the run fails, come what may.
+
+    Asks no graph, since this process may not have the one of the run.
+    """
+    row = view.row(path)
+    inner = list(_containers(view, row))
+    keep = frozenset({row.path, *(r.path for r in inner)})
+    failed = _record_all([row, *inner], StepStatus.FAILED, error)
+    return [*failed, *_end_run(view, RunStatus.FAILED, keep=keep, error=error)]
+
+
+def _decide(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decision]:
     if view.run.ending:
         return _wind_down(view, row, outcome)
     if arm := next((r for r in _containers(view, row) if r.ending), None):
@@ -63,7 +101,7 @@ def give_up(view: View) -> list[Decision]:
     return [*records, FinishRun(RunStatus(view.run.ending))]
 
 
-def _go_on(  # noqa: PLR0911 - one answer an outcome
+def _go_on(  # noqa: C901, PLR0911 - one answer an outcome
     graph: Graph, view: View, row: Row, outcome: Outcome
 ) -> list[Decision]:
     match outcome:
@@ -74,6 +112,12 @@ def _go_on(  # noqa: PLR0911 - one answer an outcome
             ]
         case Opened():
             return _open(graph, view, row, outcome)
+        case Listed():
+            return _open_items(graph, view, row, outcome)
+        case Tested(again, changes):
+            return _next_round(graph, view, row, changes, again=again)
+        case Slept(delay, changes):
+            return [Wait(row.path, delay, changes)]
         case Failed(error, may_retry):
             return _retry_or_fail(graph, view, row, error, may_retry=may_retry)
         case Suspended(payload, labels, changes):
@@ -94,6 +138,34 @@ def _open(graph: Graph, view: View, row: Row, opened: Opened) -> list[Decision]:
         return [empty, *after(graph, view, row)]
     container = BecomeContainer(row.path, len(opened.arms), opened.payload, opened.changes)
     return [container, *open_parts(node, row, opened.arms, opened.payload)]
+
+
+def _open_items(graph: Graph, view: View, row: Row, listed: Listed) -> list[Decision]:
+    node = graph.nodes[row.base_path]
+    if not listed.total:
+        empty = RecordResult(row.path, StepStatus.SUCCESS, EMPTY_LIST, changes=listed.changes)
+        return [empty, *after(graph, view, row)]
+    container = BecomeContainer(
+        row.path,
+        listed.total,
+        changes=listed.changes,
+        total=listed.total,
+        concurrency=listed.concurrency,
+    )
+    window = range(min(listed.concurrency, listed.total))
+    return [container, *enter_items(node, row.path, window)]
+
+
+def _next_round(
+    graph: Graph, view: View, row: Row, changes: Changes, *, again: bool
+) -> list[Decision]:
+    last = OutputOf(f"{row.path}[{row.opened - 1}]")
+    if not again:
+        ended = RecordResult(row.path, StepStatus.SUCCESS, last, changes=changes)
+        return [ended, *after(graph, view, row)]
+    node = graph.nodes[row.base_path]
+    loop = BecomeContainer(row.path, 1, changes=changes, opened=row.opened + 1)
+    return [loop, *enter_round(node, row.path, row.opened, last)]
 
 
 def _retry_or_fail(
@@ -139,7 +211,7 @@ def _fail_arm(
 def _close_arm(
     graph: Graph, view: View, arm: Row, error: Mapping[str, Any] | None
 ) -> list[Decision]:
-    closed = RecordResult(arm.path, StepStatus.FAILED, error=error, was_active=False)
+    closed = RecordResult(arm.path, StepStatus.FAILED, error=error)
     parent = view.row(arm.parent or "")
     return [closed, *part_ended(graph, view, arm, parent)]
 
@@ -147,10 +219,7 @@ def _close_arm(
 def _bail(view: View, row: Row, result: Raw, changes: Changes) -> list[Decision]:
     bailed = RecordResult(row.path, StepStatus.SUCCESS, result, changes=changes)
     nested = [r for r in _containers(view, row) if r.kind == Kind.WORKFLOW]
-    closed = [
-        RecordResult(r.path, StepStatus.SUCCESS, OutputOf(row.path), was_active=False)
-        for r in nested
-    ]
+    closed = [RecordResult(r.path, StepStatus.SUCCESS, OutputOf(row.path)) for r in nested]
     keep = frozenset({row.path, *(r.path for r in nested)})
     return [bailed, *closed, *_end_run(view, RunStatus.SUCCESS, keep=keep, result=result)]
 
@@ -209,7 +278,7 @@ def _plain_record(row: Row, outcome: Outcome) -> RecordResult:
 def _record_all(
     rows: list[Row], status: StepStatus, error: Mapping[str, Any] | None
 ) -> list[Decision]:
-    return [RecordResult(row.path, status, error=error, was_active=False) for row in rows]
+    return [RecordResult(row.path, status, error=error) for row in rows]
 
 
 def _containers(view: View, row: Row) -> Iterator[Row]:

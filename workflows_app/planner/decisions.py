@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from workflows_app.jsontext import Raw
@@ -24,12 +25,26 @@ class Joined:
 
 
 @dataclass(frozen=True, slots=True)
+class InputOf:
+    """What came to the snapshot at this path."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreviousInput:
+    """What came to the snapshot at this path that the new timeline replaces."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunInput:
     """The run's own input."""
 
 
 #: Where a value comes from: the text itself, or where it stands.
-Value = Raw | OutputOf | Joined | RunInput
+Value = Raw | OutputOf | Joined | InputOf | PreviousInput | RunInput
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,43 @@ class QueueStep:
     payload: Value
     queue: str = "default"
     position: int = 0
+    #: It waits for `proceed`, since the run goes on step by step.
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class QueueItem:
+    """Let the next item of a foreach be claimed."""
+
+    container: str
+    path: str
+    base_path: str
+    kind: str
+    index: int
+    queue: str = "default"
+    is_paused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StartSleep:
+    """Make a new snapshot that waits by itself: so many seconds, or until a moment."""
+
+    path: str
+    base_path: str
+    kind: str
+    parent: str | None
+    payload: Value
+    delay: float | datetime
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Let the claimed snapshot wait by itself: so many seconds, or until a moment."""
+
+    path: str
+    delay: float | datetime
+    changes: Changes = NO_CHANGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +108,9 @@ class OpenContainer:
     payload: Value
     unfinished: int
     position: int = 0
+    total: int = 0
+    concurrency: int = 1
+    opened: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +119,19 @@ class BecomeContainer:
 
     path: str
     unfinished: int
-    #: The input as it was accepted: with the defaults of its type.
-    payload: Raw
+    #: The input as it was accepted, with the defaults of its type; None: as it came.
+    payload: Raw | None = None
     changes: Changes = NO_CHANGES
+    total: int = 0
+    concurrency: int = 1
+    opened: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TestLoop:
+    """Let a worker claim an open loop once more, to ask its condition."""
+
+    path: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +143,6 @@ class RecordResult:
     output: Value | None = None
     error: Mapping[str, Any] | None = None
     changes: Changes = NO_CHANGES
-    #: Whether it was counted among the run's active steps: a container never was.
-    was_active: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +180,41 @@ class CancelSteps:
 
 
 @dataclass(frozen=True, slots=True)
+class Supersede:
+    """Leave the snapshot at this path to the timelines before this one."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class SupersedeAllBut:
+    """Leave every snapshot to the timelines before, but those at these places of the graph."""
+
+    base_paths: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """Let the container at this path take over the parts of the one that it replaced."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class GiveResult:
+    """Make a snapshot of something that did not run here: its result was given, or skipped."""
+
+    path: str
+    base_path: str
+    kind: str
+    parent: str | None
+    status: StepStatus
+    output: Value | None = None
+    payload: Value | None = None
+    position: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class EndContainer:
     """Let an arm that may fail end so, once its running steps have ended."""
 
@@ -143,13 +241,21 @@ class FinishRun:
 
 Decision = (
     QueueStep
+    | QueueItem
+    | StartSleep
+    | Wait
     | OpenContainer
     | BecomeContainer
+    | TestLoop
     | RecordResult
     | RecordSuspension
     | RetryStep
     | CountPart
     | CancelSteps
+    | Supersede
+    | SupersedeAllBut
+    | Adopt
+    | GiveResult
     | EndContainer
     | SetEnding
     | FinishRun

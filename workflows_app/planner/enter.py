@@ -1,6 +1,10 @@
 """Going forward: which snapshots an entry of the graph needs when its turn comes."""
 
-from workflows_app.definition import Graph, Kind, Node
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import Final
+
+from workflows_app.definition import LOOPS, Function, Graph, Kind, Node
 from workflows_app.planner.decisions import (
     CountPart,
     Decision,
@@ -8,13 +12,18 @@ from workflows_app.planner.decisions import (
     Joined,
     OpenContainer,
     OutputOf,
+    QueueItem,
     QueueStep,
     RecordResult,
     RunInput,
+    StartSleep,
+    TestLoop,
     Value,
 )
 from workflows_app.planner.statuses import RunStatus, StepStatus
-from workflows_app.planner.view import Row, View
+from workflows_app.planner.view import Row, RunView, View
+
+DEFAULT_QUEUE: Final = "default"
 
 
 def start(graph: Graph) -> list[Decision]:
@@ -23,20 +32,58 @@ def start(graph: Graph) -> list[Decision]:
 
 
 def enter(
-    node: Node, *, scope: str, parent: str | None, payload: Value, position: int = 0
+    node: Node,
+    *,
+    scope: str,
+    parent: str | None,
+    payload: Value,
+    position: int = 0,
+    name: str | None = None,
 ) -> list[Decision]:
-    """Decide how an entry begins that stands in `scope`, inside the container `parent`."""
-    path = f"{scope}.{node.name}" if scope else node.name
-    if node.kind is not Kind.PARALLEL:
-        queue = node.step.queue if node.step else "default"
-        return [QueueStep(path, node.path, node.kind, parent, payload, queue, position)]
-    arms = len(node.children)
-    decisions: list[Decision] = [
-        OpenContainer(path, node.path, node.kind, parent, payload, arms, position)
-    ]
+    """Decide how an entry begins that stands in `scope`, inside the container `parent`.
+
+    `name` is the last part of its path, where it has an index.
+    """
+    path = in_scope(scope, name or node.name)
+    if node.kind is Kind.PARALLEL:
+        arms = len(node.children)
+        opened = OpenContainer(path, node.path, node.kind, parent, payload, arms, position)
+        return [opened, *_enter_arms(node, opened, scope)]
+    if node.kind in LOOPS:
+        loop = OpenContainer(path, node.path, node.kind, parent, payload, 1, position, opened=1)
+        return [loop, *enter_round(node, path, 0, payload)]
+    if node.kind is Kind.SLEEP and node.delay is not None and not isinstance(node.delay, Function):
+        return [StartSleep(path, node.path, node.kind, parent, payload, node.delay, position)]
+    return [QueueStep(path, node.path, node.kind, parent, payload, queue_of(node), position)]
+
+
+def _enter_arms(node: Node, opened: OpenContainer, scope: str) -> Iterator[Decision]:
     for index, child in enumerate(node.children):
-        decisions += enter(child, scope=scope, parent=path, payload=payload, position=index)
-    return decisions
+        yield from enter(
+            child, scope=scope, parent=opened.path, payload=opened.payload, position=index
+        )
+
+
+def enter_round(node: Node, loop: str, index: int, payload: Value) -> list[Decision]:
+    """Decide how a round of the loop at the path `loop` begins."""
+    scope, _, name = loop.rpartition(".")
+    return enter(
+        node.children[0],
+        scope=scope,
+        parent=loop,
+        payload=payload,
+        position=index,
+        name=f"{name}[{index}]",
+    )
+
+
+def enter_items(node: Node, container: str, indexes: Iterable[int]) -> list[Decision]:
+    """Decide how items of the foreach at the path `container` begin."""
+    body = node.children[0]
+    return [
+        QueueItem(container, f"{container}[{index}]", body.path, body.kind, index, queue_of(body))
+        for index in indexes
+    ]
 
 
 def open_parts(node: Node, row: Row, arms: tuple[int, ...], payload: Value) -> list[Decision]:
@@ -63,11 +110,44 @@ def after(graph: Graph, view: View, row: Row) -> list[Decision]:
 
 def part_ended(graph: Graph, view: View, part: Row, container: Row) -> list[Decision]:
     """Decide what the end of one part means for its container."""
-    if container.kind == Kind.WORKFLOW:
-        output: Value = OutputOf(part.path)
-    elif container.unfinished > 1:
+    node = graph.nodes[container.base_path]
+    if node.kind in LOOPS:
+        return [TestLoop(container.path)]
+    if node.kind is Kind.WORKFLOW:
+        return close(graph, view, container, OutputOf(part.path))
+    if container.opened < container.total:
+        following = enter_items(node, container.path, [container.opened])
+        return [CountPart(container.path), *following]
+    if container.unfinished > 1:
         return [CountPart(container.path)]
-    else:
-        output = Joined(container.path)
-    closed = RecordResult(container.path, StepStatus.SUCCESS, output, was_active=False)
+    return close(graph, view, container, Joined(container.path))
+
+
+def close(graph: Graph, view: View, container: Row, output: Value) -> list[Decision]:
+    """Decide what follows a container of which every part has ended."""
+    closed = RecordResult(container.path, StepStatus.SUCCESS, output)
     return [closed, *after(graph, view, container)]
+
+
+def hold_back(run: RunView, decided: Iterable[Decision]) -> Iterator[Decision]:
+    """Yield the decisions; steps that the run may not start by itself now begin as paused."""
+    left = run.allowance
+    for decision in decided:
+        is_step = isinstance(decision, (QueueStep, QueueItem)) and decision.kind == Kind.STEP
+        if left is None or not is_step:
+            yield decision
+        elif left:
+            left -= 1
+            yield decision
+        elif isinstance(decision, (QueueStep, QueueItem)):
+            yield replace(decision, is_paused=True)
+
+
+def queue_of(node: Node) -> str:
+    """Return the queue whose workers run an entry."""
+    return node.step.queue if node.step else DEFAULT_QUEUE
+
+
+def in_scope(scope: str, name: str) -> str:
+    """Return the path of what is called `name` in `scope`, the path of a workflow's row."""
+    return f"{scope}.{name}" if scope else name

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from workflows_app.jsontext import Raw
@@ -43,6 +44,31 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
+class Listed:
+    """A foreach counted its items, and learnt how many of them it may work on at a time."""
+
+    total: int
+    concurrency: int
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Tested:
+    """A loop's condition said whether there is another round."""
+
+    again: bool
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
+class Slept:
+    """A sleep's function said how long: seconds from now, or until a moment."""
+
+    delay: float | datetime
+    changes: Changes = NO_CHANGES
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The attempt raised, timed out, or its values did not fit their types."""
 
@@ -78,4 +104,6 @@ class Lost:
     """The worker was lost, and the run is ending: nobody will try again."""
 
 
-Outcome = Succeeded | Opened | Failed | Suspended | Bailed | Aborted | Lost
+Outcome = (
+    Succeeded | Opened | Listed | Tested | Slept | Failed | Suspended | Bailed | Aborted | Lost
+)

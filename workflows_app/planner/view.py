@@ -18,6 +18,8 @@ class RunView:
     waiting: int = 0
     suspended: int = 0
     paused: int = 0
+    #: How many steps may still start by themselves; None: all of them.
+    allowance: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,11 @@ class Row:
     ending: str = ""
     unfinished: int = 0
     retry_count: int = 0
+    #: Of a foreach: its items, how many of them at a time; of loops, too: how many were opened.
+    total: int = 0
+    concurrency: int = 1
+    opened: int = 0
+    position: int = 0
 
     @property
     def scope(self) -> str:
@@ -42,13 +49,18 @@ class Row:
         return self.path.rpartition(".")[0]
 
     @property
+    def name(self) -> str:
+        """The last part of the path, with its index: `add#2`, `each[3]`."""
+        return self.path.rpartition(".")[2]
+
+    @property
     def is_container(self) -> bool:
         """Whether it is open as a container: running, with parts of its own."""
         return self.status is StepStatus.RUNNING and not self.is_held
 
     def holds(self, path: str) -> bool:
-        """Return whether the snapshot at `path` lies inside this nested workflow."""
-        return path.startswith(f"{self.path}.")
+        """Return whether the snapshot at `path` lies inside this one."""
+        return path.startswith((f"{self.path}.", f"{self.path}["))
 
 
 class View(Protocol):
@@ -63,3 +75,16 @@ class View(Protocol):
 
     def open_rows(self) -> Sequence[Row]:
         """Return every snapshot that has not ended; asked for on failure and cancel only."""
+
+
+class History(View, Protocol):
+    """A view that also knows what has ended: for going on with a run that has failed."""
+
+    def find(self, path: str) -> Row | None:
+        """Return the current snapshot at `path`, or None when it was not reached."""
+
+    def unsuccessful_parts(self, path: str) -> Sequence[Row]:
+        """Return the parts of a container that were opened and have not succeeded, in order."""
+
+    def count_succeeded(self, path: str) -> int:
+        """Return how many parts of a container have succeeded."""

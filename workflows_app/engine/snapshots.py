@@ -1,0 +1,205 @@
+"""Making snapshots, and leaving them to earlier timelines, inside one `Change`."""
+
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from workflows_app.definition import Kind
+from workflows_app.engine import payloads, telling, values
+from workflows_app.engine.change import Change
+from workflows_app.engine.claims import HOOK
+from workflows_app.jsontext import NULL, Raw, dumps, loads
+from workflows_app.models import StepSnapshot, statements
+from workflows_app.models.step import move_one
+from workflows_app.planner import decisions as d
+from workflows_app.planner.statuses import StepStatus
+
+#: Items of a foreach that are written at once, ahead of their turn.
+BLOCK: Final = 1000
+
+New = d.QueueStep | d.StartSleep | d.OpenContainer | d.GiveResult
+
+
+def queue(change: Change, decision: d.QueueStep) -> None:
+    """Make a snapshot that a worker may claim, or that waits for `proceed`."""
+    step = _new(change, decision, _first_status(is_paused=decision.is_paused))
+    step.queue = decision.queue
+    _answer_ahead(change, step)
+    statements.insert(step)
+    change.remember(step)
+    _count_in(change, step)
+
+
+def queue_item(change: Change, decision: d.QueueItem) -> None:
+    """Let the next item of a foreach be claimed, writing a block of items if need be."""
+    container = change.snapshot(decision.container)
+    if decision.index >= container.written:
+        _write_block(change, container, decision)
+    step = change.snapshot(decision.path)
+    status = _first_status(is_paused=decision.is_paused)
+    move_one(step.pk, status, queued_at=change.now, timeline=change.model.timeline)
+    step.status = status.value
+    container.opened = decision.index + 1
+    statements.update(
+        StepSnapshot, container.pk, {"opened": container.opened, "written": container.written}
+    )
+    _count_in(change, step)
+
+
+def start_sleep(change: Change, decision: d.StartSleep) -> None:
+    """Make a snapshot that waits by itself."""
+    step = _new(change, decision, StepStatus.WAITING)
+    step.started_at = change.now
+    step.wake_at = wake_time(change, decision.delay)
+    statements.insert(step)
+    change.remember(step)
+    change.model.waiting_count += 1
+    telling.started(change, step, change.outputs[f"{step.path}:payload"])
+    telling.waiting(change, step, step.wake_at)
+    change.woken.append(step)
+
+
+def open_container(change: Change, decision: d.OpenContainer) -> None:
+    """Make a snapshot that holds parts."""
+    step = _new(change, decision, StepStatus.RUNNING)
+    step.unfinished = decision.unfinished
+    step.total, step.concurrency = decision.total, decision.concurrency
+    step.opened = step.written = decision.opened
+    step.started_at = change.now
+    statements.insert(step)
+    change.remember(step)
+    telling.started(change, step, change.outputs[f"{step.path}:payload"])
+
+
+def give(change: Change, decision: d.GiveResult) -> None:
+    """Make a snapshot of a result that was given, or of what was skipped."""
+    step = _new(change, decision, decision.status)
+    if decision.output is not None:
+        step.output, _ = values.text_of(change, decision.output)
+        change.outputs[step.path] = step.output
+    step.ended_at = change.now
+    statements.insert(step)
+    change.remember(step)
+
+
+def supersede(change: Change, path: str) -> None:
+    """Leave one snapshot to the timelines before this one."""
+    step = change.snapshot(path)
+    statements.update(StepSnapshot, step.pk, {"superseded_on": change.model.timeline})
+    change.forget(step)
+
+
+def supersede_all_but(change: Change, base_paths: frozenset[str]) -> None:
+    """Leave all snapshots to the timelines before, but those at these places of the graph."""
+    steps = StepSnapshot.objects.filter(run=change.model.pk, superseded_on=None)
+    steps.filter(status=StepStatus.PLANNED).delete()
+    left = steps.exclude(kind=HOOK).exclude(base_path__in=sorted(base_paths))
+    left.update(superseded_on=change.model.timeline)
+    change.forget_all()
+
+
+def adopt(change: Change, path: str) -> None:
+    """Let a container take over the parts of the one that it replaced, if it replaced one."""
+    try:
+        old = change.previous(path)
+    except StepSnapshot.DoesNotExist:
+        return
+    change.adopt(old, change.snapshot(path))
+
+
+def wake_time(change: Change, delay: float | datetime) -> datetime:
+    """Return the moment a sleep is over."""
+    return delay if isinstance(delay, datetime) else change.now + timedelta(seconds=delay)
+
+
+def _first_status(*, is_paused: bool) -> StepStatus:
+    return StepStatus.PAUSED if is_paused else StepStatus.QUEUED
+
+
+def _count_in(change: Change, step: StepSnapshot) -> None:
+    run = change.model
+    if step.status == StepStatus.PAUSED:
+        run.paused_count += 1
+        return
+    run.active_count += 1
+    if run.allowance and step.kind == Kind.STEP:
+        run.allowance -= 1
+    change.woken.append(step)
+
+
+def _new(change: Change, decision: New, status: StepStatus) -> StepSnapshot:
+    text, source = NULL, ""
+    if decision.payload is not None:
+        text, source = values.text_of(change, decision.payload)
+    stands_elsewhere = bool(source) and payloads.is_large(text)
+    change.outputs[f"{decision.path}:payload"] = text
+    return StepSnapshot(
+        run=change.model,
+        path=decision.path,
+        base_path=decision.base_path,
+        kind=str(decision.kind),
+        status=status.value,
+        parent=change.snapshot(decision.parent) if decision.parent is not None else None,
+        position=decision.position,
+        timeline=change.model.timeline,
+        payload=None if stands_elsewhere else text,
+        payload_from=source if stands_elsewhere else "",
+        queued_at=change.now,
+    )
+
+
+def _answer_ahead(change: Change, step: StepSnapshot) -> None:
+    """Give a step the resume data that a time travel brought for it."""
+    ahead: dict[str, Any] | None = change.model.answers_ahead
+    if not ahead or step.path not in ahead:
+        return
+    answer = ahead[step.path]
+    step.is_resuming = True
+    step.resume_payload = dumps(answer["data"])
+    step.suspend_payload = None if answer["asked"] is None else dumps(answer["asked"])
+    step.resumed_at = change.now
+    rest = {path: each for path, each in ahead.items() if path != step.path}
+    change.model.answers_ahead = rest or None
+    change.touch("answers_ahead")
+
+
+# The items of a foreach.
+
+
+def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItem) -> None:
+    """Write the next items as planned snapshots; the list is read once a block."""
+    if container.path not in change.lists:
+        text, _ = values.text_of(change, d.InputOf(container.path))
+        change.lists[container.path] = loads(text)
+    items = change.lists[container.path]
+    first = container.written
+    last = min(first + BLOCK, container.total)
+    rows = [
+        _item(change, container, decision, index, dumps(items[index]))
+        for index in range(first, last)
+    ]
+    StepSnapshot.objects.bulk_create(rows, batch_size=200)
+    container.written = last
+
+
+def _item(
+    change: Change, container: StepSnapshot, decision: d.QueueItem, index: int, payload: Raw
+) -> StepSnapshot:
+    return StepSnapshot(
+        run=change.model,
+        path=f"{container.path}[{index}]",
+        base_path=decision.base_path,
+        kind=decision.kind,
+        status=StepStatus.PLANNED.value,
+        parent=container,
+        position=index,
+        timeline=change.model.timeline,
+        queue=decision.queue,
+        payload=payload,
+        queued_at=change.now,
+    )
+
+
+def drop_planned(container: StepSnapshot) -> None:
+    """Forget the items of a foreach that will never have their turn."""
+    if container.kind == Kind.FOREACH:
+        StepSnapshot.objects.filter(parent=container.pk, status=StepStatus.PLANNED).delete()
