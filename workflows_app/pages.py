@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from workflows_app import errors
+from workflows_app.engine import clock, steering
 from workflows_app.models import Run as RunRow
 from workflows_app.run import Run
 from workflows_app.workflow import Workflow
@@ -62,3 +63,15 @@ def _key(cursor: str) -> uuid.UUID:
         raise errors.InvalidInput(
             f"{cursor!r} is no cursor; take next_cursor from the page before."
         ) from None
+
+
+def list_active_runs(workflow: Workflow) -> list[Run]:
+    """Return a workflow's runs with work that goes on by itself, oldest first."""
+    rows = RunRow.objects.active().filter(workflow_id=workflow.id).order_by("pk")
+    return [Run(workflow, row) for row in rows]
+
+
+def restart_all_active_runs(workflow: Workflow) -> list[str]:
+    """Restart a workflow's runs that lost their worker; return their ids."""
+    workflow.require_committed()
+    return steering.restart_lost(workflow, clock.now())

@@ -13,7 +13,7 @@ from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
 from workflows_app.engine import payloads, places
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import loads
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Run, StepSnapshot, Timeline
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
 from workflows_app.threads import in_thread
 
@@ -238,3 +238,44 @@ def _status_of(row: StepSnapshot, inside: list[tuple[str, str]]) -> str:
         return row.status
     waits = (StepStatus.WAITING, StepStatus.SUSPENDED, StepStatus.PAUSED)
     return next((status.value for status in waits if status in statuses), row.status)
+
+
+class RunTimeline(BaseModel):
+    """One timeline of a run: what began it, and how it stands, or stood when it was left."""
+
+    number: int
+    #: start, retry or time-travel.
+    cause: str
+    #: Where a retry or a time travel began; None for the first.
+    step: str | None = None
+    actor: str | None = None
+    started_at: datetime | None = None
+    status: str
+    result: Any = None
+    error: ErrorInfo | None = None
+    state: dict[str, Any] = Field(default_factory=dict)
+    _run: uuid.UUID | None = PrivateAttr(default=None)
+
+    @classmethod
+    def of(cls, row: Timeline) -> RunTimeline:
+        """Return a timeline as callers see it."""
+        made = cls(
+            number=row.number,
+            cause=row.cause,
+            step=row.step or None,
+            actor=row.actor or None,
+            started_at=row.started_at,
+            status=row.status,
+            result=row.result,
+            error=None if row.error is None else ErrorInfo(**row.error),
+            state=row.state,
+        )
+        made._run = row.run_id
+        return made
+
+    @property
+    def steps(self) -> dict[str, StepResult]:
+        """What was known of each step on this timeline, by path; read when asked for."""
+        if self._run is None:
+            return {}
+        return step_results(visible(self._run, self.number), self.number)

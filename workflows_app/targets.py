@@ -15,7 +15,7 @@ from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
 if TYPE_CHECKING:
-    from workflows_app.definition import Builder
+    from workflows_app.definition import Builder, Node
     from workflows_app.models import Run
 
 
@@ -30,6 +30,24 @@ def path_of(step: Any) -> str:
     raise errors.StepNotFound(
         f"A step is named by a Step, an id, a dotted path or a list of these, not by {step!r}."
     )
+
+
+def node_of(definition: Builder, step: Any) -> Node:
+    """Return the place in the graph that a Step, an id, a path or a list of these means.
+
+    Raises StepNotFound.
+    """
+    nodes = definition.tree.nodes
+    plain: dict[str, Node] = {}
+    for path, node in nodes.items():
+        plain.setdefault(places.plain(path), node)
+    found = plain.get(places.plain(_name_in(definition, step)))
+    if found is None:
+        known = ", ".join(sorted(plain))
+        raise errors.StepNotFound(
+            f"Workflow {definition.id!r} has no step {path_of(step)!r}; it has {known}."
+        )
+    return found
 
 
 @dataclass(frozen=True)

@@ -60,6 +60,22 @@ class Workflow(Builder):
             cursor=cursor,
         )
 
+    def list_active_runs(self) -> list[Run]:
+        """Return this workflow's runs that are running or waiting, oldest first."""
+        from workflows_app import pages  # noqa: PLC0415 - needs the tables
+
+        return pages.list_active_runs(self)
+
+    def restart_all_active_runs(self) -> list[str]:
+        """Restart the runs whose worker was lost; return their ids.
+
+        Those with a live worker are left alone, and so are all of a workflow with
+        `auto_restart=False`.
+        """
+        from workflows_app import pages  # noqa: PLC0415 - needs the tables
+
+        return pages.restart_all_active_runs(self)
+
     async def acreate_run(self, run_id: str | None = None, resource_id: str | None = None) -> Run:
         """Async twin of `create_run`."""
         return await in_thread(self.create_run)(run_id, resource_id)
@@ -71,6 +87,14 @@ class Workflow(Builder):
     async def alist_runs(self, **options: Any) -> RunPage:
         """Async twin of `list_runs`."""
         return await in_thread(self.list_runs)(**options)
+
+    async def alist_active_runs(self) -> list[Run]:
+        """Async twin of `list_active_runs`."""
+        return await in_thread(self.list_active_runs)()
+
+    async def arestart_all_active_runs(self) -> list[str]:
+        """Async twin of `restart_all_active_runs`."""
+        return await in_thread(self.restart_all_active_runs)()
 
 
 def get_workflow(workflow_id: str) -> Workflow:

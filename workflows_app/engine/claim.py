@@ -162,18 +162,18 @@ def release(held: Claim, *, now: datetime) -> None:
         hand_back(changing, step)
 
 
-def hand_back(changing: Change, step: StepSnapshot, wake_at: datetime | None = None) -> None:
+def hand_back(changing: Change, step: StepSnapshot, *, is_told: bool = True) -> None:
     """Let a lost or unwanted claim be claimed anew; its token stays, so a late result is dropped.
 
     The next claim has a higher one. Hooks are handed back without a word in the log.
     """
     StepSnapshot.objects.filter(pk=step.pk).move(
-        StepStatus.QUEUED, worker=None, lost_count=step.lost_count + 1, wake_at=wake_at
+        StepStatus.QUEUED, worker=None, lost_count=step.lost_count + 1, wake_at=None
     )
     step.status = StepStatus.QUEUED.value
     step.worker_id = None
-    step.wake_at = wake_at
+    step.wake_at = None
     changing.woken.append(step)
-    if step.kind != HOOK:
+    if is_told and step.kind != HOOK:
         event = {"path": step.path, "actor": None, "timeline": changing.model.timeline}
         changing.log.add("workflow-restarted", event)

@@ -6,17 +6,18 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from django.db import IntegrityError, transaction
-from pydantic import ValidationError
 
 from workflows_app import errors
-from workflows_app.definition import ANY, Builder, Schema
+from workflows_app.definition import ANY, Builder
 from workflows_app.engine import (
     audit,
     clock,
-    failures,
+    definitions,
+    given,
     hooks,
     payloads,
     ports,
+    timelines,
     transactions,
     versions,
 )
@@ -34,8 +35,17 @@ _RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 # Creating and finding.
 
 
-def create(definition: Builder, run_id: str | None, resource_id: str | None) -> Run:
-    """Return the workflow's run with this id, making it if there is none. Raises RunIdTaken."""
+def create(
+    definition: Builder,
+    run_id: str | None,
+    resource_id: str | None,
+    *,
+    origin: str | None = None,
+) -> Run:
+    """Return the workflow's run with this id, making it if there is none. Raises RunIdTaken.
+
+    `origin` is the id of the run that a new one is made from.
+    """
     definition.require_committed()
     if run_id is not None and not _RUN_ID.fullmatch(str(run_id)):
         raise errors.InvalidId(
@@ -49,6 +59,7 @@ def create(definition: Builder, run_id: str | None, resource_id: str | None) -> 
         run_id=run_id or str(key),
         workflow_id=definition.id,
         resource_id=resource_id,
+        origin=origin,
         created_at=clock.now(),
     )
     try:
@@ -93,40 +104,42 @@ def start(
     *,
     initial_state: Mapping[str, Any] | None = None,
     request_context: Mapping[str, Any] | None = None,
+    per_step: bool = False,
     actor: Any = None,
     door: str = "",
 ) -> None:
     """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext."""
     _refuse_started(run.pk, run.run_id)
-    given = _input(definition, input_data)
-    state = _state(definition, initial_state)
-    context = _context(definition, request_context or {})
+    taken = given.workflow_input(definition, input_data)
+    state = given.state(definition, initial_state)
+    context = given.context(definition, request_context or {})
     if definition.on_start is not None:
         hooks.call(
             definition.on_start,
-            hooks.info_of(run, input=loads(given), state=state, request_context=context),
+            hooks.info_of(run, input=loads(taken), state=state, request_context=context),
         )
     with change(run.pk, clock.now()) as changing:
         if changing.model.status != RunStatus.PENDING:
             _refuse_started(run.pk, run.run_id)
-        _begin(changing, given, state, context, actor)
+        _begin(changing, taken, state, context, actor)
         audit.record(changing, "start", actor, door=door)
-        apply(changing, enter.start(changing.graph))
+        changing.model.allowance = 1 if per_step else None
+        apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
 
 
 def _begin(
-    changing: Change, given: Raw, state: dict[str, Any], context: dict[str, Any], actor: Any
+    changing: Change, taken: Raw, state: dict[str, Any], context: dict[str, Any], actor: Any
 ) -> None:
     run = changing.model
     run.started_at = changing.now
-    run.input, run.state, run.initial_state = given, state, state
+    run.input, run.state, run.initial_state = taken, state, state
     run.request_context = run.initial_request_context = context
     changing.touch("input", "state", "initial_state")
     changing.touch("request_context", "initial_request_context")
     if getattr(actor, "pk", None) is not None:
         run.started_by = actor
-    changing.outputs[payloads.RUN_INPUT] = given
-    payload = {"workflow_id": run.workflow_id, "input": given, "actor": audit.name_of(actor)}
+    changing.outputs[payloads.RUN_INPUT] = taken
+    payload = {"workflow_id": run.workflow_id, "input": taken, "actor": audit.name_of(actor)}
     changing.log.add("workflow-start", payload, {"input": payloads.RUN_INPUT})
 
 
@@ -141,51 +154,6 @@ def _refuse_started(pk: uuid.UUID, run_id: str) -> None:
         )
 
 
-def _input(definition: Builder, given: Any) -> Raw:
-    if not definition.validate_inputs:
-        return payloads.check_size(_text(ANY, given), "The input")
-    try:
-        value = definition.input.check(given)
-    except ValidationError as error:
-        what = f"The input does not fit workflow {definition.id!r}"
-        raise failures.invalid(errors.InvalidInput, what, error) from error
-    return payloads.check_size(_text(definition.input, value), "The input")
-
-
-def _state(definition: Builder, given: Mapping[str, Any] | None) -> dict[str, Any]:
-    if definition.state.is_any or given is None:
-        return _object(given or {}, errors.InvalidInput, "The initial state")
-    try:
-        value = definition.state.check(given)
-    except ValidationError as error:
-        what = f"The initial state does not fit workflow {definition.id!r}"
-        raise failures.invalid(errors.InvalidInput, what, error) from error
-    return dict(loads(_text(definition.state, value)))
-
-
-def _context(definition: Builder, given: Mapping[str, Any]) -> dict[str, Any]:
-    plain = _object(given, errors.InvalidRequestContext, "The request context")
-    if definition.request_context.is_any:
-        return plain
-    try:
-        value = definition.request_context.check(plain)
-    except ValidationError as error:
-        what = f"The request context does not fit workflow {definition.id!r}"
-        raise failures.invalid(errors.InvalidRequestContext, what, error) from error
-    return {**plain, **loads(_text(definition.request_context, value))}
-
-
-def _object(given: Any, kind: type[errors.WorkflowError], what: str) -> dict[str, Any]:
-    plain = loads(_text(ANY, given))
-    if not isinstance(plain, dict):
-        raise kind(f"{what} must be a mapping of names to values, not {type(given).__name__}.")
-    return plain
-
-
-def _text(schema: Schema, value: Any) -> Raw:
-    return Raw(schema.dump(value).decode())
-
-
 # Resume.
 
 
@@ -197,20 +165,23 @@ def resume(
     *,
     suspension: uuid.UUID | None = None,
     retry_count: int | None = None,
+    per_step: bool = False,
     request_context: Mapping[str, Any] | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
     """Answer suspended steps. Raises InvalidResumeData, ResumeAlreadyClaimed, StepNotSuspended."""
+    for step in targets:
+        definitions.require_same(definition, run, step.base_path, "resume")
     answers = {step.path: _answer(definition, step, resume_data) for step in targets}
-    context = _object(request_context or {}, errors.InvalidRequestContext, "The request context")
+    context = given.mapping(
+        request_context or {}, errors.InvalidRequestContext, "The request context"
+    )
     with change(run.pk, clock.now()) as changing:
         for step in targets:
             _check_still_asks(changing, step, suspension)
-        if context:
-            merged = {**changing.model.request_context, **context}
-            changing.model.request_context = _context(definition, merged)
-            changing.touch("request_context")
+        timelines.merge_context(changing, definition, context)
+        changing.model.allowance = 0 if per_step else None
         _log_resume(changing, targets, answers, actor)
         for step in targets:
             _answer_one(changing, step, answers[step.path], retry_count)
@@ -221,12 +192,8 @@ def resume(
 def _answer(definition: Builder, step: StepSnapshot, data: Any) -> Raw:
     node = definition.tree.nodes[step.base_path]
     schema = node.step.resume if node.step is not None else ANY
-    try:
-        value = schema.check(data)
-    except ValidationError as error:
-        what = f"The resume data does not fit what step {step.path!r} asks for"
-        raise failures.invalid(errors.InvalidResumeData, what, error) from error
-    return payloads.check_size(_text(schema, value), "The resume data")
+    what = f"The resume data does not fit what step {step.path!r} asks for"
+    return given.checked(schema, data, errors.InvalidResumeData, what, "The resume data")
 
 
 def _check_still_asks(changing: Change, target: StepSnapshot, suspension: uuid.UUID | None) -> None:

@@ -1,0 +1,68 @@
+"""What a verb is given, checked before anything is written: input, state, request context."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+from workflows_app import errors
+from workflows_app.definition import ANY, Builder, Schema
+from workflows_app.engine import failures, payloads
+from workflows_app.jsontext import Raw, loads
+
+
+def workflow_input(definition: Builder, value: Any) -> Raw:
+    """Return the input of a run as text. Raises InvalidInput, PayloadTooLarge."""
+    if not definition.validate_inputs:
+        return checked(ANY, value, errors.InvalidInput, "The input")
+    what = f"The input does not fit workflow {definition.id!r}"
+    return checked(definition.input, value, errors.InvalidInput, what, "The input")
+
+
+def checked(
+    schema: Schema, value: Any, kind: type[errors.WorkflowError], what: str, name: str = ""
+) -> Raw:
+    """Return a value as text; raise `kind`, saying `what` does not fit, or PayloadTooLarge."""
+    try:
+        accepted = schema.check(value)
+    except ValidationError as error:
+        raise failures.invalid(kind, what, error) from error
+    return payloads.check_size(text(schema, accepted), name or what)
+
+
+def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return an initial state. Raises InvalidInput."""
+    if definition.state.is_any or value is None:
+        return mapping(value or {}, errors.InvalidInput, "The initial state")
+    try:
+        accepted = definition.state.check(value)
+    except ValidationError as error:
+        what = f"The initial state does not fit workflow {definition.id!r}"
+        raise failures.invalid(errors.InvalidInput, what, error) from error
+    return dict(loads(text(definition.state, accepted)))
+
+
+def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a request context. Raises InvalidRequestContext."""
+    plain = mapping(value, errors.InvalidRequestContext, "The request context")
+    if definition.request_context.is_any:
+        return plain
+    try:
+        accepted = definition.request_context.check(plain)
+    except ValidationError as error:
+        what = f"The request context does not fit workflow {definition.id!r}"
+        raise failures.invalid(errors.InvalidRequestContext, what, error) from error
+    return {**plain, **loads(text(definition.request_context, accepted))}
+
+
+def mapping(value: Any, kind: type[errors.WorkflowError], what: str) -> dict[str, Any]:
+    """Return a mapping of names to JSON values; raise `kind` for anything else."""
+    plain = loads(text(ANY, value))
+    if not isinstance(plain, dict):
+        raise kind(f"{what} must be a mapping of names to values, not {type(value).__name__}.")
+    return plain
+
+
+def text(schema: Schema, value: Any) -> Raw:
+    """Return an accepted value as JSON text. Raises SerializationError."""
+    return Raw(schema.dump(value).decode())

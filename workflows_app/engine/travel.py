@@ -1,0 +1,381 @@
+"""Time travel and forks: from what is asked to a journey, and from a journey to rows."""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from workflows_app import errors
+from workflows_app.definition import ANY, BODY, Builder, Kind, Node
+from workflows_app.definition.changes import problem
+from workflows_app.engine import (
+    audit,
+    clock,
+    copies,
+    definitions,
+    given,
+    payloads,
+    timelines,
+    versions,
+)
+from workflows_app.engine.apply import apply
+from workflows_app.engine.change import Change, change
+from workflows_app.engine.claims import HOOK
+from workflows_app.jsontext import Raw
+from workflows_app.models import Run, StepSnapshot, WorkflowVersion
+from workflows_app.planner import travel as planner
+from workflows_app.planner.enter import hold_back
+from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
+from workflows_app.planner.travel import Given, Journey, Past, show
+from workflows_app.planner.view import Row
+
+#: The context of a time travel may hold the run's input under this name, which no step can have.
+INPUT: Final = "input"
+
+
+class TravelPlan(BaseModel):
+    """What a time travel would do. `token` lets `time_travel` do it, and nothing else."""
+
+    step: str
+    reused: list[str]
+    rerun: list[str]
+    skipped: list[str]
+    #: Steps that asked somebody, and would ask again.
+    suspensions: list[str]
+    #: The hash of the version of the workflow that would run.
+    version: str
+    warnings: list[str]
+    token: str
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a time travel was asked to do, checked against the workflow."""
+
+    target: Node
+    input_data: Raw | None
+    has_resume_data: bool
+    resume_data: Any
+    initial_state: dict[str, Any] | None
+    results: Mapping[str, Given]
+    run_input: Raw | None
+    digest: str
+
+
+def read(
+    definition: Builder,
+    target: Node,
+    *,
+    input_data: Any = None,
+    resume_data: Any = None,
+    initial_state: Mapping[str, Any] | None = None,
+    context: Mapping[str, Any] | None = None,
+    nested_steps_context: Mapping[str, Any] | None = None,
+) -> Asked:
+    """Check what was given. Raises InvalidInput, StepNotFound, PayloadTooLarge."""
+    results = _results(definition, context or {}, nested_steps_context or {})
+    said = (target.path, input_data, resume_data, initial_state, context, nested_steps_context)
+    whole = planner.chain_to(definition.tree, target)[-1]
+    own_input = (context or {}).get(INPUT)
+    return Asked(
+        target=target,
+        input_data=None if input_data is None else _input_of(definition, whole, input_data),
+        has_resume_data=resume_data is not None,
+        resume_data=None if resume_data is None else given.text(ANY, resume_data),
+        initial_state=None if initial_state is None else given.state(definition, initial_state),
+        results=results,
+        run_input=None if own_input is None else given.workflow_input(definition, own_input),
+        digest=hashlib.sha256(given.text(ANY, said).encode()).hexdigest()[:16],
+    )
+
+
+def plan(definition: Builder, run: Run, asked: Asked) -> TravelPlan:
+    """Return what a time travel would do. Raises what it would raise."""
+    journey = _journey(definition, run, asked)
+    return TravelPlan(
+        step=show(definition.tree.nodes[journey.target]),
+        reused=_plain(journey.reused),
+        rerun=_plain(journey.rerun),
+        skipped=_plain(journey.skipped),
+        suspensions=_plain(path for path in journey.suspensions),
+        version=definition.version_hash,
+        warnings=[*journey.warnings, *_version_warnings(definition, run)],
+        token=_token(definition, run, asked),
+    )
+
+
+def travel(
+    definition: Builder,
+    run: Run,
+    asked: Asked,
+    *,
+    token: str | None = None,
+    per_step: bool = False,
+    context: Mapping[str, Any] | None = None,
+    actor: Any = None,
+    door: str = "",
+) -> None:
+    """Run again from a step, on a new timeline. A refusal leaves the run untouched.
+
+    Raises RunStillRunning, MissingStepResult, InvalidInput, PlanOutdated, DefinitionChanged.
+    """
+    with change(run.pk, clock.now()) as changing:
+        model = changing.model
+        if token is not None and token != _token(definition, model, asked):
+            raise errors.PlanOutdated(
+                f"Run {model.run_id!r}, its workflow or what is asked of it has changed since the "
+                "time travel was planned; plan it again and look at what is different."
+            )
+        journey = _journey(definition, model, asked)
+        state = _state(definition, model, asked)
+        ahead = _answers_ahead(definition, model, asked, journey)
+        if model.status == RunStatus.PENDING:
+            _begin_late(changing, asked, journey, actor)
+        else:
+            timelines.begin(changing, "time-travel", asked.target.path, actor)
+        _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
+        timelines.merge_context(changing, definition, context)
+        apply(changing, hold_back(changing.run, journey.decisions))
+        audit.record(changing, "time-travel", actor, door=door, path=asked.target.path)
+
+
+def fork(
+    definition: Builder,
+    source: Run,
+    target: Run,
+    asked: Asked,
+    *,
+    per_step: bool = False,
+    context: Mapping[str, Any] | None = None,
+    actor: Any = None,
+    door: str = "",
+) -> None:
+    """Do in the new run `target` what a time travel would do in `source`, which is untouched."""
+    source = Run.objects.get(pk=source.pk)
+    journey = _journey(definition, source, asked)
+    state = _state(definition, source, asked)
+    ahead = _answers_ahead(definition, source, asked, journey)
+    with change(target.pk, clock.now()) as changing:
+        run = changing.model
+        run.input = asked.run_input or (
+            payloads.run_input(source.pk) if source.started_at else _run_input(asked, journey)
+        )
+        run.initial_state = source.initial_state or {}
+        run.request_context = run.initial_request_context = source.initial_request_context
+        changing.touch("input", "initial_state", "request_context", "initial_request_context")
+        changing.log.add("workflow-start", _started(changing, actor), {"input": "run.input"})
+        timelines.mark(changing, "time-travel", asked.target.path, actor)
+        timelines.reopen(changing)
+        copies.copy_kept(source, run, journey.kept, changing.now)
+        _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
+        timelines.merge_context(changing, definition, context)
+        apply(changing, hold_back(changing.run, journey.decisions))
+        audit.record(changing, "fork", actor, door=door, path=asked.target.path)
+
+
+def _started(changing: Change, actor: Any) -> dict[str, Any]:
+    run = changing.model
+    return {"workflow_id": run.workflow_id, "input": run.input, "actor": audit.name_of(actor)}
+
+
+# From what is asked to a journey.
+
+
+def _journey(definition: Builder, run: Run, asked: Asked) -> Journey:
+    if run.status in ACTIVE:
+        raise errors.RunStillRunning(
+            f"Run {run.run_id!r} is {run.status}, and a time travel needs one that nobody works "
+            "on: wait until it settles, or cancel it."
+        )
+    past = past_of(run)
+    if past.was_started:
+        chain = planner.chain_to(definition.tree, asked.target)
+        definitions.require_same(definition, run, chain[-1].path, "time travel")
+    elif asked.input_data is None and asked.target is definition.tree.first:
+        raise errors.InvalidInput(
+            f"Run {run.run_id!r} was never started, so its first step has no input; give "
+            "input_data, or start() it."
+        )
+    return planner.plan(
+        definition.tree,
+        asked.target,
+        past,
+        given=asked.results,
+        input_data=asked.input_data,
+    )
+
+
+def past_of(run: Run) -> Past:
+    """Return what is recorded of a run, outside of foreach and loops."""
+    steps = StepSnapshot.objects.current().light().filter(run=run.pk).exclude(kind=HOOK)
+    outside = steps.exclude(base_path__contains=BODY)
+    rows = {
+        step.path: Row(
+            step.path,
+            step.base_path,
+            step.kind,
+            StepStatus(step.status),
+            unfinished=step.unfinished,
+            position=step.position,
+        )
+        for step in outside
+    }
+    asked = steps.filter(suspended_at__isnull=False).values_list("base_path", flat=True).distinct()
+    return Past(
+        was_started=run.started_at is not None,
+        rows=rows,
+        asked=frozenset(path.partition(BODY)[0] for path in asked),
+    )
+
+
+def _results(
+    definition: Builder, context: Mapping[str, Any], nested: Mapping[str, Any]
+) -> dict[str, Given]:
+    """Return the results that were given, by path."""
+    found = {path: each for path, each in context.items() if path != INPUT}
+    for workflow, inside in nested.items():
+        found |= {f"{workflow}.{path}": each for path, each in inside.items()}
+    nodes = definition.tree.nodes
+    if unknown := sorted(set(found) - set(nodes)):
+        known = ", ".join(path for path in nodes if BODY not in path)
+        raise errors.StepNotFound(
+            f"The context names {', '.join(unknown)}, and workflow {definition.id!r} has no such "
+            f"step; it has {known}."
+        )
+    return {path: _given(path, each) for path, each in found.items()}
+
+
+def _given(path: str, each: Any) -> Given:
+    if not isinstance(each, Mapping):
+        raise errors.InvalidInput(
+            f"The context of {path!r} is {each!r}; it is a mapping such as {{'output': ...}}."
+        )
+    status = str(each.get("status", StepStatus.SUCCESS))
+    has_output = "output" in each and status == StepStatus.SUCCESS
+    return Given(
+        StepStatus.SUCCESS,
+        _sized(each["output"], f"The output of {path}") if has_output else None,
+        _sized(each["payload"], f"The payload of {path}") if "payload" in each else None,
+    )
+
+
+def _sized(value: Any, what: str) -> Raw:
+    return payloads.check_size(given.text(ANY, value), what)
+
+
+def _input_of(definition: Builder, node: Node, value: Any) -> Raw:
+    """Return the input of the target as text. Raises InvalidInput."""
+    if node.kind is Kind.FOREACH and not isinstance(value, (list, tuple)):
+        raise errors.InvalidInput(
+            f"What foreach {show(node)!r} takes is a list, not {type(value).__name__}; a time "
+            "travel to one of its items runs all of them again."
+        )
+    what = f"The input does not fit {show(node)!r}"
+    part = node.children[0] if node.kind in {Kind.DO_WHILE, Kind.DO_UNTIL} else node
+    schema = ANY
+    if part.step is not None:
+        schema = part.step.input
+    elif part.workflow is not None:
+        schema = part.workflow.input
+    if not definition.validate_inputs:
+        schema = ANY
+    return given.checked(schema, value, errors.InvalidInput, what)
+
+
+def _state(definition: Builder, run: Run, asked: Asked) -> dict[str, Any]:
+    if asked.initial_state is not None:
+        return asked.initial_state
+    if run.started_at is None:
+        return given.state(definition, None)
+    target = planner.chain_to(definition.tree, asked.target)[-1]
+    return timelines.state_at_start(run, target.path)
+
+
+def _answers_ahead(
+    definition: Builder, run: Run, asked: Asked, journey: Journey
+) -> dict[str, Any] | None:
+    """Return for which step the resume data is: one that was suspended, else the target."""
+    if not asked.has_resume_data:
+        return None
+    again = set(journey.rerun)
+    steps = StepSnapshot.objects.current().filter(run=run.pk, suspended_at__isnull=False)
+    found = [s for s in steps.order_by("pk") if s.base_path.partition(BODY)[0] in again]
+    waiting = [s for s in found if s.status == StepStatus.SUSPENDED] or found
+    own = [s for s in waiting if s.path == journey.target] or waiting
+    path = own[0].path if own else journey.target
+    node = definition.tree.nodes[own[0].base_path if own else journey.target]
+    schema = node.step.resume if node.step is not None else ANY
+    what = f"The resume data does not fit what step {path!r} asks for"
+    given.checked(schema, asked.resume_data, errors.InvalidResumeData, what, "The resume data")
+    return {path: {"data": asked.resume_data, "asked": own[0].suspend_payload if own else None}}
+
+
+def _plain(paths: Any) -> list[str]:
+    return list(dict.fromkeys(path.replace(BODY, "") for path in paths))
+
+
+def _version_warnings(definition: Builder, run: Run) -> list[str]:
+    if versions.ensure(definition) == run.version_id:
+        return []
+    stored = WorkflowVersion.objects.get(pk=run.version_id)
+    difference = problem(definition, versions.shape(stored.pk), None)
+    known = f": {difference}" if difference else " in its types, options or descriptions"
+    return [f"Workflow {definition.id!r} has changed since this run began{known}."]
+
+
+def _token(definition: Builder, run: Run, asked: Asked) -> str:
+    """Return what is the same as long as the plan holds: run, its revision, code, what is asked."""
+    return f"{run.pk.hex}-{run.revision}-{definition.version_hash[:16]}-{asked.digest}"
+
+
+# From a journey to rows.
+
+
+def _begin_late(changing: Change, asked: Asked, journey: Journey, actor: Any) -> None:
+    """Start a run that was never started at a later step."""
+    run = changing.model
+    run.input = asked.run_input or _run_input(asked, journey)
+    run.initial_state = {}
+    run.initial_request_context = {}
+    changing.touch("input", "initial_state", "initial_request_context")
+    changing.log.add("workflow-start", _started(changing, actor), {"input": payloads.RUN_INPUT})
+    timelines.mark(changing, "time-travel", asked.target.path, actor)
+    timelines.reopen(changing)
+
+
+def _run_input(asked: Asked, journey: Journey) -> Raw | None:
+    """Return the input of a run that begins with a time travel: that of its first step."""
+    is_first = not journey.reused and not journey.skipped
+    return asked.input_data if is_first and asked.input_data is not None else None
+
+
+def _set_off(
+    changing: Change,
+    asked: Asked,
+    *,
+    state: dict[str, Any],
+    ahead: dict[str, Any] | None,
+    per_step: bool,
+    actor: Any,
+) -> None:
+    run = changing.model
+    run.state = state
+    if changing.model.initial_state in (None, {}) and asked.initial_state is not None:
+        run.initial_state = asked.initial_state
+        changing.touch("initial_state")
+    run.answers_ahead = ahead
+    run.allowance = 1 if per_step else None
+    changing.touch("state", "answers_ahead")
+    told: dict[str, Any] = {
+        "path": show(asked.target),
+        "actor": audit.name_of(actor),
+        "timeline": run.timeline,
+        "state": state,
+    }
+    if asked.input_data is not None:
+        told["input_data"] = asked.input_data
+    if asked.has_resume_data:
+        told["resume_data"] = asked.resume_data
+    changing.log.add("workflow-time-travel", told)

@@ -1,0 +1,382 @@
+"""The verbs of a run, as people call them: act, let the workers know, wait, return the result."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
+
+from workflows_app import errors, results, targets
+from workflows_app.engine import ports, steering, transactions, travel, verbs, waiting
+from workflows_app.engine.travel import TravelPlan
+from workflows_app.stream import RunStream
+
+if TYPE_CHECKING:
+    from workflows_app.definition import Node
+    from workflows_app.models import Run as RunRow
+    from workflows_app.results import WorkflowResult
+    from workflows_app.run import Run
+    from workflows_app.workflow import Workflow
+
+
+class Options(TypedDict, total=False):
+    """What every verb takes, by keyword."""
+
+    #: Merged over the run's own.
+    request_context: Mapping[str, Any] | None
+    tracing_context: Any
+    tracing_options: Mapping[str, Any] | None
+    #: `include_state`, `include_resume_labels`.
+    output_options: Mapping[str, bool] | None
+    #: A Django user, for the audit trail.
+    actor: Any
+    #: Wait until the run settles; else return at once with the status as it stands.
+    wait: bool
+    #: Seconds to wait at most.
+    timeout: float | None
+    #: Through which door the call came, for the audit trail.
+    door: str
+
+
+class Travel(TypedDict, total=False):
+    """What a time travel is given besides its step."""
+
+    input_data: Any
+    resume_data: Any
+    initial_state: Mapping[str, Any] | None
+    context: Mapping[str, Any] | None
+    nested_steps_context: Mapping[str, Any] | None
+
+
+class TravelOptions(Options, Travel, total=False):
+    """What `time_travel` and `fork` take by keyword."""
+
+    per_step: bool
+
+
+class Verbs:
+    """What can be done with a run. A refusal changes nothing, and says which verb fits."""
+
+    workflow: Workflow
+    _row: RunRow
+
+    if TYPE_CHECKING:
+
+        @property
+        def pk(self) -> uuid.UUID: ...
+
+        @property
+        def run_id(self) -> str: ...
+
+        def refresh(self) -> Self: ...
+
+        def result(self) -> WorkflowResult: ...
+
+    def start(
+        self,
+        input_data: Any = None,
+        *,
+        initial_state: Mapping[str, Any] | None = None,
+        per_step: bool = False,
+        **options: Unpack[Options],
+    ) -> WorkflowResult:
+        """Start the run; return its result once it has settled (`timeout`: seconds).
+
+        With `per_step` it runs one step and is `paused` before the next. Raises InvalidInput,
+        InvalidRequestContext, RunAlreadyStarted, WaitTimeout, WaitInsideTransaction; what
+        `on_start` raises.
+        """
+        return self._perform(
+            "start",
+            partial(
+                verbs.start,
+                self.workflow,
+                self._row,
+                input_data,
+                initial_state=initial_state,
+                per_step=per_step,
+                request_context=options.get("request_context"),
+                **_who(options),
+            ),
+            options,
+        )
+
+    def resume(
+        self,
+        resume_data: Any = None,
+        *,
+        step: Any = None,
+        label: str | None = None,
+        suspension: str | uuid.UUID | None = None,
+        foreach_index: int | None = None,
+        retry_count: int | None = None,
+        per_step: bool = False,
+        **options: Unpack[Options],
+    ) -> WorkflowResult:
+        """Answer a suspended step; return the result once the run has settled again.
+
+        Without `step`, `label` or `suspension` the one suspended step is meant; of a foreach all
+        suspended items, unless `foreach_index` names one. Raises MultipleSuspendedSteps,
+        RunNotSuspended, StepNotSuspended, ResumeAlreadyClaimed, InvalidResumeData, LabelNotFound,
+        StepNotFound, DefinitionChanged.
+        """
+        question = _as_uuid(suspension)
+
+        def act() -> None:
+            self.refresh()
+            asked = targets.Asked(step, label, question, foreach_index)
+            verbs.resume(
+                self.workflow,
+                self._row,
+                resume_data,
+                targets.find(self.workflow, self._row, asked),
+                suspension=question,
+                retry_count=retry_count,
+                per_step=per_step,
+                request_context=options.get("request_context"),
+                **_who(options),
+            )
+
+        return self._perform("resume", act, options)
+
+    def cancel(
+        self, *, wait: bool = False, actor: Any = None, timeout: float | None = None, door: str = ""
+    ) -> dict[str, str]:
+        """Cancel the run; return a message at once, or (`wait`) when its running steps ended.
+
+        Nothing new starts; a running step sees its `abort_signal`. A run that has ended is left
+        as it is, and the message says so.
+        """
+        if wait:
+            self._refuse_waiting("cancel")
+        message = verbs.cancel(self._row, actor=actor, door=door)
+        if wait:
+            waiting.wait(self.pk, timeout)
+        self.refresh()
+        return {"message": message}
+
+    def restart(self, **options: Unpack[Options]) -> WorkflowResult:
+        """Go on with an active run from its last active steps, whoever holds them.
+
+        Steps that have succeeded are not run again; what the worker before returns is dropped.
+        Raises NothingToRestart, RunNotActive, DefinitionChanged.
+        """
+        act = partial(
+            steering.restart,
+            self.workflow,
+            self._row,
+            context=options.get("request_context"),
+            **_who(options),
+        )
+        return self._perform("restart", act, options)
+
+    def retry(self, **options: Unpack[Options]) -> WorkflowResult:
+        """Run what failed again, with the input it had, on a new timeline; then go on.
+
+        What succeeded is not run again. Raises RunNotFailed, DefinitionChanged.
+        """
+        act = partial(
+            steering.retry,
+            self.workflow,
+            self._row,
+            context=options.get("request_context"),
+            **_who(options),
+        )
+        return self._perform("retry", act, options)
+
+    def proceed(self, *, per_step: bool = True, **options: Unpack[Options]) -> WorkflowResult:
+        """Take the next step of a paused run; with `per_step=False` go on to the end.
+
+        Raises RunNotPaused, DefinitionChanged.
+        """
+        act = partial(
+            steering.proceed,
+            self.workflow,
+            self._row,
+            per_step=per_step,
+            context=options.get("request_context"),
+            **_who(options),
+        )
+        return self._perform("proceed", act, options)
+
+    def time_travel(
+        self, step: Any, *, plan: str | None = None, **options: Unpack[TravelOptions]
+    ) -> WorkflowResult:
+        """Run again from a step, on a new timeline; the earlier ones stay readable.
+
+        `step` is a Step, an id, a dotted path, or a list of them for nested workflows. What comes
+        to it is `input_data`, else the recorded result of the step before, overlaid by `context`
+        (`{step: {"output": ...}}`) and `nested_steps_context`. `plan` is the token of
+        `plan_time_travel`. Raises RunStillRunning, StepNotFound, InvalidInput, MissingStepResult,
+        PlanOutdated, DefinitionChanged.
+        """
+        node = self._target(step)
+
+        def act() -> None:
+            self.refresh()
+            travel.travel(
+                self.workflow,
+                self._row,
+                travel.read(self.workflow, node, **_travel(options)),
+                token=plan,
+                per_step=options.get("per_step", False),
+                context=options.get("request_context"),
+                **_who(options),
+            )
+
+        return self._perform("time_travel", act, options)
+
+    def plan_time_travel(self, step: Any, **options: Unpack[Travel]) -> TravelPlan:
+        """Return what a time travel would do, changing nothing; raises what it would raise.
+
+        `time_travel(..., plan=plan.token)` does just that, or raises PlanOutdated.
+        """
+        self.refresh()
+        asked = travel.read(self.workflow, self._target(step), **_travel(options))
+        return travel.plan(self.workflow, self._row, asked)
+
+    def fork(self, step: Any, **options: Unpack[TravelOptions]) -> Run:
+        """Do what a time travel would do in a new run; return it, once it has settled.
+
+        This run is untouched. Raises what `time_travel` raises.
+        """
+        self.refresh()
+        node = self._target(step)
+        asked = travel.read(self.workflow, node, **_travel(options))
+        travel.plan(self.workflow, self._row, asked)
+        forked = self._offspring("fork", options)
+        act = partial(
+            travel.fork,
+            self.workflow,
+            self._row,
+            forked._row,  # noqa: SLF001 - another of ours
+            asked,
+            per_step=options.get("per_step", False),
+            context=options.get("request_context"),
+            **_who(options),
+        )
+        forked._perform("fork", act, options)  # noqa: SLF001 - another of ours
+        return forked
+
+    def rerun(
+        self, input_data: Any = None, *, per_step: bool = False, **options: Unpack[Options]
+    ) -> Run:
+        """Start a new run with the same input, or the one given; return it, once it has settled.
+
+        Initial state, request context and resource id are those of this run. Raises what `start`
+        raises.
+        """
+        self.refresh()
+        if input_data is None:
+            input_data = self._row.input
+        context = {**self._row.initial_request_context, **(options.get("request_context") or {})}
+        again = self._offspring("rerun", options)
+        options["request_context"] = context
+        state = self._row.initial_state
+        again.start(input_data, initial_state=state, per_step=per_step, **options)
+        return again
+
+    # Streams.
+
+    def stream(
+        self, input_data: Any = None, *, close_on_suspend: bool = True, **options: Any
+    ) -> RunStream:
+        """Start the run and follow its events; options are those of `start`."""
+        return self._begin_stream(partial(self.start, input_data), close_on_suspend, options)
+
+    def resume_stream(
+        self, resume_data: Any = None, *, close_on_suspend: bool = True, **options: Any
+    ) -> RunStream:
+        """Answer a suspended step and follow what comes of it; options are those of `resume`."""
+        return self._begin_stream(partial(self.resume, resume_data), close_on_suspend, options)
+
+    def time_travel_stream(
+        self, step: Any, *, close_on_suspend: bool = True, **options: Any
+    ) -> RunStream:
+        """Travel and follow what comes of it; options are those of `time_travel`."""
+        return self._begin_stream(partial(self.time_travel, step), close_on_suspend, options)
+
+    def observe_stream(self, after: int = 0, *, close_on_suspend: bool = True) -> RunStream:
+        """Replay what was recorded after event number `after`, then follow live."""
+        return RunStream(cast("Run", self), after, close_on_suspend=close_on_suspend)
+
+    # Inside.
+
+    def _target(self, step: Any) -> Node:
+        return targets.node_of(self.workflow, step)
+
+    def _offspring(self, verb: str, options: Mapping[str, Any]) -> Run:
+        """Return a new pending run that came from this one."""
+        if options.get("wait", True):
+            self._refuse_waiting(verb)
+        resource_id = self._row.resource_id
+        row = verbs.create(self.workflow, None, resource_id, origin=self.run_id)
+        return type(cast("Run", self))(self.workflow, row)
+
+    def _perform(
+        self, verb: str, act: Callable[[], object], options: Mapping[str, Any]
+    ) -> WorkflowResult:
+        """Act, let the workers know or do the work here, wait, and return the result."""
+        timeout: float | None = options.get("timeout")
+        if not options.get("wait", True):
+            act()
+        else:
+            self._refuse_waiting(verb)
+            with ports.holding_back() as wakes:
+                act()
+            if timeout is not None or not ports.dispatcher().drive(self.pk):
+                ports.wake(wakes)
+                waiting.wait(self.pk, timeout)
+        self.refresh()
+        return results.build(self.pk, **output_options(options.get("output_options")))
+
+    def _begin_stream(
+        self,
+        begin: Callable[..., object],
+        close_on_suspend: bool,  # noqa: FBT001 - passed on as the verb got it
+        options: Mapping[str, Any],
+    ) -> RunStream:
+        self.refresh()
+        run = cast("Run", self)
+        stream = RunStream(run, self._row.event_seq, close_on_suspend=close_on_suspend)
+        begin(**{**options, "wait": False})
+        return stream
+
+    def _refuse_waiting(self, verb: str) -> None:
+        if transactions.is_inside_user_transaction():
+            raise errors.WaitInsideTransaction(
+                f"{verb} would wait inside an open transaction, whose writes no worker can see. "
+                "Call it with wait=False, or after the transaction."
+            )
+
+
+def output_options(given: Mapping[str, bool] | None) -> dict[str, bool]:
+    """Return what a result is to include. Raises InvalidInput for an option it does not have."""
+    known = {"include_state", "include_resume_labels"}
+    options = dict(given or {})
+    if unknown := set(options) - known:
+        raise errors.InvalidInput(
+            f"output_options has no {', '.join(sorted(unknown))}; "
+            f"it has {', '.join(sorted(known))}."
+        )
+    return options
+
+
+def _who(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {"actor": options.get("actor"), "door": options.get("door", "")}
+
+
+def _travel(options: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: options[name] for name in Travel.__annotations__ if name in options}
+
+
+def _as_uuid(suspension: str | uuid.UUID | None) -> uuid.UUID | None:
+    if suspension is None or isinstance(suspension, uuid.UUID):
+        return suspension
+    try:
+        return uuid.UUID(suspension)
+    except ValueError:
+        raise errors.StepNotSuspended(
+            f"{suspension!r} is no suspension id; take it from suspended_steps()."
+        ) from None
