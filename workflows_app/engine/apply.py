@@ -55,7 +55,7 @@ def _apply_one(change: Change, decision: d.Decision) -> None:  # noqa: C901, PLR
             _wait(change, decision)
         case d.BecomeContainer():
             _become_container(change, decision)
-        case d.TestLoop(path):
+        case d.AskLoop(path):
             _test_loop(change, path)
         case d.RecordResult():
             _record(change, decision)

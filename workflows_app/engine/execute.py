@@ -35,12 +35,12 @@ from workflows_app.planner.outcomes import (
     Bailed,
     Failed,
     Listed,
+    Looped,
     Opened,
     Outcome,
     Slept,
     Succeeded,
     Suspended,
-    Tested,
 )
 
 
@@ -243,7 +243,7 @@ class _Execution:
     def _test(self) -> Outcome:
         says_so = bool(self.function(self.node.conditions[0], self._plain_input))
         again = says_so is (self.node.kind is Kind.DO_WHILE)
-        return Tested(again, self.ctx.changes())
+        return Looped(again, self.ctx.changes())
 
     def _sleep(self) -> Outcome:
         delay = self.node.delay

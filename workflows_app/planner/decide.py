@@ -34,13 +34,13 @@ from workflows_app.planner.outcomes import (
     Changes,
     Failed,
     Listed,
+    Looped,
     Lost,
     Opened,
     Outcome,
     Slept,
     Succeeded,
     Suspended,
-    Tested,
 )
 from workflows_app.planner.statuses import RunStatus, StepStatus
 from workflows_app.planner.view import Row, View
@@ -114,7 +114,7 @@ def _go_on(  # noqa: C901, PLR0911 - one answer an outcome
             return _open(graph, view, row, outcome)
         case Listed():
             return _open_items(graph, view, row, outcome)
-        case Tested(again, changes):
+        case Looped(again, changes):
             return _next_round(graph, view, row, changes, again=again)
         case Slept(delay, changes):
             return [Wait(row.path, delay, changes)]

@@ -128,7 +128,7 @@ class BecomeContainer:
 
 
 @dataclass(frozen=True, slots=True)
-class TestLoop:
+class AskLoop:
     """Let a worker claim an open loop once more, to ask its condition."""
 
     path: str
@@ -246,7 +246,7 @@ Decision = (
     | Wait
     | OpenContainer
     | BecomeContainer
-    | TestLoop
+    | AskLoop
     | RecordResult
     | RecordSuspension
     | RetryStep

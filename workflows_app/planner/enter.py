@@ -6,6 +6,7 @@ from typing import Final
 
 from workflows_app.definition import LOOPS, Function, Graph, Kind, Node
 from workflows_app.planner.decisions import (
+    AskLoop,
     CountPart,
     Decision,
     FinishRun,
@@ -17,7 +18,6 @@ from workflows_app.planner.decisions import (
     RecordResult,
     RunInput,
     StartSleep,
-    TestLoop,
     Value,
 )
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -112,7 +112,7 @@ def part_ended(graph: Graph, view: View, part: Row, container: Row) -> list[Deci
     """Decide what the end of one part means for its container."""
     node = graph.nodes[container.base_path]
     if node.kind in LOOPS:
-        return [TestLoop(container.path)]
+        return [AskLoop(container.path)]
     if node.kind is Kind.WORKFLOW:
         return close(graph, view, container, OutputOf(part.path))
     if container.opened < container.total:

@@ -53,7 +53,7 @@ class Listed:
 
 
 @dataclass(frozen=True, slots=True)
-class Tested:
+class Looped:
     """A loop's condition said whether there is another round."""
 
     again: bool
@@ -105,5 +105,5 @@ class Lost:
 
 
 Outcome = (
-    Succeeded | Opened | Listed | Tested | Slept | Failed | Suspended | Bailed | Aborted | Lost
+    Succeeded | Opened | Listed | Looped | Slept | Failed | Suspended | Bailed | Aborted | Lost
 )

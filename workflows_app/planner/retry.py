@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from workflows_app.definition import LOOPS, Graph, Kind, Node
 from workflows_app.planner.decisions import (
     Adopt,
+    AskLoop,
     Decision,
     Joined,
     OpenContainer,
@@ -12,7 +13,6 @@ from workflows_app.planner.decisions import (
     PreviousInput,
     RunInput,
     Supersede,
-    TestLoop,
     Value,
 )
 from workflows_app.planner.enter import close, enter, enter_items, in_scope
@@ -86,7 +86,7 @@ def _revive_loop(graph: Graph, view: History, row: Row) -> Iterator[Decision]:
     last = view.find(f"{row.path}[{row.opened - 1}]")
     yield from _reopen(row, 1)
     if last is None or last.status in PASSED:
-        yield TestLoop(row.path)
+        yield AskLoop(row.path)
     else:
         yield from _revive(graph, view, last)
 
