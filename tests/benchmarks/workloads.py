@@ -2,6 +2,9 @@
 
 `chain`: runs of ten steps, started as fast as the client can. `latency`: runs of three steps, one
 at a time, from start to the result that the client sees. `resume`: from the answer to the result.
+`foreach`: items of a list, 50 at a time. `loop`: rounds. `nesting`: workflows 20 deep. For these
+`item_ms` is what one item or round took, `item_ms_end` the same for the last tenth of them, and
+`rss_mib_start`, `rss_mib_end` what the process held resident after the first and last tenth.
 """
 
 import argparse
@@ -11,6 +14,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import django
@@ -20,7 +24,8 @@ django.setup()
 from django.core.management import call_command  # noqa: E402 - the apps must be ready
 
 from worker import embedded  # noqa: E402
-from workflows_app import StepContext, Workflow, step  # noqa: E402
+from workflows_app import Run, StepContext, Workflow, step  # noqa: E402
+from workflows_app.models import StepSnapshot  # noqa: E402
 
 
 def _chain(name: str, length: int) -> Workflow:
@@ -38,6 +43,28 @@ def ask(data: dict[str, int], ctx: StepContext) -> dict[str, int]:
     return data
 
 
+@step
+def echo(item: int) -> dict[str, int]:
+    """Return a small dict."""
+    return {"n": item}
+
+
+@step
+def count(data: dict[str, int]) -> dict[str, int]:
+    """Count one round."""
+    return {"n": data["n"] + 1}
+
+
+def _nested(depth: int) -> Workflow:
+    workflow = Workflow("bench-deep-0").then(count).commit()
+    for level in range(1, depth):
+        workflow = Workflow(f"bench-deep-{level}").then(workflow).commit()
+    return workflow
+
+
+EACH = Workflow("bench-each").foreach(echo, concurrency=50).commit()
+LOOP = Workflow("bench-loop").do_until(count, lambda data: data["n"] % 10_000 == 0).commit()
+DEEP = _nested(20)
 TEN = _chain("bench-ten", 10)
 THREE = _chain("bench-three", 3)
 ASKS = Workflow("bench-asks").then(ask).commit()
@@ -71,6 +98,52 @@ def resume(runs: int) -> dict[str, Any]:
     return _one_by_one("resume", runs, 1, lambda: next(waiting).resume({}))
 
 
+def nesting(runs: int) -> dict[str, Any]:
+    """Start one run of workflows 20 deep at a time and wait for its result."""
+    return _one_by_one("nesting-20", runs, 20, lambda: DEEP.create_run().start({"n": 0}))
+
+
+def foreach(items: int) -> dict[str, Any]:
+    """Run a foreach over so many items, 50 at a time."""
+    return _watched(f"foreach-{items}", EACH.create_run(), list(range(items)), items)
+
+
+def loop(_: int = 0) -> dict[str, Any]:
+    """Run a loop of 10,000 rounds."""
+    return _watched("loop-10000", LOOP.create_run(), {"n": 0}, 10_000)
+
+
+def _watched(workload: str, run: Run, given: Any, parts: int) -> dict[str, Any]:
+    """Start one long run, and look at its pace and the process's memory on the way."""
+    began = time.perf_counter()
+    run.start(given, wait=False)
+    marks: list[tuple[int, float, float]] = []
+    while run.refresh().status == "running":
+        time.sleep(0.1)
+        done = StepSnapshot.objects.filter(run=run.pk, base_path__endswith="[]", status="success")
+        marks.append((done.count(), time.perf_counter() - began, _resident()))
+    if run.status != "success":
+        raise SystemExit(f"{workload} ended {run.status}: {run.result().error}")
+    seconds = time.perf_counter() - began
+    figures = _figures(workload, 1, parts, seconds, [])
+    first = next((m for m in marks if m[0] >= parts / 10), marks[-1])
+    late = next((m for m in marks if m[0] >= parts * 0.9), marks[-1])
+    last = max((m for m in marks if m[0] >= late[0]), key=lambda m: m[0])
+    tail = (last[1] - late[1]) / max(last[0] - late[0], 1) * 1000
+    return figures | {
+        "item_ms": round(seconds / parts * 1000, 3),
+        "item_ms_end": round(tail, 3),
+        "rss_mib_start": first[2],
+        "rss_mib_end": marks[-1][2],
+    }
+
+
+def _resident() -> float:
+    """Return the resident set of this process, MiB."""
+    pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
+    return round(pages * os.sysconf("SC_PAGE_SIZE") / 2**20, 1)
+
+
 def _one_by_one(workload: str, runs: int, steps: int, act: Callable[[], object]) -> dict[str, Any]:
     times = []
     began = time.perf_counter()
@@ -99,18 +172,28 @@ def _figures(
     }
 
 
+def _print(figures: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(figures) + "\n")
+    sys.stdout.flush()
+
+
 def main() -> None:
     """Migrate, warm up, measure."""
     options = argparse.ArgumentParser()
     options.add_argument("--runs", type=int, default=200)
-    runs = options.parse_args().runs
+    options.add_argument("--items", type=int, default=100_000, help="of the long foreach; 0: none")
+    asked = options.parse_args()
+    runs = asked.runs
     call_command("migrate", verbosity=0)
     embedded.start()
     for _ in range(5):
         THREE.create_run().start({"n": 0})
-    for workload in (chain, latency, resume):
-        sys.stdout.write(json.dumps(workload(runs)) + "\n")
-        sys.stdout.flush()
+    for workload in (chain, latency, resume, nesting):
+        _print(workload(runs))
+    _print(foreach(1_000))
+    if asked.items:
+        _print(loop())
+        _print(foreach(asked.items))
     embedded.stop()
 
 

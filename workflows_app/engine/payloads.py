@@ -53,6 +53,16 @@ def read(model: type[Run] | type[StepSnapshot], pk: object, field: str) -> Raw:
     return NULL if text is None else Raw(text)
 
 
+class ListTooLarge(Exception):
+    """The outputs of a foreach are too large to be joined; the foreach at `path` fails."""
+
+    path: str = ""
+
+    def as_error(self) -> errors.PayloadTooLarge:
+        """Return what the foreach fails with."""
+        return errors.PayloadTooLarge(str(self))
+
+
 def run_input(run: uuid.UUID) -> Raw:
     """Return what the run was given, as text."""
     return read(Run, run, "input")
@@ -102,13 +112,15 @@ def joined_items(container: int) -> Raw:
 
 
 def check_list(text: Raw, path: str) -> Raw:
-    """Return the joined list of a foreach, or raise PayloadTooLarge."""
+    """Return the joined list of a foreach, or raise ListTooLarge."""
     limit = conf.get("MAX_LIST_BYTES")
     if len(text) > limit:
-        raise errors.PayloadTooLarge(
+        error = ListTooLarge(
             f"The joined list of {path} is {len(text):,} bytes of JSON; at most {limit:,} are "
             "kept. Let the items return less, or raise MAX_LIST_BYTES."
         )
+        error.path = path
+        raise error
     return text
 
 

@@ -8,13 +8,13 @@ from typing import Final
 from django.db import InterfaceError, OperationalError, connection
 
 from workflows_app import errors
-from workflows_app.engine import clock, ports, transactions
+from workflows_app.engine import clock, failures, payloads, ports, transactions
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.models import Run, StepSnapshot
-from workflows_app.planner.decide import decide
+from workflows_app.planner.decide import decide, refuse_join
 from workflows_app.planner.outcomes import Aborted, Bailed, Outcome
 from workflows_app.planner.statuses import StepStatus
 
@@ -36,18 +36,40 @@ def settle(
     Settling again with the same token changes nothing. Raises LostLease when another claim owns
     the step by now: the outcome was dropped.
     """
-    following: Claim | None = None
     try:
-        with change(held.run, clock.now()) as changing:
-            if not _owns(changing, held):
-                leave()
-            for kind, payload in events or ():
-                changing.log.add(kind, payload)
-            following = _settle(changing, held, outcome, go_on=go_on)
+        try:
+            return _record(held, outcome, go_on=go_on, events=events)
+        except payloads.ListTooLarge as refused:
+            return _record(held, outcome, go_on=go_on, events=events, refused=refused)
     except Run.DoesNotExist:
         raise errors.LostLease(
             f"Run {held.run_id} was deleted while {held.path} ran, so its result was dropped."
         ) from None
+
+
+def _record(
+    held: Claim,
+    outcome: Outcome,
+    *,
+    go_on: bool,
+    events: list[tuple[str, dict[str, object]]] | None,
+    refused: payloads.ListTooLarge | None = None,
+) -> Claim | None:
+    """Record an outcome in one transaction; `refused` is why its foreach cannot be joined."""
+    following: Claim | None = None
+    with change(held.run, clock.now()) as changing:
+        if not _owns(changing, held):
+            leave()
+        for kind, payload in events or ():
+            changing.log.add(kind, payload)
+        if refused is None or changing.model.ending:
+            following = _settle(changing, held, outcome, go_on=go_on)
+        else:
+            error = failures.describe(refused.as_error())
+            apply(
+                changing,
+                refuse_join(changing.graph, changing, (held.path, outcome), refused.path, error),
+            )
     return following
 
 

@@ -81,6 +81,22 @@ def fail_unknown(view: View, path: str, error: Mapping[str, Any]) -> list[Decisi
     return [*failed, *_end_run(view, RunStatus.FAILED, keep=keep, error=error)]
 
 
+def refuse_join(
+    graph: Graph,
+    view: View,
+    ended: tuple[str, Outcome],
+    container: str,
+    error: Mapping[str, Any],
+) -> Iterator[Decision]:
+    """Yield what to write when a step has ended, and its container cannot hold the outputs.
+
+    Each decision must be applied before the next is asked for.
+    """
+    path, outcome = ended
+    yield _plain_record(view.row(path), outcome)
+    yield from _fail(graph, view, view.row(container), error)
+
+
 def _decide(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decision]:
     if view.run.ending:
         return _wind_down(view, row, outcome)
