@@ -56,7 +56,6 @@ class Asked:
 
     target: Node
     input_data: Raw | None
-    has_resume_data: bool
     resume_data: Any
     initial_state: dict[str, Any] | None
     results: Mapping[str, Given]
@@ -82,8 +81,7 @@ def read(
     return Asked(
         target=target,
         input_data=None if input_data is None else _input_of(definition, whole, input_data),
-        has_resume_data=resume_data is not None,
-        resume_data=None if resume_data is None else given.text(ANY, resume_data),
+        resume_data=resume_data,
         initial_state=None if initial_state is None else given.state(definition, initial_state),
         results=results,
         run_input=None if own_input is None else given.workflow_input(definition, own_input),
@@ -297,7 +295,7 @@ def _answers_ahead(
     definition: Builder, run: Run, asked: Asked, journey: Journey
 ) -> dict[str, Any] | None:
     """Return for which step the resume data is: one that was suspended, else the target."""
-    if not asked.has_resume_data:
+    if asked.resume_data is None:
         return None
     again = set(journey.rerun)
     steps = StepSnapshot.objects.current().filter(run=run.pk, suspended_at__isnull=False)
@@ -308,8 +306,9 @@ def _answers_ahead(
     node = definition.tree.nodes[own[0].base_path if own else journey.target]
     schema = node.step.resume if node.step is not None else ANY
     what = f"The resume data does not fit what step {path!r} asks for"
-    given.checked(schema, asked.resume_data, errors.InvalidResumeData, what, "The resume data")
-    return {path: {"data": asked.resume_data, "asked": own[0].suspend_payload if own else None}}
+    name = "The resume data"
+    answer = given.checked(schema, asked.resume_data, errors.InvalidResumeData, what, name)
+    return {path: {"data": answer, "asked": own[0].suspend_payload if own else None}}
 
 
 def _plain(paths: Any) -> list[str]:
@@ -376,6 +375,6 @@ def _set_off(
     }
     if asked.input_data is not None:
         told["input_data"] = asked.input_data
-    if asked.has_resume_data:
-        told["resume_data"] = asked.resume_data
+    if ahead:
+        told["resume_data"] = next(iter(ahead.values()))["data"]
     changing.log.add("workflow-time-travel", told)

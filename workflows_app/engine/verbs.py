@@ -134,7 +134,8 @@ def _begin(
     run.started_at = changing.now
     run.input, run.state, run.initial_state = taken, state, state
     run.request_context = run.initial_request_context = context
-    changing.touch("input", "state", "initial_state")
+    run.timeline_actor = audit.name_of(actor) or ""
+    changing.touch("input", "state", "initial_state", "timeline_actor")
     changing.touch("request_context", "initial_request_context")
     if getattr(actor, "pk", None) is not None:
         run.started_by = actor
