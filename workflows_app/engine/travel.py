@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from django.db.models import Q
 from pydantic import BaseModel
 
 from workflows_app import errors
@@ -25,6 +26,7 @@ from workflows_app.engine.change import Change, change
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, WorkflowVersion
+from workflows_app.models.step import StepQuerySet
 from workflows_app.planner import travel as planner
 from workflows_app.planner.enter import hold_back
 from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
@@ -220,12 +222,17 @@ def past_of(run: Run) -> Past:
         )
         for step in outside
     }
-    asked = steps.filter(suspended_at__isnull=False).values_list("base_path", flat=True).distinct()
+    asked = _that_asked(steps).values_list("base_path", flat=True).distinct()
     return Past(
         was_started=run.started_at is not None,
         rows=rows,
         asked=frozenset(path.partition(BODY)[0] for path in asked),
     )
+
+
+def _that_asked(steps: StepQuerySet) -> StepQuerySet:
+    """Keep the steps that asked somebody, or were answered ahead by a time travel."""
+    return steps.filter(Q(suspended_at__isnull=False) | Q(resumed_at__isnull=False))
 
 
 def _results(
@@ -298,7 +305,7 @@ def _answers_ahead(
     if asked.resume_data is None:
         return None
     again = set(journey.rerun)
-    steps = StepSnapshot.objects.current().filter(run=run.pk, suspended_at__isnull=False)
+    steps = _that_asked(StepSnapshot.objects.current().filter(run=run.pk))
     found = [s for s in steps.order_by("pk") if s.base_path.partition(BODY)[0] in again]
     waiting = [s for s in found if s.status == StepStatus.SUSPENDED] or found
     own = [s for s in waiting if s.path == journey.target] or waiting
