@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from workflows_app import errors, results, targets
-from workflows_app.engine import payloads, timelines, transactions, verbs
+from workflows_app.engine import deleting, payloads, timelines, verbs
 from workflows_app.jsontext import loads
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
-from workflows_app.planner.statuses import ACTIVE
 from workflows_app.run_twins import Twins
 from workflows_app.stream import StreamEvent, read_events
 
@@ -159,11 +158,7 @@ class Run(Twins):
 
     def delete(self) -> None:
         """Delete the run and all that is known of it. Raises RunStillRunning while it is active."""
-        deleted = RunRow.objects.filter(pk=self.pk).exclude(
-            status__in=[status.value for status in ACTIVE]
-        )
-        with transactions.write():
-            if not deleted.delete()[0] and RunRow.objects.filter(pk=self.pk).exists():
-                raise errors.RunStillRunning(
-                    f"Run {self.run_id!r} is active and cannot be deleted; cancel it first."
-                )
+        if not deleting.delete([self.pk]) and RunRow.objects.filter(pk=self.pk).exists():
+            raise errors.RunStillRunning(
+                f"Run {self.run_id!r} is active and cannot be deleted; cancel it first."
+            )

@@ -1,0 +1,183 @@
+"""Runs that go on under changed code: what counts as a change, what verbs and workers do."""
+
+from contextlib import contextmanager
+from datetime import timedelta
+
+import pytest
+
+from workflows_app import StepContext, Workflow, errors, step
+from workflows_app.definition import registry
+from workflows_app.engine import clock, ports, workers
+from workflows_app.engine.claim import claim
+from workflows_app.engine.work import work
+from workflows_app.models import StepSnapshot
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
+
+
+def named(name, **options):
+    """Return a step that adds its name."""
+    return step(lambda data: [*data, name], id=name, **options)
+
+
+@step
+def ask(data, ctx: StepContext):
+    """Ask once."""
+    if ctx.resume_data is None:
+        ctx.suspend()
+    return [*data, ctx.resume_data]
+
+
+@contextmanager
+def deployed(workflow):
+    """Let this process have other code for a workflow's id for a while."""
+    before = registry.get(workflow.id)
+    registry.register(workflow)
+    try:
+        yield workflow
+    finally:
+        registry.register(before)
+
+
+def flow(name, *parts, **options):
+    """Return an uncommitted workflow of these steps."""
+    made = Workflow(name, **options)
+    for part in parts:
+        made.then(part)
+    return made
+
+
+def newer(workflow, *parts, **options):
+    """Return other code for the same workflow, as a deploy would bring it."""
+    made = flow(f"{workflow.id}-next", *parts, **options).commit()
+    made.id = workflow.id
+    for cached in ("_written", "version_hash"):
+        made.__dict__.pop(cached, None)
+    return made
+
+
+def suspended(workflow):
+    """Return a run that waits for an answer."""
+    run = workflow.create_run()
+    assert run.start([]).status == "suspended"
+    return run
+
+
+def test_a_change_after_the_step_or_of_its_description_does_not_count():
+    old = flow("later", named("a"), ask, named("b")).commit()
+    run = suspended(old)
+    calm = named("a", description="new words", retries=3, timeout=5)
+    with deployed(newer(old, calm, ask, named("c"))) as new:
+        result = new.get_run(run.run_id).resume("yes")
+    assert (result.status, result.result) == ("success", ["a", "yes", "c"])
+
+
+@pytest.mark.parametrize(
+    ("parts", "word"),
+    [
+        ((named("other"), ask, named("b")), "'other'"),
+        ((ask, named("a"), named("b")), "where 'a'"),
+        ((named("a"),), "not there any more"),
+    ],
+)
+def test_a_change_before_the_step_refuses_every_verb(parts, word):
+    old = flow("before", named("a"), ask, named("b")).commit()
+    run = suspended(old)
+    with deployed(newer(old, *parts)) as new:
+        again = new.get_run(run.run_id)
+        with pytest.raises(errors.DefinitionChanged, match=word):
+            again.resume("yes")
+    assert run.refresh().status == "suspended"
+    assert run.resume("yes").result == ["a", "yes", "b"]
+
+
+def test_refuse_counts_every_change_of_the_graph():
+    old = flow("strict", ask, named("b"), on_version_change="refuse").commit()
+    run = suspended(old)
+    changed = newer(old, ask, named("b"), named("c"), on_version_change="refuse")
+    with deployed(changed) as new, pytest.raises(errors.DefinitionChanged, match=r"'c' .* is new"):
+        new.get_run(run.run_id).resume("yes")
+    assert run.resume("yes").status == "success"
+
+
+def test_retry_proceed_and_time_travel_are_refused_too():
+    broken = [True]
+
+    def fail(data):
+        if broken[0]:
+            raise ValueError
+        return data
+
+    failing = step(fail, id="fail")
+    old = flow("refused", named("a"), failing).commit()
+    run = old.create_run()
+    run.start([])
+    paused = old.create_run()
+    paused.start([], per_step=True)
+    with deployed(newer(old, named("z"), failing)) as new:
+        with pytest.raises(errors.DefinitionChanged):
+            new.get_run(run.run_id).retry()
+        with pytest.raises(errors.DefinitionChanged):
+            new.get_run(paused.run_id).proceed()
+        with pytest.raises(errors.DefinitionChanged):
+            new.get_run(run.run_id).time_travel("fail")
+        assert new.get_run(run.run_id).rerun([]).result().steps["z"].status == "success"
+    broken[0] = False
+    assert run.retry().result == ["a"]
+
+
+def queued_step(workflow):
+    """Return the first step of a run that nobody takes by itself."""
+    run = workflow.create_run()
+    with ports.holding_back():
+        run.start([], wait=False)
+    return run, StepSnapshot.objects.get(run=run.pk, path="a")
+
+
+def test_a_worker_with_other_code_hands_the_step_back_and_the_right_one_takes_it():
+    old = flow("handed", named("a"), named("b")).commit()
+    run, queued = queued_step(old)
+    now = clock.now()
+    with deployed(newer(old, named("x"), named("a"))):
+        assert claim(queued.pk, worker=workers.mine(), now=now) is None
+    queued.refresh_from_db()
+    assert (queued.status, queued.token) == ("queued", 0)
+    assert queued.unknown_since is not None
+    first = queued.wake_at - queued.unknown_since
+    with deployed(newer(old, named("x"), named("a"))):
+        later = now + timedelta(seconds=20)
+        assert claim(queued.pk, worker=workers.mine(), now=later) is None
+    queued.refresh_from_db()
+    assert queued.wake_at - later > first, "the delay grows"
+    held = claim(queued.pk, worker=workers.mine(), now=now + timedelta(seconds=60))
+    work(held)
+    assert run.result().result == ["a", "b"]
+
+
+def test_after_the_grace_the_step_fails_and_retry_works_after_a_fix():
+    old = flow("graceless", named("a"), named("b")).commit()
+    run, queued = queued_step(old)
+    now = clock.now()
+    with deployed(newer(old, named("x"))):
+        claim(queued.pk, worker=workers.mine(), now=now)
+        claim(queued.pk, worker=workers.mine(), now=now + timedelta(seconds=700))
+    result = run.result()
+    assert (result.status, result.error.type) == ("failed", "DefinitionChanged")
+    assert run.refresh().retry().result == ["a", "b"]
+
+
+def test_a_workflow_that_is_not_known_at_all_is_left_to_others_and_can_be_canceled(monkeypatch):
+    old = flow("unknown", named("a"), named("b")).commit()
+    run, queued = queued_step(old)
+    now = clock.now()
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("workflows_app.definition.registry.find", lambda _id: None)
+        assert claim(queued.pk, worker=workers.mine(), now=now) is None
+        late = now + timedelta(seconds=700)
+        assert claim(queued.pk, worker=workers.mine(), now=late) is None
+    assert run.result().error.type == "DefinitionChanged"
+    other, _ = queued_step(old)
+    with monkeypatch.context() as elsewhere:
+        elsewhere.setattr("workflows_app.definition.registry.find", lambda _id: None)
+        other.cancel()
+    assert other.status == "canceled"
