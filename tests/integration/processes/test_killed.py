@@ -9,13 +9,15 @@ import pytest
 from tests.product import Product, product, wait_until
 
 START = """
+WORKFLOW = "killed"
 from workflows_app import get_workflow
-run = get_workflow("killed").create_run(run_id="r")
+run = get_workflow(WORKFLOW).create_run(run_id="r")
 run.start({"n": 1}, wait=False)
 """
 LOOK = """
+WORKFLOW = "killed"
 from workflows_app import get_workflow
-run = get_workflow("killed").get_run("r")
+run = get_workflow(WORKFLOW).get_run("r")
 print(json.dumps({
     "status": run.status,
     "result": run.result().result,
@@ -81,3 +83,43 @@ def test_a_process_that_is_asked_to_stop_ends_by_itself_and_hands_its_step_back(
 
     wait_until(lambda: installed.python(LOOK)["status"] == "success", 20, installed.log.read_text)
     assert ran.read_text().split() == ["first", "held_up", "held_up", "last"]
+
+
+def of(workflow: str, code: str) -> str:
+    """Return the code for another workflow."""
+    return code.replace('WORKFLOW = "killed"', f'WORKFLOW = "{workflow}"')
+
+
+@pytest.mark.sqlite_only  # starts its own database, of either kind
+def test_a_kill_between_an_atomic_steps_writes_and_its_result_leaves_neither(
+    installed: Product, tmp_path: Path
+) -> None:
+    ran = tmp_path / "ran"
+    installed.up()
+    installed.python(of("killed-atomic", START))
+    wait_until(lambda: ran.exists() and "writes" in ran.read_text(), 20, installed.log.read_text)
+
+    installed.kill()
+    (tmp_path / "go").touch()
+    installed.up()
+    look = of("killed-atomic", LOOK)
+    wait_until(lambda: installed.python(look)["status"] == "success", 20, installed.log.read_text)
+
+    assert installed.python(look)["result"] == {"n": 1, "groups": 1}
+    assert ran.read_text().split() == ["writes", "writes", "last"]
+    names = "from django.contrib.auth.models import Group\n"
+    names += "print(json.dumps([g.name for g in Group.objects.all()]))"
+    assert installed.python(names) == ["written-0"]
+
+
+@pytest.mark.sqlite_only  # starts its own database, of either kind
+def test_a_sleep_outlasts_its_process(installed: Product, tmp_path: Path) -> None:
+    installed.up()
+    installed.python(of("killed-asleep", START))
+    look = of("killed-asleep", LOOK)
+    wait_until(lambda: installed.python(look)["status"] == "waiting", 20, installed.log.read_text)
+
+    installed.kill()
+    installed.up()
+    wait_until(lambda: installed.python(look)["status"] == "success", 20, installed.log.read_text)
+    assert (tmp_path / "ran").read_text().split() == ["first", "last"]

@@ -1,8 +1,11 @@
 """Workflows whose steps leave a mark outside the database, for tests that kill processes."""
 
 import os
+import time
 from pathlib import Path
 from typing import Any
+
+from django.contrib.auth.models import Group
 
 from workflows_app import StepContext, Workflow, step
 
@@ -40,3 +43,18 @@ def last(data: dict[str, Any]) -> dict[str, Any]:
 
 
 chain = Workflow("killed").then(first).then(held_up).then(last).commit()
+
+
+@step(atomic=True)
+def writes(data: dict[str, Any]) -> dict[str, Any]:
+    """Write a row through the ORM, and stay before the end until the test lets it go."""
+    Group.objects.create(name=f"written-{Group.objects.count()}")
+    _mark("writes")
+    deadline = time.monotonic() + 30
+    while not (_marks() / "go").exists() and time.monotonic() < deadline:
+        time.sleep(0.02)
+    return {**data, "groups": Group.objects.count()}
+
+
+atomic = Workflow("killed-atomic").then(writes).then(last).commit()
+asleep = Workflow("killed-asleep").then(first).sleep(3).then(last).commit()
