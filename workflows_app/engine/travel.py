@@ -24,7 +24,7 @@ from workflows_app.engine import (
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change
 from workflows_app.engine.claims import HOOK
-from workflows_app.jsontext import Raw
+from workflows_app.jsontext import NULL, Raw
 from workflows_app.models import Run, StepSnapshot, WorkflowVersion
 from workflows_app.models.step import StepQuerySet
 from workflows_app.planner import travel as planner
@@ -164,6 +164,7 @@ def fork(
         )
         run.initial_state = source.initial_state or {}
         run.request_context = run.initial_request_context = source.initial_request_context
+        changing.outputs[payloads.RUN_INPUT] = run.input or NULL
         changing.touch("input", "initial_state", "request_context", "initial_request_context")
         changing.log.add("workflow-start", _started(changing, actor), {"input": "run.input"})
         timelines.mark(changing, "time-travel", asked.target.path, actor)
@@ -345,6 +346,7 @@ def _begin_late(changing: Change, asked: Asked, journey: Journey, actor: Any) ->
     run.input = asked.run_input or _run_input(asked, journey)
     run.initial_state = {}
     run.initial_request_context = {}
+    changing.outputs[payloads.RUN_INPUT] = run.input or NULL
     changing.touch("input", "initial_state", "initial_request_context")
     changing.log.add("workflow-start", _started(changing, actor), {"input": payloads.RUN_INPUT})
     timelines.mark(changing, "time-travel", asked.target.path, actor)
