@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from workflows_app import errors, results, targets
-from workflows_app.engine import ports, steering, transactions, travel, verbs, waiting
+from workflows_app.engine import ports, steering, tracing, transactions, travel, verbs, waiting
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.stream import RunStream
 
@@ -123,7 +123,7 @@ class Verbs:
         """
         question = _as_uuid(suspension)
 
-        def act() -> None:
+        def act(trace: tracing.Trace | None) -> None:
             self.refresh()
             asked = targets.Asked(step, label, question, foreach_index)
             verbs.resume(
@@ -135,6 +135,7 @@ class Verbs:
                 retry_count=retry_count,
                 per_step=per_step,
                 request_context=options.get("request_context"),
+                trace=trace,
                 **_who(options),
             )
 
@@ -213,7 +214,7 @@ class Verbs:
         """
         node = self._target(step)
 
-        def act() -> None:
+        def act(trace: tracing.Trace | None) -> None:
             self.refresh()
             travel.travel(
                 self.workflow,
@@ -222,6 +223,7 @@ class Verbs:
                 token=plan,
                 per_step=options.get("per_step", False),
                 context=options.get("request_context"),
+                trace=trace,
                 **_who(options),
             )
 
@@ -315,14 +317,22 @@ class Verbs:
         return type(cast("Run", self))(self.workflow, row)
 
     def _perform(
-        self, verb: str, act: Callable[[], object], options: Mapping[str, Any]
+        self, verb: str, act: Callable[..., object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         """Act, let the workers know or do the work here, wait, and return the result."""
+        if options.get("wait", True):
+            self._refuse_waiting(verb)
+        given = (options.get("tracing_options"), options.get("tracing_context"))
+        with tracing.verb(verb, self._row, *given) as trace:
+            return self._perform_traced(partial(act, trace=trace), options)
+
+    def _perform_traced(
+        self, act: Callable[[], object], options: Mapping[str, Any]
+    ) -> WorkflowResult:
         timeout: float | None = options.get("timeout")
         if not options.get("wait", True):
             act()
         else:
-            self._refuse_waiting(verb)
             with ports.holding_back() as wakes:
                 act()
             if timeout is not None or not ports.dispatcher().drive(self.pk):

@@ -23,7 +23,7 @@ from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus
 from workflows_app.planner.view import Row, RunView
 
 #: Payload columns that every change needs.
-_NEEDED: Final = {"state", "request_context", "answers_ahead"}
+_NEEDED: Final = {"state", "request_context", "answers_ahead", "tracing"}
 _LOCKED: Final = statements.Reader(
     Run, "pk", leaving=[name for name in run_fields.PAYLOAD_FIELDS if name not in _NEEDED]
 )

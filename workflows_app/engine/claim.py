@@ -121,6 +121,8 @@ def _describe(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
         workflow_id=run.workflow_id,
         resource_id=run.resource_id,
         trace_id=run.trace_id,
+        span_id=run.span_id,
+        is_sampled=bool(run.trace_id) and run.tracing.get("sampled", True),
         step=step.pk,
         path=step.path,
         base_path=step.base_path,

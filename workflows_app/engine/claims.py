@@ -20,6 +20,8 @@ class Claim:
     workflow_id: str
     resource_id: str | None
     trace_id: str
+    span_id: str
+    is_sampled: bool
     step: int
     path: str
     base_path: str

@@ -10,6 +10,7 @@ from workflows_app.definition import ANY
 from workflows_app.definition.graph import places_of
 from workflows_app.engine import places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
+from workflows_app.engine.tracing import NO_SPAN
 from workflows_app.engine.writer import Writer
 from workflows_app.jsontext import loads
 from workflows_app.planner.outcomes import NO_CHANGES, Changes
@@ -51,6 +52,8 @@ class StepContext:
         self.input_data = input_data
         self.resume_data = resume_data
         self.writer = Writer(claim)
+        #: The attempt's OpenTelemetry span; where nothing is traced, one that does nothing.
+        self.span: Any = NO_SPAN
 
     # Who and where.
 

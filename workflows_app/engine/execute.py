@@ -23,7 +23,7 @@ from workflows_app.definition import (
     Step,
     options,
 )
-from workflows_app.engine import attempts, failures, loops, payloads, reading
+from workflows_app.engine import attempts, failures, loops, payloads, reading, tracing
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.context import StepContext
 from workflows_app.engine.control import AbortRun, BailRun, Interrupted, SuspendStep
@@ -61,7 +61,7 @@ def execute(graph: Graph, claim: Claim) -> Done:
     timeout = node.step.timeout if node.step is not None else None
     with attempts.running(claim.run, timeout) as attempt:
         execution = _Execution(graph, node, claim, attempt)
-        outcome = execution.run()
+        outcome = execution.run_traced() if node.kind is Kind.STEP else execution.run()
         return Done(outcome, execution.ctx.writer.close())
 
 
@@ -74,6 +74,14 @@ class _Execution:
         self.claim = claim
         self.attempt = attempt
         self.ctx = StepContext(claim, attempt, graph=graph, schemas=node.step)
+
+    def run_traced(self) -> Outcome:
+        """Return the outcome, with a span around the attempt."""
+        with tracing.step(self.claim) as span:
+            self.ctx.span = span
+            outcome = self.run()
+            tracing.ended(span, outcome)
+        return outcome
 
     def run(self) -> Outcome:  # noqa: PLR0911 - one way out of a function, one outcome
         """Return the outcome, whatever happens inside."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflows_app import errors
 from workflows_app.definition import Builder
-from workflows_app.engine import audit, clock, definitions, recover, timelines
+from workflows_app.engine import audit, clock, definitions, recover, timelines, tracing
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change
 from workflows_app.engine.claim import hand_back
@@ -34,6 +34,7 @@ def restart(
     run: Run,
     *,
     context: Mapping[str, Any] | None = None,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -53,6 +54,7 @@ def restart(
         }
         changing.log.add("workflow-restarted", told)
         timelines.merge_context(changing, definition, context)
+        tracing.keep(changing, trace)
         for step in active:
             if step.status == StepStatus.RUNNING:
                 hand_back(changing, step, is_told=False)
@@ -118,6 +120,7 @@ def retry(
     run: Run,
     *,
     context: Mapping[str, Any] | None = None,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -137,6 +140,7 @@ def retry(
         paths = [step.path for step in failed]
         timelines.begin(changing, "retry", ", ".join(paths), actor)
         timelines.merge_context(changing, definition, context)
+        tracing.keep(changing, trace)
         told = {
             **_paths(paths),
             "actor": audit.name_of(actor),
@@ -172,6 +176,7 @@ def proceed(
     *,
     per_step: bool = True,
     context: Mapping[str, Any] | None = None,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -191,6 +196,7 @@ def proceed(
             definitions.require_same(definition, changing.model, step.base_path, "proceed")
         changing.model.allowance = 0 if per_step else None
         timelines.merge_context(changing, definition, context)
+        tracing.keep(changing, trace)
         told = {
             **_paths([step.path for step in chosen]),
             "actor": audit.name_of(actor),

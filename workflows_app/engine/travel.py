@@ -19,6 +19,7 @@ from workflows_app.engine import (
     given,
     payloads,
     timelines,
+    tracing,
     versions,
 )
 from workflows_app.engine.apply import apply
@@ -114,6 +115,7 @@ def travel(
     token: str | None = None,
     per_step: bool = False,
     context: Mapping[str, Any] | None = None,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -137,6 +139,7 @@ def travel(
             timelines.begin(changing, "time-travel", asked.target.path, actor)
         _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
         timelines.merge_context(changing, definition, context)
+        tracing.keep(changing, trace)
         apply(changing, hold_back(changing.run, journey.decisions))
         audit.record(changing, "time-travel", actor, door=door, path=asked.target.path)
 
@@ -149,6 +152,7 @@ def fork(
     *,
     per_step: bool = False,
     context: Mapping[str, Any] | None = None,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -172,6 +176,7 @@ def fork(
         copies.copy_kept(source, run, journey.kept, changing.now)
         _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
         timelines.merge_context(changing, definition, context)
+        tracing.keep(changing, trace)
         apply(changing, hold_back(changing.run, journey.decisions))
         audit.record(changing, "fork", actor, door=door, path=asked.target.path)
 

@@ -18,6 +18,7 @@ from workflows_app.engine import (
     payloads,
     ports,
     timelines,
+    tracing,
     transactions,
     versions,
 )
@@ -105,6 +106,7 @@ def start(
     initial_state: Mapping[str, Any] | None = None,
     request_context: Mapping[str, Any] | None = None,
     per_step: bool = False,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -122,6 +124,7 @@ def start(
         if changing.model.status != RunStatus.PENDING:
             _refuse_started(run.pk, run.run_id)
         _begin(changing, taken, state, context, actor)
+        tracing.keep(changing, trace)
         audit.record(changing, "start", actor, door=door)
         changing.model.allowance = 1 if per_step else None
         apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
@@ -168,6 +171,7 @@ def resume(
     retry_count: int | None = None,
     per_step: bool = False,
     request_context: Mapping[str, Any] | None = None,
+    trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
 ) -> None:
@@ -182,6 +186,7 @@ def resume(
         for step in targets:
             _check_still_asks(changing, step, suspension)
         timelines.merge_context(changing, definition, context)
+        tracing.keep(changing, trace)
         changing.model.allowance = 0 if per_step else None
         _log_resume(changing, targets, answers, actor)
         for step in targets:
