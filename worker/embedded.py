@@ -15,7 +15,7 @@ from django.db import Error, connection
 
 from worker import database, heartbeat, stopping
 from worker.actors import broker, run_step
-from workflows_app.engine import clock, recover, workers
+from workflows_app.engine import clock, recover, schedules, workers
 from workflows_app.models import StepSnapshot
 
 logger = logging.getLogger(__name__)
@@ -97,6 +97,7 @@ def _sweep(started_with: object) -> None:
                 workers.bury_dead(now)
             recover.recover(now)
             recover.give_up_canceled(now)
+            schedules.fire_due(now)
             _repeat_hints(now, everything=first)
             first = False
         except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflows_app import errors
 from workflows_app.definition import (
+    Schedule,
     Step,
     constant,
     from_context,
@@ -20,9 +21,11 @@ from workflows_app.workflow import Workflow, get_workflow, list_workflows
 
 if TYPE_CHECKING:
     from workflows_app.engine.context import StepContext
+    from workflows_app.engine.travel import TravelPlan
     from workflows_app.pages import RunPage
-    from workflows_app.results import ErrorInfo, StepResult, WorkflowResult
+    from workflows_app.results import ErrorInfo, RunTimeline, StepResult, WorkflowResult
     from workflows_app.run import Run
+    from workflows_app.schedules import ScheduleTrigger, WorkflowSchedule
     from workflows_app.stream import RunStream, StreamEvent
 
 _LATER = {
@@ -33,11 +36,16 @@ _LATER = {
     "WorkflowResult": "workflows_app.results",
     "Run": "workflows_app.run",
     "RunStream": "workflows_app.stream",
+    "RunTimeline": "workflows_app.results",
+    "ScheduleTrigger": "workflows_app.schedules",
+    "TravelPlan": "workflows_app.engine.travel",
+    "WorkflowSchedule": "workflows_app.schedules",
     "StreamEvent": "workflows_app.stream",
 }
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # Defining
+    "Schedule",
     "Step",
     "StepContext",
     "Workflow",
@@ -52,9 +60,13 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "Run",
     "RunPage",
     "RunStream",
+    "RunTimeline",
+    "ScheduleTrigger",
     "StepResult",
     "StreamEvent",
+    "TravelPlan",
     "WorkflowResult",
+    "WorkflowSchedule",
     # Looking back
     "get_workflow",
     "list_workflows",

@@ -21,7 +21,10 @@ from workflows_app.models import (
     Action,
     Run,
     RunEvent,
+    Schedule,
     StepSnapshot,
+    Timeline,
+    Trigger,
     Worker,
     Workflow,
     WorkflowVersion,
@@ -213,6 +216,41 @@ class RunEventAdmin(PageLink, ReadOnly):
     raw_id_fields = ["run"]
     heavy = ("events", *(f"run__{name}" for name in RunAdmin.heavy))
     readonly_fields = ["page"]
+
+
+@admin.register(Timeline)
+class TimelineAdmin(ReadOnly):
+    """Earlier timelines of runs, as they were left."""
+
+    list_display = ["run", "number", "cause", "step", "actor", "status", "left_at"]
+    list_filter = ["cause", "status"]
+    search_fields = ["run__run_id__exact"]
+    list_select_related = ["run"]
+    ordering = ["-pk"]
+    raw_id_fields = ["run"]
+    heavy = ("result", "error", "state", *(f"run__{name}" for name in RunAdmin.heavy))
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ReadOnly):
+    """When workflows start by themselves."""
+
+    list_display = ["id", "cron", "timezone", "status", "is_defined", "next_fire_at", "last_run_id"]
+    list_filter = ["status", "is_defined"]
+    search_fields = ["id"]
+    heavy = ("definition",)
+
+
+@admin.register(Trigger)
+class TriggerAdmin(ReadOnly):
+    """The times that schedules came, and what was made of them."""
+
+    list_display = ["schedule", "scheduled_at", "fired_at", "outcome", "kind", "run_id"]
+    list_filter = ["outcome", "kind"]
+    search_fields = ["schedule__id", "run_id__exact"]
+    ordering = ["-pk"]
+    raw_id_fields = ["schedule"]
+    heavy = ("error",)
 
 
 @admin.register(Worker)

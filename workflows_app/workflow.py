@@ -14,6 +14,7 @@ from workflows_app.threads import in_thread
 if TYPE_CHECKING:
     from workflows_app.pages import RunPage
     from workflows_app.run import Run
+    from workflows_app.schedules import WorkflowSchedule
 
 
 class Workflow(Builder):
@@ -60,6 +61,12 @@ class Workflow(Builder):
             cursor=cursor,
         )
 
+    def schedules(self) -> list[WorkflowSchedule]:
+        """Return this workflow's schedules as they are stored; changes in code are stored first."""
+        from workflows_app import schedules  # noqa: PLC0415 - needs the tables
+
+        return schedules.of(self)
+
     def list_active_runs(self) -> list[Run]:
         """Return this workflow's runs that are running or waiting, oldest first."""
         from workflows_app import pages  # noqa: PLC0415 - needs the tables
@@ -87,6 +94,10 @@ class Workflow(Builder):
     async def alist_runs(self, **options: Any) -> RunPage:
         """Async twin of `list_runs`."""
         return await in_thread(self.list_runs)(**options)
+
+    async def aschedules(self) -> list[WorkflowSchedule]:
+        """Async twin of `schedules`."""
+        return await in_thread(self.schedules)()
 
     async def alist_active_runs(self) -> list[Run]:
         """Async twin of `list_active_runs`."""

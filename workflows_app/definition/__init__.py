@@ -4,6 +4,7 @@ from workflows_app.definition.builder import Builder
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import BODY, LOOPS, REPEATING, Graph, Kind, Node
 from workflows_app.definition.mappings import constant, from_context, from_init, from_step
+from workflows_app.definition.schedules import Schedule
 from workflows_app.definition.schemas import ANY, MISSING, Schema
 from workflows_app.definition.steps import Step, step
 from workflows_app.definition.templates import template
@@ -19,6 +20,7 @@ __all__ = [
     "Graph",
     "Kind",
     "Node",
+    "Schedule",
     "Schema",
     "Step",
     "constant",

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import copy
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
 from typing import Any, Final, Literal, Self
 
 from workflows_app import errors
-from workflows_app.definition import options, registry, serialize
+from workflows_app.definition import options, registry, schedules, serialize
 from workflows_app.definition.composer import Composer
 from workflows_app.definition.graph import Graph, compile_graph
 from workflows_app.definition.ids import check_id, readable
+from workflows_app.definition.schedules import Schedule
 from workflows_app.definition.schemas import Schema
 
 #: The types of a workflow.
@@ -40,6 +41,7 @@ class Builder(Composer):
         retry_delay: float = 0,
         validate_inputs: bool = True,
         auto_restart: bool = True,
+        schedule: Schedule | Iterable[Schedule] | None = None,
         on_start: Callable[..., Any] | None = None,
         on_finish: Callable[..., Any] | None = None,
         on_error: Callable[..., Any] | None = None,
@@ -48,7 +50,8 @@ class Builder(Composer):
     ) -> None:
         """Begin a workflow. Types are whatever Pydantic's TypeAdapter takes; delays are seconds.
 
-        Raises InvalidId, and InvalidStep for an option that cannot be.
+        Raises InvalidId, InvalidStep for an option that cannot be, InvalidSchedule and
+        DuplicateSchedule.
         """
         self.id = check_id(id, "workflow")
         what = f"Workflow {self.id!r}"
@@ -63,6 +66,7 @@ class Builder(Composer):
         self.retry_delay = options.seconds(retry_delay, "retry_delay", what)
         self.validate_inputs = options.flag(validate_inputs, "validate_inputs", what)
         self.auto_restart = options.flag(auto_restart, "auto_restart", what)
+        self.schedule_definitions = schedules.read(schedule, what)
         self.on_start = options.hook(on_start, "on_start", what)
         self.on_finish = options.hook(on_finish, "on_finish", what)
         self.on_error = options.hook(on_error, "on_error", what)
@@ -104,8 +108,12 @@ class Builder(Composer):
         return self
 
     def clone(self, id: str) -> Self:  # noqa: A002 - the contract's name
-        """Return a committed workflow with the entries so far and the same options."""
+        """Return a committed workflow with the entries so far and the same options.
+
+        Its schedules are not cloned, or each of their times would start two runs.
+        """
         twin = copy.copy(self)
+        twin.schedule_definitions = ()
         twin.id = check_id(id, "workflow")
         twin.title = readable(twin.id) if self.title == readable(self.id) else self.title
         for cached in ("version_hash", "_written"):

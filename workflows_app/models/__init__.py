@@ -3,6 +3,7 @@
 from workflows_app.models.action import Action
 from workflows_app.models.event import RunEvent
 from workflows_app.models.run import Run, Timeline
+from workflows_app.models.schedule import Schedule, Trigger
 from workflows_app.models.step import StepSnapshot
 from workflows_app.models.worker import Worker
 from workflows_app.models.workflow import Workflow, WorkflowVersion
@@ -11,8 +12,10 @@ __all__ = [
     "Action",
     "Run",
     "RunEvent",
+    "Schedule",
     "StepSnapshot",
     "Timeline",
+    "Trigger",
     "Worker",
     "Workflow",
     "WorkflowVersion",

@@ -1,0 +1,306 @@
+"""Starting runs at their times: each time of a schedule once, with any number of workers.
+
+The trigger, the run it starts and the schedule's next time are one transaction on the schedule's
+row, so that a time is neither lost nor doubled, whichever process dies. The rule for times that
+were missed because no process was there to see them: those of the last minute are made up for;
+of earlier ones the latest is, as a `backfill`, unless a later one is; the others are recorded as
+skipped, at most `MOST_SKIPPED` of them. With overlap `queue` none is missed: each waits for the
+run before it, at most `MOST_SKIPPED` of them at a time.
+"""
+
+import logging
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import IntegrityError, connection, transaction
+from django.db.models.signals import post_migrate
+
+from workflows_app import errors
+from workflows_app.definition import Builder, Schedule, registry
+from workflows_app.definition.schedules import stored_id
+from workflows_app.engine import clock, failures, transactions, verbs, versions
+from workflows_app.models import Run, Trigger
+from workflows_app.models import Schedule as Row
+from workflows_app.planner.statuses import ENDED
+
+logger = logging.getLogger(__name__)
+
+ACTIVE: Final = "active"
+PAUSED: Final = "paused"
+
+#: How late a time may be seen and still be fired as if it were on time.
+GRACE: Final = timedelta(seconds=60)
+MOST_SKIPPED: Final = 100
+#: Times of a schedule that are looked at in one go; far more than a minute of seconds has.
+MOST_AT_ONCE: Final = 10_000
+
+#: Workflow -> hashes of its schedules, as this process knows them to be stored.
+_stored: dict[str, tuple[str, ...]] = {}
+
+
+@dataclass(frozen=True)
+class Tick:
+    """One time of a schedule: when it should have come, when it was seen, and why."""
+
+    scheduled_at: datetime
+    fired_at: datetime
+    kind: str = "schedule"
+
+
+# Storing what code says.
+
+
+def store_all(now: datetime) -> None:
+    """Store the schedules of every workflow of this process that are not known to be stored.
+
+    Those of workflows that this process does not know are left alone: others may.
+    """
+    for definition in registry.all():
+        store(definition, now)
+
+
+def store(definition: Builder, now: datetime) -> None:
+    """Store what code says of a workflow's schedules. A pause by a person stays."""
+    hashes = tuple(schedule.hash() for schedule in definition.schedule_definitions)
+    if _stored.get(definition.id, ()) == hashes and (definition.id in _stored):
+        return
+    with transactions.write():
+        wanted = {stored_id(definition.id, s): s for s in definition.schedule_definitions}
+        gone = Row.objects.filter(workflow_id=definition.id, is_defined=True)
+        gone.exclude(pk__in=list(wanted)).update(is_defined=False, next_fire_at=None)
+        if wanted:
+            versions.ensure(definition)
+        for id_, schedule in wanted.items():
+            _store_one(definition, id_, schedule, now)
+        transactions.after_commit(lambda: _remember(definition.id, hashes))
+
+
+def _store_one(definition: Builder, id_: str, schedule: Schedule, now: datetime) -> None:
+    said = {
+        "definition": schedule.to_json(),
+        "hash": schedule.hash(),
+        "cron": schedule.cron or "",
+        "timezone": schedule.timezone,
+        "is_defined": True,
+    }
+    first = schedule.next_after(now)
+    if schedule.run_at is not None and not Trigger.objects.filter(schedule=id_).exists():
+        first = schedule.run_at  # also one that passed while nobody was there to see it
+    row, is_new = Row.objects.get_or_create(
+        pk=id_, defaults={**said, "workflow_id": definition.id, "next_fire_at": first}
+    )
+    if is_new or (row.hash == said["hash"] and row.is_defined):
+        return
+    for name, value in said.items():
+        setattr(row, name, value)
+    row.next_fire_at = first if row.status == ACTIVE else None
+    row.save()
+
+
+def _remember(workflow_id: str, hashes: tuple[str, ...]) -> None:
+    if not transactions.is_inside_testcase():
+        _stored[workflow_id] = hashes
+
+
+def _forget(**_kwargs: Any) -> None:
+    _stored.clear()
+
+
+post_migrate.connect(_forget, dispatch_uid="workflows_app.engine.schedules")
+
+
+# Firing.
+
+
+def fire_due(now: datetime) -> int:
+    """Fire every schedule whose time has come; return how many runs were started."""
+    store_all(now)
+    due = Row.objects.filter(status=ACTIVE, is_defined=True, next_fire_at__lte=now)
+    known = [definition.id for definition in registry.all()]
+    keys = due.filter(workflow_id__in=known).order_by("next_fire_at")
+    return sum(fire(key, now) for key in list(keys.values_list("pk", flat=True)[:1000]))
+
+
+def fire(key: str, now: datetime) -> int:
+    """Fire one schedule's times that have come; return how many runs were started.
+
+    Nothing when another process is at it, or was just before.
+    """
+    started = 0
+    with transactions.write():
+        row = _locked(key)
+        if row is None or row.status != ACTIVE or row.next_fire_at is None:
+            return 0
+        definition = registry.find(row.workflow_id)
+        if definition is None or row.next_fire_at > now:
+            return 0
+        schedule = from_row(row)
+        for scheduled_at, kind in _times(schedule, row, now):
+            tick = Tick(scheduled_at, now, kind)
+            started += _fire_one(definition, row, schedule, tick)
+        row.save(update_fields=["next_fire_at", "last_fire_at", "last_run_id"])
+    return started
+
+
+def _locked(key: str) -> Row | None:
+    rows = Row.objects.filter(pk=key)
+    if connection.features.has_select_for_update_skip_locked:
+        rows = rows.select_for_update(skip_locked=True)
+    return rows.first()
+
+
+def _times(schedule: Schedule, row: Row, now: datetime) -> Iterator[tuple[datetime, str]]:
+    """Yield the times to fire now, and move the schedule on; what is skipped is recorded."""
+    due = list(_due(schedule, row.next_fire_at, now))
+    if schedule.overlap == "queue":
+        yield from _queued_times(schedule, row, due, now)
+        return
+    row.next_fire_at = schedule.next_after(now)
+    on_time = [at for at in due if now - at <= GRACE]
+    late = [at for at in due if now - at > GRACE]
+    if late and not on_time:
+        yield late.pop(), "backfill"
+    for at in late[-MOST_SKIPPED:]:
+        _record(row, Tick(at, now), "skipped", error="missed: no process was there at that time")
+    for at in on_time:
+        yield at, "schedule"
+
+
+def _queued_times(
+    schedule: Schedule, row: Row, due: list[datetime], now: datetime
+) -> Iterator[tuple[datetime, str]]:
+    """Yield the oldest time that waits, once the run before it has ended; the others go on."""
+    for at in due[:-MOST_SKIPPED][-MOST_SKIPPED:]:
+        _record(row, Tick(at, now), "skipped", error="too many times wait for the run before them")
+    waiting = due[-MOST_SKIPPED:]
+    if not waiting or not _has_ended(row.last_run_id):
+        row.next_fire_at = waiting[0] if waiting else schedule.next_after(now)
+        return
+    rest = waiting[1:]
+    row.next_fire_at = rest[0] if rest else schedule.next_after(now)
+    yield waiting[0], "schedule" if now - waiting[0] <= GRACE else "backfill"
+
+
+def _due(schedule: Schedule, first: datetime | None, now: datetime) -> Iterator[datetime]:
+    at = first
+    for _ in range(MOST_AT_ONCE):
+        if at is None or at > now:
+            return
+        yield at
+        at = schedule.next_after(at)
+
+
+def _fire_one(definition: Builder, row: Row, schedule: Schedule, tick: Tick) -> bool:
+    if schedule.overlap == "skip" and not _has_ended(row.last_run_id):
+        _record(row, tick, "skipped", error="the run before has not ended")
+        return False
+    run_id = f"{row.pk[-200:]}-{tick.scheduled_at:%Y%m%dT%H%M%SZ}"
+    return start(definition, row, schedule, tick, run_id=run_id) is not None
+
+
+def start(
+    definition: Builder,
+    row: Row,
+    schedule: Schedule,
+    tick: Tick,
+    *,
+    run_id: str | None = None,
+    actor: Any = None,
+) -> Run | None:
+    """Start a run for one time, and record it; a refusal is recorded and raises nothing.
+
+    Inside the caller's transaction on the schedule's row.
+    """
+    run: Run | None = None
+    try:
+        with transaction.atomic():
+            run = verbs.create(definition, run_id, None)
+            verbs.start(
+                definition,
+                run,
+                schedule.input_data,
+                initial_state=schedule.initial_state,
+                request_context=schedule.request_context,
+                actor=actor,
+                door="schedule",
+            )
+    except Exception as error:  # noqa: BLE001 - hooks of the user may raise anything
+        logger.warning("Schedule %s could not start a run: %s", row.pk, error)
+        _record(row, tick, "failed", error=failures.describe(error))
+        return None
+    row.last_fire_at, row.last_run_id = tick.fired_at, run.run_id
+    _record(row, tick, "published", run_id=run.run_id)
+    return run
+
+
+def _record(row: Row, tick: Tick, outcome: str, *, run_id: str = "", error: Any = None) -> None:
+    trigger = Trigger(
+        schedule=row,
+        scheduled_at=tick.scheduled_at,
+        fired_at=tick.fired_at,
+        run_id=run_id,
+        outcome=outcome,
+        kind=tick.kind,
+        error=error if not isinstance(error, str) else {"type": "Skipped", "message": error},
+    )
+    with suppress(IntegrityError), transaction.atomic():
+        trigger.save(force_insert=True)
+
+
+def _has_ended(run_id: str) -> bool:
+    if not run_id:
+        return True
+    status = Run.objects.filter(run_id=run_id).values_list("status", flat=True).first()
+    return status is None or status in ENDED
+
+
+# What people do.
+
+
+def pause(key: str, note: str) -> None:
+    """Stop a schedule from firing until it is unpaused; a deploy does not undo it."""
+    with transactions.write():
+        Row.objects.filter(pk=key).update(status=PAUSED, note=note, next_fire_at=None)
+
+
+def unpause(key: str, now: datetime) -> None:
+    """Let a schedule fire again, from its next time on: what came meanwhile is not made up for."""
+    with transactions.write():
+        row = Row.objects.select_for_update().get(pk=key)
+        row.status, row.note = ACTIVE, ""
+        row.next_fire_at = from_row(row).next_after(now) if row.is_defined else None
+        row.save()
+
+
+def run_now(key: str, definition: Builder, actor: Any = None) -> Run:
+    """Start a run with what the schedule gives, now; also of one that is paused.
+
+    Raises what `start` raises.
+    """
+    now = clock.now()
+    with transactions.write():
+        row = Row.objects.select_for_update().get(pk=key)
+        run = start(definition, row, from_row(row), Tick(now, now, "manual"), actor=actor)
+        row.save(update_fields=["last_fire_at", "last_run_id"])
+        failed = None if run is not None else row.triggers.order_by("-pk").first()
+    if run is None:
+        message = failed.error["message"] if failed is not None and failed.error else "unknown"
+        raise errors.InvalidSchedule(f"Schedule {key!r} could not start a run: {message}")
+    return run
+
+
+def from_row(row: Row) -> Schedule:
+    """Return a stored schedule as code wrote it."""
+    names = {each.name for each in fields(Schedule)}
+    said = {name: value for name, value in row.definition.items() if name in names}
+    for name in ("run_at", "end_at"):
+        said[name] = datetime.fromisoformat(said[name]) if said.get(name) else None
+    return Schedule(**said)
+
+
+def keys_of(definition: Builder) -> Iterable[str]:
+    """Return the stored ids of a workflow's schedules, in the order of their definition."""
+    return [stored_id(definition.id, schedule) for schedule in definition.schedule_definitions]

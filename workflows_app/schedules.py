@@ -1,0 +1,150 @@
+"""Schedules as callers see them: what is stored, and what may be done with one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self
+
+from pydantic import BaseModel
+
+from workflows_app.engine import clock, schedules
+from workflows_app.models import Schedule as Row
+from workflows_app.run import Run
+from workflows_app.threads import in_thread
+
+if TYPE_CHECKING:
+    from workflows_app.workflow import Workflow
+
+from datetime import datetime
+
+
+class ScheduleTrigger(BaseModel):
+    """One time that a schedule came, and what was made of it."""
+
+    scheduled_at: datetime
+    fired_at: datetime
+    run_id: str | None = None
+    #: published, failed or skipped.
+    outcome: str
+    #: schedule, manual or backfill.
+    kind: str
+    error: dict[str, Any] | None = None
+
+
+class WorkflowSchedule:
+    """One schedule of a workflow. Its attributes are as last read; `refresh()` reads them again."""
+
+    def __init__(self, workflow: Workflow, row: Row) -> None:
+        """Wrap a row; use `Workflow.schedules()`."""
+        self.workflow = workflow
+        self._row = row
+
+    def __repr__(self) -> str:
+        return f"<Schedule {self.id}: {self.status}>"
+
+    @property
+    def id(self) -> str:
+        """The stored id: `wf_<workflow id>`, or `wf_<workflow id>__<id>`."""
+        return self._row.pk
+
+    @property
+    def cron(self) -> str | None:
+        """The cron expression as written; None for one that fires once."""
+        return self._row.cron or None
+
+    @property
+    def timezone(self) -> str:
+        """The IANA name of the zone in which the expression is read."""
+        return self._row.timezone
+
+    @property
+    def status(self) -> str:
+        """`active` or `paused`."""
+        return self._row.status
+
+    @property
+    def note(self) -> str:
+        """Why it is paused, as whoever paused it wrote."""
+        return self._row.note
+
+    @property
+    def next_fire_at(self) -> datetime | None:
+        """When it fires next, UTC; None while it is paused, and when no time comes any more."""
+        return self._row.next_fire_at
+
+    @property
+    def last_fire_at(self) -> datetime | None:
+        """When it last started a run, UTC."""
+        return self._row.last_fire_at
+
+    @property
+    def last_run_id(self) -> str | None:
+        """The run that it started last."""
+        return self._row.last_run_id or None
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """What code says about it."""
+        said: dict[str, Any] = self._row.definition.get("metadata") or {}
+        return said
+
+    def refresh(self) -> Self:
+        """Read it again."""
+        self._row = Row.objects.get(pk=self._row.pk)
+        return self
+
+    def pause(self, note: str = "") -> None:
+        """Stop it from firing until it is unpaused. A deploy does not undo it."""
+        schedules.pause(self.id, note)
+        self.refresh()
+
+    def unpause(self) -> None:
+        """Let it fire again from its next time on; what came meanwhile is not made up for."""
+        schedules.unpause(self.id, clock.now())
+        self.refresh()
+
+    def run_now(self, *, actor: Any = None) -> Run:
+        """Start a run with what it gives, now, and return it; also while it is paused.
+
+        Raises InvalidSchedule when the workflow refuses what the schedule gives.
+        """
+        row = schedules.run_now(self.id, self.workflow, actor)
+        self.refresh()
+        return Run(self.workflow, row).refresh()
+
+    def triggers(self, limit: int = 100) -> list[ScheduleTrigger]:
+        """Return the times that it came, newest first."""
+        return [
+            ScheduleTrigger(
+                scheduled_at=row.scheduled_at,
+                fired_at=row.fired_at,
+                run_id=row.run_id or None,
+                outcome=row.outcome,
+                kind=row.kind,
+                error=row.error,
+            )
+            for row in self._row.triggers.all()[:limit]
+        ]
+
+    async def apause(self, note: str = "") -> None:
+        """Async twin of `pause`."""
+        await in_thread(self.pause)(note)
+
+    async def aunpause(self) -> None:
+        """Async twin of `unpause`."""
+        await in_thread(self.unpause)()
+
+    async def arun_now(self, *, actor: Any = None) -> Run:
+        """Async twin of `run_now`."""
+        return await in_thread(self.run_now)(actor=actor)
+
+    async def atriggers(self, limit: int = 100) -> list[ScheduleTrigger]:
+        """Async twin of `triggers`."""
+        return await in_thread(self.triggers)(limit)
+
+
+def of(workflow: Workflow) -> list[WorkflowSchedule]:
+    """Return a workflow's schedules as they are stored, in the order of their definition."""
+    workflow.require_committed()
+    schedules.store(workflow, clock.now())
+    rows = Row.objects.in_bulk(list(schedules.keys_of(workflow)))
+    return [WorkflowSchedule(workflow, rows[key]) for key in schedules.keys_of(workflow)]
