@@ -24,6 +24,12 @@ PAD: Final = 14
 TITLE: Final = 24
 END: Final = 10
 
+#: About as wide as a letter of a frame's title is.
+LETTER: Final = 6.6
+
+#: Entries that are drawn around what is inside them.
+FRAMES: Final = frozenset({"workflow", "foreach", "do_while", "do_until"})
+
 #: Wider drawings are scrolled, not shrunk.
 SHRINKS: Final = 640
 
@@ -51,6 +57,22 @@ class Box:
     width: float
     height: float
     title: str = ""
+
+    @property
+    def is_frame(self) -> bool:
+        """Whether it stands around other boxes."""
+        return self.kind in FRAMES
+
+    @property
+    def shown_title(self) -> str:
+        """Its title, as much of it as a frame has room for."""
+        most = int((self.width - 24) / LETTER)
+        return self.title if len(self.title) <= most else self.title[: most - 1] + "…"
+
+    @property
+    def shown_name(self) -> str:
+        """Its name; the body of a foreach or loop is named as the step is."""
+        return self.name.removesuffix("[]")
 
     @property
     def middle(self) -> float:
@@ -233,13 +255,15 @@ def _entry(entry: Entry) -> Drawing:
         case "parallel" | "branch":
             return _fork(entry)
         case "workflow":
-            return _frame(entry)
+            return _frame(entry, entry["workflow"].get("title") or entry["name"])
+        case "foreach" | "do_while" | "do_until":
+            return _frame(entry, f"{entry['name']}: {note_of(entry)}")
         case _:
             return _single(entry)
 
 
 def _single(entry: Entry) -> Drawing:
-    title = entry.get("description") or entry["name"]
+    title = entry.get("description") or note_of(entry) or entry["name"]
     box = Box(entry["path"], entry["kind"], entry["name"], 0, 0, WIDTH, HEIGHT, title)
     return Drawing(WIDTH, HEIGHT, (box,), axis=WIDTH / 2)
 
@@ -282,12 +306,28 @@ def short_condition(text: object) -> str:
     return re.sub(r"^lambda\b[^:]*:\s*", "", str(text or ""))
 
 
-def _frame(entry: Entry) -> Drawing:
+def note_of(entry: Entry) -> str:
+    """Return what an entry does besides running what is inside, in a few words."""
+    match entry["kind"]:
+        case "foreach":
+            return f"each item, {entry['concurrency']} at a time"
+        case "do_while" | "do_until":
+            word = entry["kind"].removeprefix("do_")
+            return f"again {word} {short_condition(entry['conditions'][0])}"
+        case "sleep" if "until" in entry:
+            return f"until {short_condition(entry['until'])}"
+        case "sleep":
+            seconds = entry["seconds"]
+            return short_condition(seconds) if isinstance(seconds, str) else f"{seconds:g} s"
+        case _:
+            return ""
+
+
+def _frame(entry: Entry, title: str) -> Drawing:
     inner = _sequence(inside(entry))
     width = max(inner.width + 2 * PAD, WIDTH)
     height = TITLE + inner.height + 2 * PAD
-    title = entry["workflow"].get("title") or entry["name"]
-    frame = Box(entry["path"], "workflow", entry["name"], 0, 0, width, height, title)
+    frame = Box(entry["path"], entry["kind"], entry["name"], 0, 0, width, height, title)
     left = (width - inner.width) / 2
     placed = inner.moved(left, TITLE + PAD)
     axis = placed.axis

@@ -30,6 +30,8 @@ class Place:
     condition: str = ""
     step: Mapping[str, JSON] | None = None
     mapping: JSON = None
+    #: What it does besides running what is inside it: how many items at a time, until when.
+    note: str = ""
 
     @property
     def permission(self) -> str | None:
@@ -54,7 +56,22 @@ class Place:
     @property
     def is_container(self) -> bool:
         """Whether the entry only holds others."""
-        return self.kind in {"parallel", "branch", "workflow"}
+        return self.kind in {"parallel", "branch", *drawing.FRAMES}
+
+    @property
+    def is_repeated(self) -> bool:
+        """Whether a run may have many records of it: it stands inside a foreach or a loop."""
+        return "[]" in self.path
+
+    @property
+    def title(self) -> str:
+        """Its name for people."""
+        return self.name.removesuffix("[]")
+
+    @property
+    def kind_word(self) -> str:
+        """Its kind for people."""
+        return self.kind.replace("_", " ")
 
 
 @dataclass(frozen=True)
@@ -104,8 +121,10 @@ def _places(entry: Entry, depth: int, parent: str, condition: str) -> Iterator[P
         condition=condition,
         step=entry.get("step"),
         mapping=entry.get("mapping"),
+        note=drawing.note_of(entry),
     )
     inner = drawing.inside(entry)
-    conditions = entry.get("conditions") or [""] * len(inner)
+    has_arms = entry["kind"] == "branch"
+    conditions = entry["conditions"] if has_arms else [""] * len(inner)
     for arm, text in zip(inner, conditions, strict=False):
         yield from _places(arm, depth + 1, entry["path"], text)

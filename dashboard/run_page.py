@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.db.models import Case, Count, IntegerField, Value, When
 from django.urls import reverse
 from django.utils import timezone
 
@@ -21,15 +22,35 @@ from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import actions, conf, jsontext, results
 from workflows_app.actions import Offer, Person
-from workflows_app.engine import log
+from workflows_app.engine import log, payloads, places
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
 
 MOST_STEPS: Final = 300
+#: Records of entries inside a foreach or loop.
+MOST_REPEATED: Final = 100
 MOST_EVENTS: Final = 100
 MOST_FACTS: Final = 12
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 RUN_FIELDS: Final = ("input", "result")
+#: What asks for attention comes first.
+INTEREST: Final = Case(
+    *(
+        When(status=status.value, then=Value(number))
+        for number, status in enumerate(
+            (
+                StepStatus.FAILED,
+                StepStatus.SUSPENDED,
+                StepStatus.RUNNING,
+                StepStatus.WAITING,
+                StepStatus.PAUSED,
+                StepStatus.QUEUED,
+            )
+        )
+    ),
+    default=Value(9),
+    output_field=IntegerField(),
+)
 LABELS: Final = {
     "payload": "Input",
     "output": "Output",
@@ -58,6 +79,15 @@ class Card:
     payloads: list[Payload] = field(default_factory=list)
     error: Mapping[str, Any] | None = None
     answered_by: str = ""
+    #: Of what may have many records: how many of them have which status.
+    tally: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The name of the entry, with the index of the record that is shown."""
+        if self.step is not None and self.place.is_repeated:
+            return self.step.path
+        return self.place.title
 
     @property
     def key(self) -> str:
@@ -89,6 +119,14 @@ class Question:
     place: Place | None
     payload: Preview | None
     offer: Offer
+    #: How many items its foreach has, if it is one of them.
+    of_items: int = 0
+
+    @property
+    def item(self) -> str:
+        """Which item of a foreach it is about: "item 4 of 10"; empty for others."""
+        index = places.index_of(self.step.path) if self.of_items else None
+        return "" if index is None else f"item {index + 1} of {self.of_items}"
 
     @property
     def facts(self) -> list[tuple[str, JSON]]:
@@ -195,29 +233,49 @@ def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:
 
 
 def _steps(run: Run) -> tuple[list[StepSnapshot], int]:
+    """Return the records to show, and how many others there are.
+
+    Of what is inside a foreach or loop, those that ask for attention, then the latest.
+    """
     steps = previews.with_previews(
         run.steps.current().light().exclude(path__startswith="$").select_related("worker"),
         STEP_FIELDS,
     )
-    steps = previews.with_previews(steps, ["error"], previews.ERROR_LIMIT).order_by("pk")
-    found = list(steps[: MOST_STEPS + 1])
-    if len(found) <= MOST_STEPS:
-        return found, 0
-    hidden = run.steps.current().exclude(path__startswith="$").count() - MOST_STEPS
-    return found[:MOST_STEPS], hidden
+    steps = previews.with_previews(steps, ["error"], previews.ERROR_LIMIT)
+    outside = list(steps.exclude(path__contains="[").order_by("pk")[: MOST_STEPS + 1])
+    hidden = 0
+    if len(outside) > MOST_STEPS:
+        others = run.steps.current().exclude(path__startswith="$").exclude(path__contains="[")
+        hidden = others.count() - MOST_STEPS
+    inside = steps.filter(path__contains="[").annotate(interest=INTEREST)
+    return outside[:MOST_STEPS] + list(inside.order_by("interest", "-pk")[:MOST_REPEATED]), hidden
+
+
+def _tallies(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
+    """Return how many records with which status each entry inside a foreach or loop has."""
+    if not any(place.is_repeated for place in graph.places.values()):
+        return {}
+    rows = run.steps.current().filter(path__contains="[").order_by("base_path", "status")
+    found: dict[str, list[tuple[str, int]]] = {}
+    for path, status, number in rows.values_list("base_path", "status").annotate(Count("pk")):
+        found.setdefault(path, []).append((status, number))
+    return found
 
 
 def _cards(
     run: Run, graph: Graph, steps: Sequence[StepSnapshot], people: Sequence[Action]
 ) -> list[Card]:
-    known = {step.base_path: step for step in steps}
+    known: dict[str, StepSnapshot] = {}
+    for each in steps:
+        known.setdefault(each.base_path, each)
+    tallies = _tallies(run, graph)
     statuses = _statuses(run, graph, known)
     borrowed = _borrowed(run, steps)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for place in graph.places.values():
         step = known.get(place.path)
-        card = Card(place, statuses[place.path], step)
+        card = Card(place, statuses[place.path], step, tally=tallies.get(place.path, []))
         if step is not None:
             card.payloads = _payloads(run, step, borrowed)
             card.error = _error_of(step)
@@ -253,7 +311,9 @@ def _payloads(
         url = reverse("raw-step", args=[run.run_id, step.pk, name])
         preview = previews.preview_of(step, name, url)
         source = {"payload": step.payload_from, "output": step.output_from}.get(name)
-        if source and source in borrowed:
+        if source == payloads.PARTS:
+            preview = Preview(f"[…] {step.total} items", previews.LIMIT + 1, url)
+        elif source and source in borrowed:
             preview = Preview(*borrowed[source], url)
         if preview is not None and (preview.text != "null" or name in {"output", "resume_payload"}):
             found.append(Payload(LABELS[name], preview))
@@ -268,13 +328,14 @@ def _borrowed(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, tuple[str, i
         rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["input"])
         row: Any = rows.first()
         found["run.input"] = (row.input_text or "null", row.input_size or 0)
-    keys = [int(ref) for ref in wanted if ref.isdecimal()]
+    keys = {int(ref.partition(".")[0]) for ref in wanted if ref[0].isdecimal()}
     if keys:
         others = StepSnapshot.objects.filter(pk__in=keys).only("pk")
-        for other in previews.with_previews(others, ["output"]):
-            preview = previews.preview_of(other, "output")
-            if preview is not None:
-                found[str(other.pk)] = (preview.text, preview.size)
+        for other in previews.with_previews(others, ["output", "payload"]):
+            for reference, name in ((f"{other.pk}", "output"), (f"{other.pk}.payload", "payload")):
+                preview = previews.preview_of(other, name)
+                if preview is not None:
+                    found[reference] = (preview.text, preview.size)
     return found
 
 
@@ -316,7 +377,8 @@ def _questions(
     person: Person,
 ) -> list[Question]:
     found = []
-    for step in steps:
+    items = {step.path: step.total for step in steps if step.kind == "foreach"}
+    for step in sorted(steps, key=lambda step: step.pk):
         if step.status != StepStatus.SUSPENDED or step.kind != "step" or step.suspension is None:
             continue
         place = graph.places.get(step.base_path)
@@ -324,7 +386,8 @@ def _questions(
         payload = previews.preview_of(step, "suspend_payload", url)
         special = place.permission if place else None
         offer = actions.offer(actions.RESUME, person, run, special)
-        found.append(Question(step, place, payload, offer))
+        of_items = items.get(step.path.rpartition("[")[0], 0)
+        found.append(Question(step, place, payload, offer, of_items))
     return found
 
 
@@ -337,6 +400,16 @@ def _notices(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
                 "warning",
                 "This run is being canceled. Nothing new starts; the steps that are running were "
                 f"asked to stop and are given up after {grace:g} s.",
+            )
+        )
+    unknown = [s.path for s in steps if s.unknown_since and s.status == StepStatus.QUEUED]
+    if unknown:
+        found.append(
+            Notice(
+                "warning",
+                f"No worker has this version of the code for {_listed(unknown)}. Deploy code that "
+                f"fits the run; after {conf.get('VERSION_GRACE_SECONDS'):g} s the step fails, and "
+                "can be retried.",
             )
         )
     lost = [step.path for step in steps if _is_lost(step)]

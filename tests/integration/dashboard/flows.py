@@ -84,3 +84,19 @@ def anything(value: Any) -> Any:
 
 
 open_flow = Workflow("pages-open", title="Open").then(anything).commit()
+
+
+def large(item: int, ctx: StepContext) -> int:
+    """Ask about every third item."""
+    if ctx.resume_data is None and item % 3 == 0:
+        ctx.suspend({"reason": f"Item {item} is large"})
+    return item
+
+
+items = (
+    Workflow("items", title="Items")
+    .foreach(step(large, id="large"), concurrency=100, id="each")
+    .do_until(step(lambda data: data, id="poll"), lambda data: True)
+    .sleep(1, id="nap")
+    .commit()
+)

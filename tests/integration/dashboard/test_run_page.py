@@ -207,3 +207,42 @@ def test_a_run_whose_code_is_gone_is_drawn_from_the_version_that_ran(pages):
     assert pages.get("/workflows/").status_code == 200
     answer = pages.post(f"/runs/{run.run_id}/cancel/", follow=True).content.decode()
     assert "gone-for-good" in answer
+
+
+def test_a_foreach_shows_its_counts_and_a_question_says_which_item_it_is_about(pages):
+    run = flows.items.create_run()
+    run.start(list(range(7)))
+
+    page = page_of(pages, run).content.decode()
+
+    assert "each[3] (item 4 of 7) is asking: Item 3 is large" in page
+    assert page.index("each[0] (item 1") < page.index("each[6] (item 7")
+    assert "each item, 100 at a time" in page
+    assert "4 success" in page
+    assert "3 suspended" in page
+    for question in run.suspended_steps():
+        run.resume(None, suspension=question["suspension"])
+    page = page_of(pages, run).content.decode()
+    assert "again until True" in page
+    assert "7 success" in page
+
+
+def test_the_page_costs_the_same_for_ten_items_and_for_hundreds(
+    pages, django_assert_max_num_queries
+):
+    for count in (10, 400):
+        run = flows.items.create_run()
+        run.start(list(range(1, count, 3)) + list(range(2, count, 3)))
+        with django_assert_max_num_queries(16):
+            page = page_of(pages, run).content.decode()
+        assert page.count('<li id="step-') <= 300
+
+
+def test_a_step_that_no_worker_has_code_for_says_so(pages):
+    run = flows.items.create_run()
+    run.start([3])
+    StepSnapshot.objects.filter(run=run.pk, path="each[0]").update(
+        status="queued", unknown_since=timezone.now()
+    )
+    page = page_of(pages, run).content.decode()
+    assert "No worker has this version of the code for each[0]" in page

@@ -109,3 +109,20 @@ def test_whatever_the_graph_nothing_overlaps_and_all_is_on_the_sheet(graph):
         assert found.x >= 0
         assert found.x + found.width <= sheet.width + 0.01
         assert found.y + found.height <= sheet.height + 0.01
+
+
+def test_a_foreach_and_a_loop_frame_what_they_repeat_and_say_how():
+    sheet = drawn(
+        entry("each", "foreach", children=[entry("each[]")], concurrency=4),
+        entry("poll", "do_until", children=[entry("poll[]")], conditions=["lambda n: n > 3"]),
+        entry("nap", "sleep", seconds=90.0),
+    )
+
+    each, body = box(sheet, "each"), box(sheet, "each[]")
+    assert each.title == "each: each item, 4 at a time"
+    assert (body.shown_name, each.is_frame, body.is_frame) == ("each", True, False)
+    assert each.x < body.x
+    assert body.y + body.height < each.y + each.height
+    assert box(sheet, "poll").title == "poll: again until n > 3"
+    assert box(sheet, "nap").title == "90 s"
+    assert len(box(sheet, "poll").shown_title) <= len(box(sheet, "poll").title)
