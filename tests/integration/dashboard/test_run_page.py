@@ -221,7 +221,7 @@ def test_a_foreach_shows_its_counts_and_a_question_says_which_item_it_is_about(p
     assert "4 success" in page
     assert "3 suspended" in page
     for question in run.suspended_steps():
-        run.resume(None, suspension=question["suspension"])
+        run.resume("yes", suspension=question["suspension"])
     page = page_of(pages, run).content.decode()
     assert "again until True" in page
     assert "7 success" in page
