@@ -27,7 +27,7 @@ def _entry(node: Node, value: Any, pure: Pure) -> Any:  # noqa: PLR0911 - one ki
         case Kind.STEP if node.step is not None:
             return pure(node.step.id, value)
         case Kind.MAP:
-            return _call(node.mapping.function, value)  # type: ignore[union-attr]
+            return _call(node.mapping.function, value)
         case Kind.PARALLEL:
             return {arm.key: _entry(arm, value, pure) for arm in node.children}
         case Kind.BRANCH:

@@ -8,7 +8,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from workflows_app import errors, results, targets
-from workflows_app.engine import ports, steering, tracing, transactions, travel, verbs, waiting
+from workflows_app.engine import (
+    given,
+    ports,
+    steering,
+    tracing,
+    transactions,
+    travel,
+    verbs,
+    waiting,
+)
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.stream import RunStream
 
@@ -272,6 +281,7 @@ class Verbs:
         self.refresh()
         if input_data is None:
             input_data = self._row.input
+        given.workflow_input(self.workflow, input_data)
         context = {**self._row.initial_request_context, **(options.get("request_context") or {})}
         again = self._offspring("rerun", options)
         options["request_context"] = context

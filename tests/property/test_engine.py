@@ -96,7 +96,7 @@ def add_entry(flow: Workflow, rng: random.Random, depth: int) -> None:
         case 0:
             flow.parallel([part(), part()]).map(total)
         case 1:
-            arms = [(lambda n: n % 2, part()), (lambda n, ctx: n % 3, part())]
+            arms: list[Any] = [(lambda n: n % 2, part()), (lambda n, ctx: n % 3, part())]
             flow.branch(arms).map(total)
         case 2:
             flow.map(listed).foreach(part(), concurrency=rng.choice([1, 2, 9])).map(sum_up)
@@ -105,7 +105,8 @@ def add_entry(flow: Workflow, rng: random.Random, depth: int) -> None:
         case 4:
             flow.do_until(part(), lambda n, ctx: ctx.iteration >= n % 3)
         case 5:
-            flow.sleep(rng.choice([60, lambda n: 60])).then(part())
+            waits: list[Any] = [60, lambda n: 60]
+            flow.sleep(rng.choice(waits)).then(part())
         case _:
             flow.then(part())
 

@@ -167,6 +167,12 @@ class Change:
             path: text for path, text in self.outputs.items() if path == payloads.RUN_INPUT
         }
 
+    def begin_with(self, version: int) -> None:
+        """Let a run that was never started begin under this version of its workflow."""
+        if self.model.version_id != version:
+            self.model.version_id = version
+            self.touch("version_id")
+
     def touch(self, *fields: str) -> None:
         """Note that these payload columns of the run changed."""
         self._dirty.update(fields)

@@ -144,7 +144,14 @@ def _new(change: Change, decision: New, status: StepStatus) -> StepSnapshot:
         payload=None if stands_elsewhere else text,
         payload_from=source if stands_elsewhere else "",
         queued_at=change.now,
+        metadata=_metadata(change, decision.base_path),
     )
+
+
+def _metadata(change: Change, base_path: str) -> dict[str, Any]:
+    """Return what code says about a step, or else about its entry."""
+    node = change.graph.nodes[base_path]
+    return dict(node.step.metadata if node.step is not None else node.metadata)
 
 
 def _answer_ahead(change: Change, step: StepSnapshot) -> None:
@@ -196,6 +203,7 @@ def _item(
         queue=decision.queue,
         payload=payload,
         queued_at=change.now,
+        metadata=_metadata(change, decision.base_path),
     )
 
 

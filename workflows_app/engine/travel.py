@@ -134,7 +134,7 @@ def travel(
         state = _state(definition, model, asked)
         ahead = _answers_ahead(definition, model, asked, journey)
         if model.status == RunStatus.PENDING:
-            _begin_late(changing, asked, journey, actor)
+            _begin_late(changing, definition, asked, journey, actor)
         else:
             timelines.begin(changing, "time-travel", asked.target.path, actor)
         _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
@@ -345,9 +345,12 @@ def _token(definition: Builder, run: Run, asked: Asked) -> str:
 # From a journey to rows.
 
 
-def _begin_late(changing: Change, asked: Asked, journey: Journey, actor: Any) -> None:
+def _begin_late(
+    changing: Change, definition: Builder, asked: Asked, journey: Journey, actor: Any
+) -> None:
     """Start a run that was never started at a later step."""
     run = changing.model
+    changing.begin_with(versions.ensure(definition))
     run.input = asked.run_input or _run_input(asked, journey)
     run.initial_state = {}
     run.initial_request_context = {}

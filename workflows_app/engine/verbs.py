@@ -123,6 +123,7 @@ def start(
     with change(run.pk, clock.now()) as changing:
         if changing.model.status != RunStatus.PENDING:
             _refuse_started(run.pk, run.run_id)
+        changing.begin_with(versions.ensure(definition))
         _begin(changing, taken, state, context, actor)
         tracing.keep(changing, trace)
         audit.record(changing, "start", actor, door=door)

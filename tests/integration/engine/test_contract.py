@@ -684,3 +684,36 @@ def wait_for(holds, seconds=10.0):
     while not holds():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_state_set_in_a_nested_workflow_is_seen_outside_and_after_resume():
+    def mark(name):
+        def fn(data, ctx: StepContext):
+            ctx.set_state({name: len(ctx.state)})
+            return dict(ctx.state)
+
+        return step(fn, id=name, metadata={"team": name})
+
+    inner = Workflow("state-inner").then(mark("in")).then(asking("asks")).commit()
+    flow = Workflow("state-outer").then(mark("before")).then(inner).then(mark("after")).commit()
+    run = flow.create_run()
+    run.start({}, initial_state={"given": True})
+    result = run.resume({"yes": True}, output_options={"include_state": True})
+    assert result.state == {"given": True, "before": 1, "in": 2, "after": 3}
+    assert result.steps["state-inner.in"].metadata == {"team": "in"}
+
+
+def test_a_step_named_like_an_unnamed_entry_is_refused():
+    with pytest.raises(errors.DuplicateStep):
+        Workflow("clash-map").then(step(lambda: 1, id="map-1")).map(lambda d: d)
+    with pytest.raises(errors.DuplicateStep):
+        Workflow("clash-sleep").sleep(1).then(step(lambda: 1, id="sleep-1"))
+
+
+def test_an_invalid_input_of_a_rerun_makes_no_run():
+    flow = Workflow("typed-rerun", input=Order).then(double).commit()
+    run = flow.create_run()
+    run.start({"id": "x"})
+    with pytest.raises(errors.InvalidInput):
+        run.rerun({"total": 1})
+    assert flow.list_runs().total == 1

@@ -1,5 +1,6 @@
 """Runs that go on under changed code: what counts as a change, what verbs and workers do."""
 
+import uuid
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -7,7 +8,7 @@ import pytest
 
 from workflows_app import StepContext, Workflow, errors, step
 from workflows_app.definition import registry
-from workflows_app.engine import clock, ports, workers
+from workflows_app.engine import clock, ports, recover, workers
 from workflows_app.engine.claim import claim
 from workflows_app.engine.work import work
 from workflows_app.models import StepSnapshot
@@ -181,3 +182,30 @@ def test_a_workflow_that_is_not_known_at_all_is_left_to_others_and_can_be_cancel
         elsewhere.setattr("workflows_app.definition.registry.find", lambda _id: None)
         other.cancel()
     assert other.status == "canceled"
+
+
+def test_a_run_begins_under_the_code_it_is_started_with_not_created_with():
+    old = flow("pending", named("a"), named("b")).commit()
+    run = old.create_run()
+    with deployed(newer(old, named("x"), named("a"))) as new:
+        assert new.get_run(run.run_id).start([], timeout=20).result == ["x", "a"]
+    other = old.create_run()
+    with deployed(newer(old, named("x"), named("a"))) as new:
+        assert new.get_run(other.run_id).time_travel("a", input_data=[]).result == ["a"]
+
+
+def test_a_lost_run_of_a_workflow_without_auto_restart_waits_for_a_person():
+    waits = flow("by-hand", named("a"), named("b"), auto_restart=False).commit()
+    run, queued = queued_step(waits)
+    claim(queued.pk, worker=uuid.uuid4(), now=clock.now())
+    assert recover.recover(clock.now()) == 0
+    assert waits.restart_all_active_runs() == []
+    assert run.restart(timeout=20).result == ["a", "b"]
+
+    willing = flow("by-itself", named("a"), named("b")).commit()
+    run, queued = queued_step(willing)
+    claim(queued.pk, worker=uuid.uuid4(), now=clock.now())
+    with ports.holding_back():
+        assert willing.restart_all_active_runs() == [run.run_id]
+    queued.refresh_from_db()
+    assert (queued.status, queued.lost_count) == ("queued", 1)
