@@ -136,7 +136,7 @@ class Run(Twins):
         return loads(payloads.payload_of(self._step(path)))
 
     def _step(self, path: Any) -> StepSnapshot:
-        named = targets.path_of(path)
+        named = targets.name_in(self.workflow, path)
         step = StepSnapshot.objects.current().light().filter(run=self.pk, path=named).first()
         if step is None:
             raise errors.StepNotFound(

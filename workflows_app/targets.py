@@ -41,7 +41,7 @@ def node_of(definition: Builder, step: Any) -> Node:
     plain: dict[str, Node] = {}
     for path, node in nodes.items():
         plain.setdefault(places.plain(path), node)
-    found = plain.get(places.plain(_name_in(definition, step)))
+    found = plain.get(places.plain(name_in(definition, step)))
     if found is None:
         known = ", ".join(sorted(plain))
         raise errors.StepNotFound(
@@ -133,7 +133,7 @@ def _by_path(
 
 def _pattern(definition: Builder, step: Any) -> re.Pattern[str]:
     """Return what the paths of the step look like: it, its items and rounds, what is inside."""
-    named = _name_in(definition, step)
+    named = name_in(definition, step)
     parts = [
         re.escape(part) if part.endswith("]") else re.escape(part) + r"(\[\d+\])?"
         for part in named.split(".")
@@ -141,18 +141,30 @@ def _pattern(definition: Builder, step: Any) -> re.Pattern[str]:
     return re.compile(r"\.".join(parts) + r"(?=$|[.\[])")
 
 
-def _name_in(definition: Builder, step: Any) -> str:
-    """Return the path of a step in the graph: an entry may have another name than its step."""
-    if isinstance(step, (str, Sequence)):
-        return path_of(step)
-    nodes = definition.tree.nodes
-    found = min(places_of(nodes, step), key=lambda path: path.count("."), default=None)
-    return path_of(step) if found is None else places.plain(found)
+def name_in(definition: Builder, step: Any) -> str:
+    """Return the path that a step goes by in the graph: an entry may have a name of its own."""
+    if isinstance(step, str):
+        return step
+    if not isinstance(step, Sequence):
+        return _find_name(definition, step, None) or path_of(step)
+    names: list[str] = []
+    for part in step:
+        scope = ".".join(names)
+        name = None if isinstance(part, (str, Sequence)) else _find_name(definition, part, scope)
+        names.append(name.rpartition(".")[2] if name else path_of(part))
+    return ".".join(names)
+
+
+def _find_name(definition: Builder, step: Any, scope: str | None) -> str | None:
+    """Return the path of the outermost entry that is this step, inside `scope` if one is named."""
+    found = [places.plain(path) for path in places_of(definition.tree.nodes, step)]
+    inside = [path for path in found if scope is None or path.rpartition(".")[0] == scope]
+    return min(inside, key=lambda path: path.count("."), default=None)
 
 
 def _is_in_graph(definition: Builder, step: Any) -> bool:
     plain = {places.plain(path) for path in definition.tree.nodes}
-    return places.plain(_name_in(definition, step)) in plain
+    return places.plain(name_in(definition, step)) in plain
 
 
 def _recorded(run: Run, wanted: re.Pattern[str], foreach_index: int | None) -> list[StepSnapshot]:

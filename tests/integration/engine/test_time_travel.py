@@ -71,7 +71,8 @@ def test_a_target_may_stand_in_a_nested_workflow(nested, trail, target):
     run = nested.create_run()
     run.start([])
     trail.again()
-    result = run.time_travel(["in", y] if target == "step" else target)
+    inner = nested.tree.nodes["in"].workflow
+    result = run.time_travel([inner, y] if target == "step" else target)
     assert (result.result, trail.again()) == (["a", "x", "y", "b"], ["y", "b"])
     assert result.steps["in"].output == ["a", "x", "y"]
     assert result.steps["in.x"].status == "success"
@@ -397,3 +398,30 @@ def test_what_is_recorded_on_an_earlier_timeline_never_changes(nested):
     old = run.timelines()[0].steps
     assert {p: (s.status, s.output, s.ended_at) for p, s in old.items()} == first
     assert run.timelines()[1].result == ["other", "x", "y", "b"]
+
+
+def test_the_results_of_arms_make_that_of_the_parallel_before_the_target(trail):
+    flow = (
+        Workflow("tt-compose")
+        .parallel([trail.step("a"), trail.step("b")])
+        .then(step(lambda both: sorted(both.items()), id="after"))
+        .commit()
+    )
+    given = {"a": {"output": 1}, "b": {"status": "success", "output": 2}}
+    fresh = flow.create_run()
+    with pytest.raises(errors.MissingStepResult, match="'b'"):
+        fresh.time_travel("after", context={"a": {"output": 1}})
+    assert fresh.time_travel("after", context=given).result == [["a", 1], ["b", 2]]
+    run = flow.create_run()
+    run.start([])
+    changed = run.time_travel("after", context={"a": {"output": "new"}})
+    assert changed.result == [["a", "new"], ["b", ["b"]]]
+    assert trail.again() == ["a", "b"]
+
+
+def test_the_context_may_hold_the_runs_input():
+    look = step(lambda data, ctx: [data, ctx.get_init_data()], id="look")
+    flow = Workflow("tt-input").then(step(lambda d: d, id="first")).then(look).commit()
+    context = {"input": {"n": 1}, "first": {"output": 2}}
+    result = flow.create_run().time_travel("look", context=context)
+    assert (result.result, result.input) == ([2, {"n": 1}], {"n": 1})
