@@ -116,12 +116,24 @@ def _help(run: uuid.UUID, step: int) -> None:
 
 
 def _apart(run: uuid.UUID) -> None:
+    """Drive the run; a step that leaves by a foreign exception was lost, and is run again."""
     try:
-        drive(run)
+        while not _drive_once(run):
+            logger.warning("A step of run %s was interrupted; it is run again.", run)
     except Exception:
         logger.exception("Run %s stopped in its background thread; restart() goes on with it.", run)
     finally:
         connection.close()
+
+
+def _drive_once(run: uuid.UUID) -> bool:
+    try:
+        drive(run)
+    except Exception:
+        raise
+    except BaseException:  # noqa: BLE001 - the engine has counted the attempt as lost
+        return False
+    return True
 
 
 @contextmanager

@@ -185,6 +185,7 @@ def _suspend(change: Change, decision: d.RecordSuspension) -> None:
 def _retry(change: Change, decision: d.RetryStep) -> None:
     step = change.snapshot(decision.path)
     step.wake_at = change.now + timedelta(seconds=decision.delay_seconds)
+    step.retry_count = decision.retry_count
     _move(
         step,
         StepStatus.QUEUED,

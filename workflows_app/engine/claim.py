@@ -155,15 +155,6 @@ def _column(step: StepSnapshot, field: str) -> Raw:
     return payloads.read(StepSnapshot, step.pk, field)
 
 
-def release(held: Claim, *, now: datetime) -> None:
-    """Give a claim back unrecorded: its attempt was lost, and the step is free again at once."""
-    with change(held.run, now) as changing:
-        step = changing.snapshot(held.path)
-        if step.pk != held.step or step.token != held.token or step.status != StepStatus.RUNNING:
-            leave()
-        hand_back(changing, step)
-
-
 def hand_back(changing: Change, step: StepSnapshot, *, is_told: bool = True) -> None:
     """Let a lost or unwanted claim be claimed anew; its token stays, so a late result is dropped.
 
@@ -175,6 +166,7 @@ def hand_back(changing: Change, step: StepSnapshot, *, is_told: bool = True) -> 
     step.status = StepStatus.QUEUED.value
     step.worker_id = None
     step.wake_at = None
+    step.lost_count += 1
     changing.woken.append(step)
     if is_told and step.kind != HOOK:
         event = {"path": step.path, "actor": None, "timeline": changing.model.timeline}

@@ -10,7 +10,7 @@ from workflows_app.engine import failures, workers
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave
 from workflows_app.engine.claim import hand_back
-from workflows_app.engine.claims import HOOK
+from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.decide import decide, give_up
 from workflows_app.planner.outcomes import Failed, Lost
@@ -50,6 +50,15 @@ def _recover(step: StepSnapshot, now: datetime) -> bool:
     except (Run.DoesNotExist, errors.WorkflowNotFound):
         return False  # deleted meanwhile, or ending and unknown here: left to who knows it
     return freed
+
+
+def release(held: Claim, *, now: datetime) -> None:
+    """Give a claim back unrecorded: its attempt was lost, and the step is free again at once."""
+    with change(held.run, now) as changing:
+        step = changing.snapshot(held.path)
+        if step.pk != held.step or step.token != held.token or step.status != StepStatus.RUNNING:
+            leave()
+        _free(changing, step)
 
 
 def _may_restart(changing: Change) -> bool:

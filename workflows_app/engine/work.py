@@ -8,9 +8,9 @@ from django.db import connection
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
 from workflows_app.engine import clock, hooks, transactions
-from workflows_app.engine.claim import release
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
+from workflows_app.engine.recover import release
 from workflows_app.engine.settle import settle_hook, settle_until_recorded
 from workflows_app.planner.outcomes import Bailed, Succeeded
 

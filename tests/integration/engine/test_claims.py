@@ -10,8 +10,8 @@ from django.db import connection
 
 from workflows_app import Workflow, errors
 from workflows_app.engine import clock, verbs, workers
-from workflows_app.engine.claim import claim, release
-from workflows_app.engine.recover import recover
+from workflows_app.engine.claim import claim
+from workflows_app.engine.recover import recover, release
 from workflows_app.engine.settle import settle
 from workflows_app.engine.work import work
 from workflows_app.jsontext import Raw
