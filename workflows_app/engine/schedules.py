@@ -58,14 +58,21 @@ def store_all(now: datetime) -> None:
 
     Those of workflows that this process does not know are left alone: others may.
     """
-    for definition in registry.all():
-        store(definition, now)
+    unknown = [each for each in registry.all() if _stored.get(each.id) != _hashes(each)]
+    if not unknown:
+        return
+    kept = set(Row.objects.filter(is_defined=True).values_list("workflow_id", flat=True))
+    for definition in unknown:
+        if definition.schedule_definitions or definition.id in kept:
+            store(definition, now)
+        else:
+            _remember(definition.id, ())
 
 
 def store(definition: Builder, now: datetime) -> None:
     """Store what code says of a workflow's schedules. A pause by a person stays."""
-    hashes = tuple(schedule.hash() for schedule in definition.schedule_definitions)
-    if _stored.get(definition.id, ()) == hashes and (definition.id in _stored):
+    hashes = _hashes(definition)
+    if _stored.get(definition.id) == hashes:
         return
     with transactions.write():
         wanted = {stored_id(definition.id, s): s for s in definition.schedule_definitions}
@@ -76,6 +83,10 @@ def store(definition: Builder, now: datetime) -> None:
         for id_, schedule in wanted.items():
             _store_one(definition, id_, schedule, now)
         transactions.after_commit(lambda: _remember(definition.id, hashes))
+
+
+def _hashes(definition: Builder) -> tuple[str, ...]:
+    return tuple(schedule.hash() for schedule in definition.schedule_definitions)
 
 
 def _store_one(definition: Builder, id_: str, schedule: Schedule, now: datetime) -> None:
