@@ -93,11 +93,13 @@ class Board:
                 status = S.PAUSED if decision.is_paused else S.QUEUED
                 position = decision.position
                 self._add(Row(path, base_path, kind, status, parent, position=position))
-            case d.QueueItem(container, path, base_path, kind, index):
+            case d.QueueItems(container, base_path, kind, first, end):
                 status = S.PAUSED if decision.is_paused else S.QUEUED
-                self._add(Row(path, base_path, kind, status, container, position=index))
-                assert self.rows[container].opened == index, "items begin in order"
-                self._change(container, opened=index + 1)
+                assert self.rows[container].opened == first < end, "items begin in order"
+                for index in range(first, end):
+                    path = f"{container}[{index}]"
+                    self._add(Row(path, base_path, kind, status, container, position=index))
+                self._change(container, opened=end)
             case d.StartSleep(path, base_path, kind, parent):
                 self._add(Row(path, base_path, kind, S.WAITING, parent))
             case d.Wait(path):

@@ -18,15 +18,16 @@ broker = brokers.in_process()
 
 @dramatiq.actor(broker=broker, queue_name="steps")
 def run_step(step: int) -> None:
-    """Take the step that is hinted at, else the oldest there is, and go on from there."""
+    """Take the step that is hinted at, else the oldest there is, and go on until nothing waits."""
     if stopping.is_asked():
         return
     try:
-        now = clock.now()
-        held = claim(step, worker=workers.mine(), now=now)
-        held = held or claim_next(worker=workers.mine(), now=now)
-        if held is not None:
+        held = claim(step, worker=workers.mine(), now=clock.now())
+        while held := held or claim_next(worker=workers.mine(), now=clock.now()):
             work(held, is_stopping=stopping.is_asked)
+            if stopping.is_asked():
+                return
+            held = None
     except Exception:
         logger.exception("A worker thread could not go on; the sweep will try again.")
     except BaseException:

@@ -37,8 +37,8 @@ def _apply_one(change: Change, decision: d.Decision) -> None:  # noqa: C901, PLR
     match decision:
         case d.QueueStep():
             snapshots.queue(change, decision)
-        case d.QueueItem():
-            snapshots.queue_item(change, decision)
+        case d.QueueItems():
+            snapshots.queue_items(change, decision)
         case d.StartSleep():
             snapshots.start_sleep(change, decision)
         case d.OpenContainer():

@@ -22,6 +22,8 @@ from workflows_app.models.step import StepQuerySet
 from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus, StepStatus
 from workflows_app.planner.view import Row, RunView
 
+#: Hints that one change gives: who takes one step looks for the next by itself.
+MOST_HINTS: Final = 256
 #: Payload columns that every change needs.
 _NEEDED: Final = {"state", "request_context", "answers_ahead", "tracing"}
 _LOCKED: Final = statements.Reader(
@@ -277,7 +279,8 @@ class Change:
     def _tell(self) -> None:
         run, seq = self.model.pk, self.model.event_seq
         transactions.after_commit(lambda: ports.notifier().published(run, seq))
-        if wakes := [ports.Wake(s.pk, run, s.queue, s.wake_at) for s in self.woken]:
+        hinted = self.woken[:MOST_HINTS]
+        if wakes := [ports.Wake(s.pk, run, s.queue, s.wake_at) for s in hinted]:
             transactions.after_commit(lambda: ports.wake(wakes))
 
 

@@ -9,7 +9,6 @@ from workflows_app.engine.change import Change
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import NULL, Raw, dumps, loads
 from workflows_app.models import StepSnapshot, statements
-from workflows_app.models.step import move_one
 from workflows_app.planner import decisions as d
 from workflows_app.planner.statuses import StepStatus
 
@@ -29,20 +28,22 @@ def queue(change: Change, decision: d.QueueStep) -> None:
     _count_in(change, step)
 
 
-def queue_item(change: Change, decision: d.QueueItem) -> None:
-    """Let the next item of a foreach be claimed, writing a block of items if need be."""
+def queue_items(change: Change, decision: d.QueueItems) -> None:
+    """Let the next items of a foreach be claimed, writing blocks of items as need be."""
     container = change.snapshot(decision.container)
-    if decision.index >= container.written:
+    while container.written < decision.end:
         _write_block(change, container, decision)
-    step = change.snapshot(decision.path)
     status = _first_status(is_paused=decision.is_paused)
-    move_one(step.pk, status, queued_at=change.now, timeline=change.model.timeline)
-    step.status = status.value
-    container.opened = decision.index + 1
+    items = StepSnapshot.objects.filter(
+        parent=container.pk, position__gte=decision.first, position__lt=decision.end
+    ).filter(superseded_on__isnull=True)
+    items.move(status, queued_at=change.now, timeline=change.model.timeline)
+    container.opened = decision.end
     statements.update(
         StepSnapshot, container.pk, {"opened": container.opened, "written": container.written}
     )
-    _count_in(change, step)
+    for step in items.light().order_by("position"):
+        _count_in(change, change.remember(step))
 
 
 def start_sleep(change: Change, decision: d.StartSleep) -> None:
@@ -172,7 +173,7 @@ def _answer_ahead(change: Change, step: StepSnapshot) -> None:
 # The items of a foreach.
 
 
-def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItem) -> None:
+def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItems) -> None:
     """Write the next items as planned snapshots; the list is read once a block."""
     if container.path not in change.lists:
         text, _ = values.text_of(change, d.InputOf(container.path))
@@ -189,7 +190,7 @@ def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItem)
 
 
 def _item(
-    change: Change, container: StepSnapshot, decision: d.QueueItem, index: int, payload: Raw
+    change: Change, container: StepSnapshot, decision: d.QueueItems, index: int, payload: Raw
 ) -> StepSnapshot:
     return StepSnapshot(
         run=change.model,

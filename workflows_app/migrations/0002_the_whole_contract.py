@@ -12,18 +12,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.AlterModelOptions(
-            name="run",
-            options={
-                "ordering": ["-pk"],
-                "permissions": [
-                    ("start_run", "Can start runs"),
-                    ("resume_run", "Can answer suspended steps"),
-                    ("cancel_run", "Can cancel runs"),
-                    ("steer_run", "Can restart, retry, rerun, fork and time travel"),
-                ],
-            },
-        ),
         migrations.AddField(
             model_name="run",
             name="allowance",

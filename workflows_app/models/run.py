@@ -125,7 +125,6 @@ class Run(models.Model):
             ("start_run", "Can start runs"),
             ("resume_run", "Can answer suspended steps"),
             ("cancel_run", "Can cancel runs"),
-            ("steer_run", "Can restart, retry, rerun, fork and time travel"),
         ]
 
     def __str__(self) -> str:

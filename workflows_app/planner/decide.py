@@ -168,8 +168,8 @@ def _open_items(graph: Graph, view: View, row: Row, listed: Listed) -> list[Deci
         total=listed.total,
         concurrency=listed.concurrency,
     )
-    window = range(min(listed.concurrency, listed.total))
-    return [container, *enter_items(node, row.path, window)]
+    window = min(listed.concurrency, listed.total)
+    return [container, *enter_items(node, row.path, 0, window)]
 
 
 def _next_round(

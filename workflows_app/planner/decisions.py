@@ -63,14 +63,14 @@ class QueueStep:
 
 
 @dataclass(frozen=True, slots=True)
-class QueueItem:
-    """Let the next item of a foreach be claimed."""
+class QueueItems:
+    """Let the next items of a foreach be claimed: from `first` up to, but without, `end`."""
 
     container: str
-    path: str
     base_path: str
     kind: str
-    index: int
+    first: int
+    end: int
     queue: str = "default"
     is_paused: bool = False
 
@@ -241,7 +241,7 @@ class FinishRun:
 
 Decision = (
     QueueStep
-    | QueueItem
+    | QueueItems
     | StartSleep
     | Wait
     | OpenContainer

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from typing import Final
+from typing import Final, TypeGuard
 
 from workflows_app.definition import LOOPS, Function, Graph, Kind, Node
 from workflows_app.planner.decisions import (
@@ -13,7 +13,7 @@ from workflows_app.planner.decisions import (
     Joined,
     OpenContainer,
     OutputOf,
-    QueueItem,
+    QueueItems,
     QueueStep,
     RecordResult,
     RunInput,
@@ -77,13 +77,12 @@ def enter_round(node: Node, loop: str, index: int, payload: Value) -> list[Decis
     )
 
 
-def enter_items(node: Node, container: str, indexes: Iterable[int]) -> list[Decision]:
-    """Decide how items of the foreach at the path `container` begin."""
+def enter_items(node: Node, container: str, first: int, end: int) -> list[Decision]:
+    """Decide how items of the foreach at the path `container` begin: `first` up to `end`."""
     body = node.children[0]
-    return [
-        QueueItem(container, f"{container}[{index}]", body.path, body.kind, index, queue_of(body))
-        for index in indexes
-    ]
+    if first >= end:
+        return []
+    return [QueueItems(container, body.path, body.kind, first, end, queue_of(body))]
 
 
 def open_parts(node: Node, row: Row, arms: tuple[int, ...], payload: Value) -> list[Decision]:
@@ -116,7 +115,7 @@ def part_ended(graph: Graph, view: View, part: Row, container: Row) -> list[Deci
     if node.kind is Kind.WORKFLOW:
         return close(graph, view, container, OutputOf(part.path))
     if container.opened < container.total:
-        following = enter_items(node, container.path, [container.opened])
+        following = enter_items(node, container.path, container.opened, container.opened + 1)
         return [CountPart(container.path), *following]
     if container.unfinished > 1:
         return [CountPart(container.path)]
@@ -133,14 +132,33 @@ def hold_back(run: RunView, decided: Iterable[Decision]) -> Iterator[Decision]:
     """Yield the decisions; steps that the run may not start by itself now begin as paused."""
     left = run.allowance
     for decision in decided:
-        is_step = isinstance(decision, (QueueStep, QueueItem)) and decision.kind == Kind.STEP
-        if left is None or not is_step:
+        if left is None or not _is_step(decision):
             yield decision
-        elif left:
-            left -= 1
-            yield decision
-        elif isinstance(decision, (QueueStep, QueueItem)):
-            yield replace(decision, is_paused=True)
+            continue
+        for part in _split(decision, left):
+            left -= 0 if part.is_paused else _size(part)
+            yield part
+
+
+def _is_step(decision: Decision) -> TypeGuard[QueueStep | QueueItems]:
+    return isinstance(decision, (QueueStep, QueueItems)) and decision.kind == Kind.STEP
+
+
+def _size(decision: QueueStep | QueueItems) -> int:
+    return decision.end - decision.first if isinstance(decision, QueueItems) else 1
+
+
+def _split(decision: QueueStep | QueueItems, allowed: int) -> Iterator[QueueStep | QueueItems]:
+    """Yield what may start by itself, and the rest as paused."""
+    if _size(decision) <= allowed:
+        yield decision
+    elif isinstance(decision, QueueStep):
+        yield replace(decision, is_paused=True)
+    else:
+        middle = decision.first + allowed
+        if allowed:
+            yield replace(decision, end=middle)
+        yield replace(decision, first=middle, is_paused=True)
 
 
 def queue_of(node: Node) -> str:

@@ -99,7 +99,7 @@ def _revive_items(graph: Graph, view: History, row: Row) -> Iterator[Decision]:
     for item in again:
         yield from _revive(graph, view, item)
     free = max(row.concurrency - len(again), 0)
-    yield from enter_items(node, row.path, range(row.opened, min(row.opened + free, row.total)))
+    yield from enter_items(node, row.path, row.opened, min(row.opened + free, row.total))
     if not unfinished:
         yield from close(graph, view, view.row(row.path), Joined(row.path))
 

@@ -263,3 +263,9 @@ def test_an_item_that_is_too_large_fails_and_so_does_a_list_that_is(settings):
     large = Workflow("large-item").foreach(step(lambda n: "x" * 250, id="large")).commit()
     result = large.create_run().start([1])
     assert (result.status, result.error.type) == ("failed", "PayloadTooLarge")
+
+
+def test_a_window_as_wide_as_the_list_opens_at_once():
+    flow = Workflow("wide").foreach(double, concurrency=700).commit()
+    items = list(range(700))
+    assert flow.create_run().start(items).result == [n * 2 for n in items]

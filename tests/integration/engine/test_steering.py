@@ -20,14 +20,21 @@ class Flaky:
     def __init__(self) -> None:
         self.is_broken = True
         self.ran: list[str] = []
+        self.done: dict[str, threading.Event] = {}
 
-    def step(self, name, *, fails=False, **options):
-        """Return a step that adds its name to a list, or fails while things are broken."""
+    def step(self, name, *, fails=False, after=None, **options):
+        """Return a step that adds its name to a list, or fails while things are broken.
+
+        It waits until the step `after` has run.
+        """
 
         def fn(data, ctx: StepContext):
             self.ran.append(name)
+            if after is not None:
+                assert self.done.setdefault(after, threading.Event()).wait(10)
             if fails and self.is_broken:
                 raise ValueError(f"{name} is broken")
+            self.done.setdefault(name, threading.Event()).set()
             return [*data, name]
 
         return step(fn, id=name, **options)
@@ -53,7 +60,7 @@ def test_retry_runs_failed_steps_again_on_a_new_timeline_and_goes_on(flaky):
     flow = (
         Workflow("retried", retry_attempts=1)
         .then(flaky.step("a"))
-        .parallel([flaky.step("b", fails=True), flaky.step("c")])
+        .parallel([flaky.step("b", fails=True, after="c"), flaky.step("c")])
         .map(lambda both: both["b"] + both["c"])
         .commit()
     )
