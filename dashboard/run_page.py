@@ -10,11 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from django.db.models import Case, Count, IntegerField, Value, When
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import graphs, previews
+from dashboard import graphs, previews, records
 from dashboard.drawing import Box, Line
 from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
@@ -26,31 +25,9 @@ from workflows_app.engine import log, payloads, places
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
 
-MOST_STEPS: Final = 300
-#: Records of entries inside a foreach or loop.
-MOST_REPEATED: Final = 100
 MOST_EVENTS: Final = 100
 MOST_FACTS: Final = 12
-STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 RUN_FIELDS: Final = ("input", "result")
-#: What asks for attention comes first.
-INTEREST: Final = Case(
-    *(
-        When(status=status.value, then=Value(number))
-        for number, status in enumerate(
-            (
-                StepStatus.FAILED,
-                StepStatus.SUSPENDED,
-                StepStatus.RUNNING,
-                StepStatus.WAITING,
-                StepStatus.PAUSED,
-                StepStatus.QUEUED,
-            )
-        )
-    ),
-    default=Value(9),
-    output_field=IntegerField(),
-)
 LABELS: Final = {
     "payload": "Input",
     "output": "Output",
@@ -206,7 +183,7 @@ class RunPage:
 def page_for(run: Run, person: Person) -> RunPage:
     """Gather the page of a run as this person may see it."""
     graph = graphs.of_version(run.version_id)
-    steps, hidden = _steps(run)
+    steps, hidden = records.steps_of(run)
     people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
     cards = _cards(run, graph, steps, people)
     return RunPage(
@@ -232,45 +209,15 @@ def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:
     return [event for event in reversed(found) if after < event["seq"] <= last]
 
 
-def _steps(run: Run) -> tuple[list[StepSnapshot], int]:
-    """Return the records to show, and how many others there are.
-
-    Of what is inside a foreach or loop, those that ask for attention, then the latest.
-    """
-    steps = previews.with_previews(
-        run.steps.current().light().exclude(path__startswith="$").select_related("worker"),
-        STEP_FIELDS,
-    )
-    steps = previews.with_previews(steps, ["error"], previews.ERROR_LIMIT)
-    outside = list(steps.exclude(path__contains="[").order_by("pk")[: MOST_STEPS + 1])
-    hidden = 0
-    if len(outside) > MOST_STEPS:
-        others = run.steps.current().exclude(path__startswith="$").exclude(path__contains="[")
-        hidden = others.count() - MOST_STEPS
-    inside = steps.filter(path__contains="[").annotate(interest=INTEREST)
-    return outside[:MOST_STEPS] + list(inside.order_by("interest", "-pk")[:MOST_REPEATED]), hidden
-
-
-def _tallies(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
-    """Return how many records with which status each entry inside a foreach or loop has."""
-    if not any(place.is_repeated for place in graph.places.values()):
-        return {}
-    rows = run.steps.current().filter(path__contains="[").order_by("base_path", "status")
-    found: dict[str, list[tuple[str, int]]] = {}
-    for path, status, number in rows.values_list("base_path", "status").annotate(Count("pk")):
-        found.setdefault(path, []).append((status, number))
-    return found
-
-
 def _cards(
     run: Run, graph: Graph, steps: Sequence[StepSnapshot], people: Sequence[Action]
 ) -> list[Card]:
     known: dict[str, StepSnapshot] = {}
     for each in steps:
         known.setdefault(each.base_path, each)
-    tallies = _tallies(run, graph)
+    tallies = records.tallies_of(run, graph)
     statuses = _statuses(run, graph, known)
-    borrowed = _borrowed(run, steps)
+    borrowed = records.borrowed_by(run, steps)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for place in graph.places.values():
@@ -307,7 +254,7 @@ def _payloads(
     run: Run, step: StepSnapshot, borrowed: Mapping[str, tuple[str, int]]
 ) -> list[Payload]:
     found = []
-    for name in STEP_FIELDS:
+    for name in records.STEP_FIELDS:
         url = reverse("raw-step", args=[run.run_id, step.pk, name])
         preview = previews.preview_of(step, name, url)
         source = {"payload": step.payload_from, "output": step.output_from}.get(name)
@@ -317,25 +264,6 @@ def _payloads(
             preview = Preview(*borrowed[source], url)
         if preview is not None and (preview.text != "null" or name in {"output", "resume_payload"}):
             found.append(Payload(LABELS[name], preview))
-    return found
-
-
-def _borrowed(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, tuple[str, int]]:
-    """Return the values that stand elsewhere than in the step they belong to, by reference."""
-    wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
-    found: dict[str, tuple[str, int]] = {}
-    if "run.input" in wanted:
-        rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["input"])
-        row: Any = rows.first()
-        found["run.input"] = (row.input_text or "null", row.input_size or 0)
-    keys = {int(ref.partition(".")[0]) for ref in wanted if ref[0].isdecimal()}
-    if keys:
-        others = StepSnapshot.objects.filter(pk__in=keys).only("pk")
-        for other in previews.with_previews(others, ["output", "payload"]):
-            for reference, name in ((f"{other.pk}", "output"), (f"{other.pk}.payload", "payload")):
-                preview = previews.preview_of(other, name)
-                if preview is not None:
-                    found[reference] = (preview.text, preview.size)
     return found
 
 

@@ -8,16 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from workflows_app import errors, results, targets
-from workflows_app.engine import (
-    given,
-    ports,
-    steering,
-    tracing,
-    transactions,
-    travel,
-    verbs,
-    waiting,
-)
+from workflows_app.engine import given, ports, steering, tracing, travel, verbs, waiting
+from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.stream import RunStream
 
@@ -364,7 +356,7 @@ class Verbs:
         return stream
 
     def _refuse_waiting(self, verb: str) -> None:
-        if transactions.is_inside_user_transaction():
+        if is_inside_user_transaction():
             raise errors.WaitInsideTransaction(
                 f"{verb} would wait inside an open transaction, whose writes no worker can see. "
                 "Call it with wait=False, or after the transaction."

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dashboard import run_page
+from dashboard import records, run_page
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, row_of, started
 from workflows_app.models import Run, StepSnapshot, Worker, Workflow, WorkflowVersion
@@ -186,7 +186,7 @@ def test_a_step_whose_worker_is_silent_is_told_of(pages):
 
 
 def test_a_run_with_very_many_steps_shows_some_and_says_how_many_it_hides(pages, monkeypatch):
-    monkeypatch.setattr(run_page, "MOST_STEPS", 2)
+    monkeypatch.setattr(records, "MOST_STEPS", 2)
 
     page = page_of(pages, started()).content.decode()
 

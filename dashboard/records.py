@@ -1,0 +1,85 @@
+"""The records of a run's steps that its page shows, and the values they share, in few queries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+from django.db.models import Case, Count, IntegerField, Value, When
+
+from dashboard import previews
+from dashboard.graphs import Graph
+from workflows_app.models import Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
+
+MOST_STEPS: Final = 300
+#: Records of entries inside a foreach or loop.
+MOST_REPEATED: Final = 100
+STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
+#: What asks for attention comes first.
+INTEREST: Final = Case(
+    *(
+        When(status=status.value, then=Value(number))
+        for number, status in enumerate(
+            (
+                StepStatus.FAILED,
+                StepStatus.SUSPENDED,
+                StepStatus.RUNNING,
+                StepStatus.WAITING,
+                StepStatus.PAUSED,
+                StepStatus.QUEUED,
+            )
+        )
+    ),
+    default=Value(9),
+    output_field=IntegerField(),
+)
+
+
+def steps_of(run: Run) -> tuple[list[StepSnapshot], int]:
+    """Return the records to show, and how many others there are.
+
+    Of what is inside a foreach or loop, those that ask for attention, then the latest.
+    """
+    steps = previews.with_previews(
+        run.steps.current().light().exclude(path__startswith="$").select_related("worker"),
+        STEP_FIELDS,
+    )
+    steps = previews.with_previews(steps, ["error"], previews.ERROR_LIMIT)
+    outside = list(steps.exclude(path__contains="[").order_by("pk")[: MOST_STEPS + 1])
+    hidden = 0
+    if len(outside) > MOST_STEPS:
+        others = run.steps.current().exclude(path__startswith="$").exclude(path__contains="[")
+        hidden = others.count() - MOST_STEPS
+    inside = steps.filter(path__contains="[").annotate(interest=INTEREST)
+    return outside[:MOST_STEPS] + list(inside.order_by("interest", "-pk")[:MOST_REPEATED]), hidden
+
+
+def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
+    """Return how many records with which status each entry inside a foreach or loop has."""
+    if not any(place.is_repeated for place in graph.places.values()):
+        return {}
+    rows = run.steps.current().filter(path__contains="[").order_by("base_path", "status")
+    found: dict[str, list[tuple[str, int]]] = {}
+    for path, status, number in rows.values_list("base_path", "status").annotate(Count("pk")):
+        found.setdefault(path, []).append((status, number))
+    return found
+
+
+def borrowed_by(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, tuple[str, int]]:
+    """Return the values that stand elsewhere than in the step they belong to, by reference."""
+    wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
+    found: dict[str, tuple[str, int]] = {}
+    if "run.input" in wanted:
+        rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["input"])
+        row: Any = rows.first()
+        found["run.input"] = (row.input_text or "null", row.input_size or 0)
+    keys = {int(ref.partition(".")[0]) for ref in wanted if ref[0].isdecimal()}
+    if keys:
+        others = StepSnapshot.objects.filter(pk__in=keys).only("pk")
+        for other in previews.with_previews(others, ["output", "payload"]):
+            for reference, name in ((f"{other.pk}", "output"), (f"{other.pk}.payload", "payload")):
+                preview = previews.preview_of(other, name)
+                if preview is not None:
+                    found[reference] = (preview.text, preview.size)
+    return found
