@@ -117,5 +117,7 @@ def _repeat_hints(now: datetime, *, everything: bool) -> None:
     overdue = StepSnapshot.objects.claimable(now).order_by("pk")
     if not everything:
         overdue = overdue.filter(queued_at__lt=now - OVERDUE)
-    for step in overdue.values_list("pk", flat=True)[:_threads]:
-        hint(step)
+    slept = StepSnapshot.objects.slept(now - OVERDUE).order_by("wake_at")
+    for steps in (slept, overdue):
+        for step in steps.values_list("pk", flat=True)[:_threads]:
+            hint(step)

@@ -69,8 +69,13 @@ def help_with(wakes: Sequence[ports.Wake]) -> None:
 
 def _work_once(run: uuid.UUID) -> bool:
     """Claim and run the oldest claimable step, others beside it; False when there is none."""
-    steps = StepSnapshot.objects.claimable(clock.now()).filter(run=run).order_by("pk")
-    ready = list(steps.values_list("pk", "queue")[: MOST_HELPERS + 1])
+    now = clock.now()
+    slept = StepSnapshot.objects.slept(now).filter(run=run).order_by("wake_at")
+    steps = StepSnapshot.objects.claimable(now).filter(run=run).order_by("pk")
+    ready = [
+        *slept.values_list("pk", "queue")[: MOST_HELPERS + 1],
+        *steps.values_list("pk", "queue")[: MOST_HELPERS + 1],
+    ]
     if not ready:
         return False
     help_with([ports.Wake(step, run, queue) for step, queue in ready[1:]])

@@ -118,10 +118,12 @@ def _watched(workload: str, run: Run, given: Any, parts: int) -> dict[str, Any]:
     began = time.perf_counter()
     run.start(given, wait=False)
     marks: list[tuple[int, float, float]] = []
+    path = run.workflow.tree.first.path
     while run.refresh().status == "running":
         time.sleep(0.1)
-        done = StepSnapshot.objects.filter(run=run.pk, base_path__endswith="[]", status="success")
-        marks.append((done.count(), time.perf_counter() - began, _resident()))
+        entry = StepSnapshot.objects.current().filter(run=run.pk, path=path)
+        opened = entry.values_list("opened", flat=True).first() or 0
+        marks.append((opened, time.perf_counter() - began, _resident()))
     if run.status != "success":
         raise SystemExit(f"{workload} ended {run.status}: {run.result().error}")
     seconds = time.perf_counter() - began

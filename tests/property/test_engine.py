@@ -7,7 +7,7 @@ gaps, counts match rows, and a run that succeeds comes to what the plain interpr
 import itertools
 import random
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -151,8 +151,7 @@ class Machine(RuleBasedStateMachine):
 
     def claimable(self) -> list[int]:
         """Return what may be claimed now, and what sleeps."""
-        steps = StepSnapshot.objects.claimable(self.now).filter(run=self.run.pk)
-        return list(steps.order_by("pk").values_list("pk", flat=True))
+        return ready(self.run, self.now)
 
     # What workers do.
 
@@ -322,16 +321,20 @@ def drive(run: Run) -> None:
     """Let the run go on until nothing does, answering whatever is asked."""
     for turn in range(3000):
         late = clock.now() + timedelta(hours=1 + turn)
-        steps = StepSnapshot.objects.claimable(late).filter(run=run.pk)
-        step = steps.order_by("pk").values_list("pk", flat=True).first()
-        if step is not None:
-            if taken := claim(step, worker=workers.mine(), now=late):
+        if waiting := ready(run, late):
+            if taken := claim(waiting[0], worker=workers.mine(), now=late):
                 work(taken)
         elif run.suspended_steps():
             run.resume("yes", suspension=run.suspended_steps()[0]["suspension"], wait=False)
         else:
             return
     raise AssertionError("the run does not end")
+
+
+def ready(run: Run, now: datetime) -> list[int]:
+    """Return the steps that may be claimed at a time, and the sleeps that are over by then."""
+    steps = StepSnapshot.objects.claimable(now) | StepSnapshot.objects.slept(now)
+    return list(steps.filter(run=run.pk).order_by("pk").values_list("pk", flat=True))
 
 
 def check(run: Run) -> None:

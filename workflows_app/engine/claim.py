@@ -79,8 +79,10 @@ def claim_next(*, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None
 def _candidates(run: uuid.UUID | None, now: datetime) -> Iterator[int]:
     """Yield claimable steps, oldest first, a handful at a time: others claim them meanwhile."""
     steps = StepSnapshot.objects.claimable(now).order_by("pk").values_list("pk", flat=True)
+    slept = StepSnapshot.objects.slept(now).order_by("wake_at").values_list("pk", flat=True)
     if run is not None:
-        steps = steps.filter(run=run)
+        steps, slept = steps.filter(run=run), slept.filter(run=run)
+    yield from slept[:10]
     seen = 0
     while batch := list(steps.filter(pk__gt=seen)[:10]):
         yield from batch

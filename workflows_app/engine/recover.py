@@ -21,9 +21,8 @@ logger = logging.getLogger(__name__)
 
 def lost(now: datetime, limit: int = 500) -> list[StepSnapshot]:
     """Return steps whose worker has not been heard of for a lease, or has stopped."""
-    held = StepSnapshot.objects.filter(status=StepStatus.RUNNING, worker__isnull=False)
-    missing = held.exclude(worker_id__in=workers.alive(now))
-    return list(missing.only("pk", "run_id", "token", "path").order_by("pk")[:limit])
+    missing = StepSnapshot.objects.held().exclude(worker_id__in=workers.alive(now))
+    return list(missing.only("pk", "run_id", "token", "path").order_by("worker_id")[:limit])
 
 
 def recover(now: datetime) -> int:

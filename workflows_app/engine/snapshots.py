@@ -15,6 +15,9 @@ from workflows_app.planner.statuses import StepStatus
 #: Items of a foreach that are written at once, ahead of their turn.
 BLOCK: Final = 1000
 
+#: Items that one statement lets begin.
+AT_ONCE: Final = 500
+
 New = d.QueueStep | d.StartSleep | d.OpenContainer | d.GiveResult
 
 
@@ -34,16 +37,19 @@ def queue_items(change: Change, decision: d.QueueItems) -> None:
     while container.written < decision.end:
         _write_block(change, container, decision)
     status = _first_status(is_paused=decision.is_paused)
-    items = StepSnapshot.objects.filter(
-        parent=container.pk, position__gte=decision.first, position__lt=decision.end
-    ).filter(superseded_on__isnull=True)
-    items.move(status, queued_at=change.now, timeline=change.model.timeline)
+    for first in range(decision.first, decision.end, AT_ONCE):
+        end = min(first + AT_ONCE, decision.end)
+        paths = [f"{container.path}[{index}]" for index in range(first, end)]
+        items = StepSnapshot.objects.filter(
+            run=change.model.pk, path__in=paths, superseded_on__isnull=True
+        )
+        items.move(status, queued_at=change.now, timeline=change.model.timeline)
+        for step in items.light().order_by("position"):
+            _count_in(change, change.remember(step))
     container.opened = decision.end
     statements.update(
         StepSnapshot, container.pk, {"opened": container.opened, "written": container.written}
     )
-    for step in items.light().order_by("position"):
-        _count_in(change, change.remember(step))
 
 
 def start_sleep(change: Change, decision: d.StartSleep) -> None:
