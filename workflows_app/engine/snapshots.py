@@ -1,5 +1,6 @@
 """Making snapshots, and leaving them to earlier timelines, inside one `Change`."""
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -9,6 +10,7 @@ from workflows_app.engine.change import Change
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import NULL, Raw, dumps, loads
 from workflows_app.models import StepSnapshot, statements
+from workflows_app.models.step import move_one
 from workflows_app.planner import decisions as d
 from workflows_app.planner.statuses import StepStatus
 
@@ -37,19 +39,32 @@ def queue_items(change: Change, decision: d.QueueItems) -> None:
     while container.written < decision.end:
         _write_block(change, container, decision)
     status = _first_status(is_paused=decision.is_paused)
+    moved = {"queued_at": change.now, "timeline": change.model.timeline}
     for first in range(decision.first, decision.end, AT_ONCE):
         end = min(first + AT_ONCE, decision.end)
-        paths = [f"{container.path}[{index}]" for index in range(first, end)]
-        items = StepSnapshot.objects.filter(
-            run=change.model.pk, path__in=paths, superseded_on__isnull=True
-        )
-        items.move(status, queued_at=change.now, timeline=change.model.timeline)
-        for step in items.light().order_by("position"):
-            _count_in(change, change.remember(step))
+        for step in _begin_items(change, container.path, range(first, end), status, moved):
+            _count_in(change, step)
     container.opened = decision.end
     statements.update(
         StepSnapshot, container.pk, {"opened": container.opened, "written": container.written}
     )
+
+
+def _begin_items(
+    change: Change, container: str, indexes: range, status: StepStatus, moved: Mapping[str, Any]
+) -> Iterable[StepSnapshot]:
+    """Move planned items to their first status and return them; one is moved the fast way."""
+    paths = [f"{container}[{index}]" for index in indexes]
+    if len(paths) == 1:
+        step = change.snapshot(paths[0])
+        move_one(step.pk, status, **moved)
+        step.status = status.value
+        return [step]
+    items = StepSnapshot.objects.filter(
+        run=change.model.pk, path__in=paths, superseded_on__isnull=True
+    )
+    items.move(status, **moved)
+    return [change.remember(step) for step in items.light().order_by("position")]
 
 
 def start_sleep(change: Change, decision: d.StartSleep) -> None:
