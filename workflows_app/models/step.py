@@ -48,18 +48,18 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
     def claimable(self, now: datetime) -> Self:
         """Queued steps whose time has come."""
         is_due = Q(wake_at__isnull=True) | Q(wake_at__lte=now)
-        return self.filter(written("status = 'queued'"), is_due, superseded_on__isnull=True)
+        return self.filter(written("{0}.status = 'queued'"), is_due, superseded_on__isnull=True)
 
     def slept(self, now: datetime) -> Self:
         """Sleeps that are over."""
-        waits = written("status IN ('queued', 'waiting') AND wake_at IS NOT NULL")
+        waits = written("{0}.status IN ('queued', 'waiting') AND {0}.wake_at IS NOT NULL")
         return self.filter(
             waits, status=StepStatus.WAITING, wake_at__lte=now, superseded_on__isnull=True
         )
 
     def held(self) -> Self:
         """Steps that a worker has claimed."""
-        return self.filter(written("status = 'running'"), worker__isnull=False)
+        return self.filter(written("{0}.status = 'running'"), worker__isnull=False)
 
     def held_by(self, worker: uuid.UUID) -> Self:
         """Steps that this worker has claimed."""
@@ -77,7 +77,8 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
 
 def written(condition: str) -> RawSQL:
     """Return a condition with its values written out, as SQLite needs it to use a partial index."""
-    return RawSQL(condition, [], output_field=models.BooleanField())  # noqa: S611 - no value of anybody's
+    sql = condition.format("workflows_app_stepsnapshot")
+    return RawSQL(sql, [], output_field=models.BooleanField())  # noqa: S611 - no value of anybody's
 
 
 def move_one(pk: int, target: StepStatus, **changes: Any) -> int:
