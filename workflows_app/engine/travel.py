@@ -30,7 +30,7 @@ from workflows_app.models import Run, StepSnapshot, WorkflowVersion
 from workflows_app.models.step import StepQuerySet
 from workflows_app.planner import travel as planner
 from workflows_app.planner.enter import hold_back
-from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
+from workflows_app.planner.statuses import ACTIVE, StepStatus
 from workflows_app.planner.travel import Given, Journey, Past, show
 from workflows_app.planner.view import Row
 
@@ -95,6 +95,7 @@ def read(
 def plan(definition: Builder, run: Run, asked: Asked) -> TravelPlan:
     """Return what a time travel would do. Raises what it would raise."""
     journey = _journey(definition, run, asked)
+    _answers_ahead(definition, run, asked, journey)
     return TravelPlan(
         step=show(definition.tree.nodes[journey.target]),
         reused=_plain(journey.reused),
@@ -133,7 +134,7 @@ def travel(
         journey = _journey(definition, model, asked)
         state = _state(definition, model, asked)
         ahead = _answers_ahead(definition, model, asked, journey)
-        if model.status == RunStatus.PENDING:
+        if model.started_at is None:
             _begin_late(changing, definition, asked, journey, actor)
         else:
             timelines.begin(changing, "time-travel", asked.target.path, actor)
@@ -167,7 +168,8 @@ def fork(
             payloads.run_input(source.pk) if source.started_at else _run_input(asked, journey)
         )
         run.initial_state = source.initial_state or {}
-        run.request_context = run.initial_request_context = source.initial_request_context
+        run.initial_request_context = source.initial_request_context
+        run.request_context = source.request_context
         changing.outputs[payloads.RUN_INPUT] = run.input or NULL
         changing.touch("input", "initial_state", "request_context", "initial_request_context")
         changing.log.add("workflow-start", _started(changing, actor), {"input": "run.input"})

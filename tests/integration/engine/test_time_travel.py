@@ -425,3 +425,24 @@ def test_the_context_may_hold_the_runs_input():
     context = {"input": {"n": 1}, "first": {"output": 2}}
     result = flow.create_run().time_travel("look", context=context)
     assert (result.result, result.input) == ([2, {"n": 1}], {"n": 1})
+
+
+def test_an_answer_that_does_not_fit_makes_no_fork():
+    @step(resume=Typed)
+    def typed(data, ctx: StepContext):
+        return ctx.suspend() if ctx.resume_data is None else ctx.resume_data.n
+
+    flow = Workflow("tt-no-fork").then(typed).commit()
+    run = flow.create_run()
+    run.start(1)
+    with pytest.raises(errors.InvalidResumeData):
+        run.fork("typed", resume_data={"n": "x"})
+    assert flow.list_runs().total == 1
+    assert run.fork("typed", resume_data={"n": 4}).result().result == 4
+
+
+def test_a_run_canceled_before_it_was_started_begins_at_the_target(nested):
+    run = nested.create_run()
+    run.cancel()
+    assert run.time_travel("a", input_data=["x"]).result == ["x", "a", "x", "y", "b"]
+    assert run.result().input == ["x"]
