@@ -43,6 +43,8 @@ def queue_items(change: Change, decision: d.QueueItems) -> None:
     for first in range(decision.first, decision.end, AT_ONCE):
         end = min(first + AT_ONCE, decision.end)
         for step in _begin_items(change, container.path, range(first, end), status, moved):
+            if change.model.answers_ahead:
+                _answer_item(change, step)
             _count_in(change, step)
     container.opened = decision.end
     statements.update(
@@ -189,6 +191,14 @@ def _answer_ahead(change: Change, step: StepSnapshot) -> None:
     rest = {path: each for path, each in ahead.items() if path != step.path}
     change.model.answers_ahead = rest or None
     change.touch("answers_ahead")
+
+
+def _answer_item(change: Change, step: StepSnapshot) -> None:
+    """Give an item, which is written already, the resume data that was brought for it."""
+    _answer_ahead(change, step)
+    if step.is_resuming:
+        names = ("is_resuming", "resume_payload", "suspend_payload", "resumed_at")
+        statements.update(StepSnapshot, step.pk, {name: getattr(step, name) for name in names})
 
 
 # The items of a foreach.

@@ -247,10 +247,11 @@ def _results(
     definition: Builder, context: Mapping[str, Any], nested: Mapping[str, Any]
 ) -> dict[str, Given]:
     """Return the results that were given, by path."""
-    found = {path: each for path, each in context.items() if path != INPUT}
-    for workflow, inside in nested.items():
-        found |= {f"{workflow}.{path}": each for path, each in inside.items()}
     nodes = definition.tree.nodes
+    found = {_path_of(nodes, key): each for key, each in context.items() if key != INPUT}
+    for workflow, inside in nested.items():
+        scope = _path_of(nodes, workflow)
+        found |= {_path_of(nodes, f"{scope}.{key}"): each for key, each in inside.items()}
     if unknown := sorted(set(found) - set(nodes)):
         known = ", ".join(path for path in nodes if BODY not in path)
         raise errors.StepNotFound(
@@ -258,6 +259,15 @@ def _results(
             f"step; it has {known}."
         )
     return {path: _given(path, each) for path, each in found.items()}
+
+
+def _path_of(nodes: Mapping[str, Node], key: str) -> str:
+    """Return the path that a path or an id means: an entry may have a name of its own."""
+    if key in nodes:
+        return key
+    scope, _, id_ = key.rpartition(".")
+    named = (n.path for n in nodes.values() if n.key == id_ and n.path.rpartition(".")[0] == scope)
+    return next(named, key)
 
 
 def _given(path: str, each: Any) -> Given:
@@ -317,13 +327,17 @@ def _answers_ahead(
     found = [s for s in steps.order_by("pk") if s.base_path.partition(BODY)[0] in again]
     waiting = [s for s in found if s.status == StepStatus.SUSPENDED] or found
     own = [s for s in waiting if s.path == journey.target] or waiting
+    base_path = own[0].base_path if own else journey.target
     path = own[0].path if own else journey.target
-    node = definition.tree.nodes[own[0].base_path if own else journey.target]
+    node = definition.tree.nodes[base_path]
     schema = node.step.resume if node.step is not None else ANY
     what = f"The resume data does not fit what step {path!r} asks for"
     name = "The resume data"
     answer = given.checked(schema, asked.resume_data, errors.InvalidResumeData, what, name)
-    return {path: {"data": answer, "asked": own[0].suspend_payload if own else None}}
+    items = [s for s in own if s.base_path == base_path]
+    if not items:
+        return {path: {"data": answer, "asked": None}}
+    return {s.path: {"data": answer, "asked": s.suspend_payload} for s in items}
 
 
 def _plain(paths: Any) -> list[str]:

@@ -446,3 +446,22 @@ def test_a_run_canceled_before_it_was_started_begins_at_the_target(nested):
     run.cancel()
     assert run.time_travel("a", input_data=["x"]).result == ["x", "a", "x", "y", "b"]
     assert run.result().input == ["x"]
+
+
+def test_resume_data_goes_to_every_item_that_was_suspended(trail):
+    flow = Workflow("tt-items").foreach(ask, concurrency=3, id="each").commit()
+    run = flow.create_run()
+    run.start([["a"], ["b"]])
+    assert run.time_travel("each", resume_data="yes").result == [["a", "yes"], ["b", "yes"]]
+
+
+def test_the_contexts_take_ids_of_workflows_and_steps_also_where_an_entry_has_another_name(
+    nested, trail
+):
+    fresh = nested.create_run()
+    inside = {"tt-inner": {"x": {"output": ["gx"]}, "y": {"output": ["gy"]}}}
+    assert fresh.time_travel("b", nested_steps_context=inside).result == ["gy", "b"]
+    assert fresh.steps["in"].output == ["gy"]
+    each = Workflow("tt-named").foreach(trail.step("n"), id="each").then(trail.step("z")).commit()
+    other = each.create_run()
+    assert other.time_travel("z", context={"n": {"output": [1]}}).result == [1, "z"]
