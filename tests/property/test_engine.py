@@ -364,7 +364,7 @@ def test_whatever_happens_a_run_ends_as_the_plain_interpreter_says(settings):
 
 
 MANY = settings(
-    max_examples=40,
+    max_examples=25,
     stateful_step_count=50,
     deadline=None,
     suppress_health_check=list(HealthCheck),

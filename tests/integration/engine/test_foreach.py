@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from workflows_app import StepContext, Workflow, errors, from_step, step
+from workflows_app.engine import snapshots
 from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -245,10 +246,11 @@ def test_bail_in_an_item_ends_the_run_with_success():
     assert (result.status, result.result) == ("success", {"n": 7})
 
 
-def test_more_items_than_a_block_are_worked_on_in_order():
+def test_more_items_than_a_block_are_worked_on_in_order(monkeypatch):
+    monkeypatch.setattr(snapshots, "BLOCK", 20)
     flow = Workflow("blocks").foreach(double, concurrency=4).commit()
     run = flow.create_run()
-    items = list(range(1100))
+    items = list(range(110))
     assert run.start(items).result == [n * 2 for n in items]
     assert run.step_output("double") == [n * 2 for n in items]
     assert run.step_payload("double") == items
@@ -266,6 +268,6 @@ def test_an_item_that_is_too_large_fails_and_so_does_a_list_that_is(settings):
 
 
 def test_a_window_as_wide_as_the_list_opens_at_once():
-    flow = Workflow("wide").foreach(double, concurrency=700).commit()
-    items = list(range(700))
+    flow = Workflow("wide").foreach(double, concurrency=90).commit()
+    items = list(range(90))
     assert flow.create_run().start(items).result == [n * 2 for n in items]
