@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Final
 
-from django.db.models import Case, Count, IntegerField, Value, When
+from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
@@ -17,20 +17,16 @@ MOST_STEPS: Final = 300
 MOST_REPEATED: Final = 100
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.
+_ASKING: Final = (
+    StepStatus.FAILED,
+    StepStatus.SUSPENDED,
+    StepStatus.RUNNING,
+    StepStatus.WAITING,
+    StepStatus.PAUSED,
+    StepStatus.QUEUED,
+)
 INTEREST: Final = Case(
-    *(
-        When(status=status.value, then=Value(number))
-        for number, status in enumerate(
-            (
-                StepStatus.FAILED,
-                StepStatus.SUSPENDED,
-                StepStatus.RUNNING,
-                StepStatus.WAITING,
-                StepStatus.PAUSED,
-                StepStatus.QUEUED,
-            )
-        )
-    ),
+    *(When(status=status.value, then=Value(number)) for number, status in enumerate(_ASKING)),
     default=Value(9),
     output_field=IntegerField(),
 )
@@ -41,18 +37,30 @@ def steps_of(run: Run) -> tuple[list[StepSnapshot], int]:
 
     Of what is inside a foreach or loop, those that ask for attention, then the latest.
     """
-    steps = previews.with_previews(
-        run.steps.current().light().exclude(path__startswith="$").select_related("worker"),
-        STEP_FIELDS,
-    )
+    steps = run.steps.current().exclude(path__startswith="$")
+    outside = steps.exclude(path__contains="[").order_by("pk")
+    keys = list(outside.values_list("pk", flat=True)[: MOST_STEPS + 1])
+    hidden = outside.count() - MOST_STEPS if len(keys) > MOST_STEPS else 0
+    inside = steps.filter(path__contains="[")
+    shown = [*_with_previews(run, keys[:MOST_STEPS]), *_with_previews(run, _interesting(inside))]
+    return shown, hidden
+
+
+def _interesting(inside: QuerySet[StepSnapshot]) -> list[int]:
+    """Return the keys of those that ask for attention, then of the latest; no other is sorted."""
+    open_ones = inside.filter(status__in=_ASKING).order_by(INTEREST, "-pk")
+    keys = list(open_ones.values_list("pk", flat=True)[:MOST_REPEATED])
+    rest = inside.exclude(status__in=_ASKING).order_by("-pk")
+    return keys + list(rest.values_list("pk", flat=True)[: MOST_REPEATED - len(keys)])
+
+
+def _with_previews(run: Run, keys: list[int]) -> list[StepSnapshot]:
+    """Return these records, in this order, with the beginnings of their values."""
+    steps = run.steps.light().filter(pk__in=keys).select_related("worker")
+    steps = previews.with_previews(steps, STEP_FIELDS)
     steps = previews.with_previews(steps, ["error"], previews.ERROR_LIMIT)
-    outside = list(steps.exclude(path__contains="[").order_by("pk")[: MOST_STEPS + 1])
-    hidden = 0
-    if len(outside) > MOST_STEPS:
-        others = run.steps.current().exclude(path__startswith="$").exclude(path__contains="[")
-        hidden = others.count() - MOST_STEPS
-    inside = steps.filter(path__contains="[").annotate(interest=INTEREST)
-    return outside[:MOST_STEPS] + list(inside.order_by("interest", "-pk")[:MOST_REPEATED]), hidden
+    found = {step.pk: step for step in steps}
+    return [found[key] for key in keys if key in found]
 
 
 def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:

@@ -1,11 +1,14 @@
 """Fixtures that every test may use."""
 
+import contextlib
 import os
+import threading
 from collections.abc import Iterator
 
 import pytest
 from django import conf
 from django.db import connections
+from dramatiq.errors import QueueJoinTimeout
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
@@ -31,6 +34,23 @@ def _threads_stop_before_their_database_goes(
     with django_db_blocker.unblock():
         embedded.stop(timeout=2.0)
         connections.close_all()
+
+
+@pytest.fixture(autouse=True)
+def _threads_are_quiet_before_the_tables_are_emptied(
+    request: pytest.FixtureRequest, _django_db_marker: None
+) -> Iterator[None]:
+    """Let threads end what they write: emptying all tables beside them is a deadlock."""
+    yield
+    marker = request.node.get_closest_marker("django_db")
+    if marker is None or not marker.kwargs.get("transaction"):
+        return
+    for thread in threading.enumerate():
+        if thread.name.startswith("signalbox-run"):
+            thread.join(timeout=2.0)
+    for queue in embedded.broker.queues:
+        with contextlib.suppress(QueueJoinTimeout):
+            embedded.broker.join(queue, timeout=2000)
 
 
 def pytest_unconfigure() -> None:

@@ -64,7 +64,9 @@ def help_with(wakes: Sequence[ports.Wake]) -> None:
         return
     for wake in wakes:
         if wake.wake_at is None and _helpers.acquire(blocking=False):
-            threading.Thread(target=_help, args=(wake.run, wake.step), daemon=True).start()
+            threading.Thread(
+                target=_help, args=(wake.run, wake.step), name="signalbox-run-helper", daemon=True
+            ).start()
 
 
 def _work_once(run: uuid.UUID) -> bool:

@@ -161,6 +161,8 @@ def verb(
         trace.span_id = ""
         yield trace
         return
+    # The handle may be older than the run's own trace, which goes on.
+    run.refresh_from_db(fields=["trace_id", "span_id", "tracing"])
     told = {**run.tracing, **given}
     with tracer.start_as_current_span(
         str(told.get("root_span_name") or f"workflow.{name} {run.workflow_id}"),

@@ -167,3 +167,16 @@ def test_what_cannot_be_is_refused_and_changes_nothing(options, error):
     with pytest.raises(errors.InvalidTraceId):
         run.start({}, tracing_context={"traceparent": "nonsense"})
     assert run.refresh().status == "pending"
+
+
+def test_a_handle_from_before_the_start_goes_on_with_the_trace_of_the_run(exporter):
+    flow = Workflow("stale").then(ask).commit()
+    run = flow.create_run(run_id="stale-handle")
+    stale = flow.create_run(run_id="stale-handle")
+    begun = run.start(1)
+    resumed = stale.resume(2)
+    assert begun.trace_id is not None
+    assert resumed.trace_id == begun.trace_id
+    assert {span.context.trace_id for span in exporter.get_finished_spans()} == {
+        int(begun.trace_id, 16)
+    }
