@@ -57,9 +57,9 @@ def _interesting(inside: QuerySet[StepSnapshot]) -> list[int]:
 def _with_previews(run: Run, keys: list[int]) -> list[StepSnapshot]:
     """Return these records, in this order, with the beginnings of their values."""
     steps = run.steps.light().filter(pk__in=keys).select_related("worker")
-    steps = previews.with_previews(steps, STEP_FIELDS)
-    steps = previews.with_previews(steps, ["error"], previews.ERROR_LIMIT)
-    found = {step.pk: step for step in steps}
+    shown = previews.with_previews(steps, STEP_FIELDS)
+    shown = previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
+    found = {step.pk: step for step in shown}
     return [found[key] for key in keys if key in found]
 
 

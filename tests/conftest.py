@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from tests import servers
-from worker import embedded
+from worker import database, embedded
 
 # The machine is shared: slow is no fault there, and what CI refuses must fail again tomorrow.
 settings.register_profile(
@@ -24,6 +24,9 @@ settings.register_profile(
 )
 settings.load_profile("signalbox")
 
+#: The turns of background threads that stand still from one test to the next.
+_paused: list[threading.Lock] = []
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _threads_stop_before_their_database_goes(
@@ -31,6 +34,7 @@ def _threads_stop_before_their_database_goes(
 ) -> Iterator[None]:
     """Stop the embedded worker before the test database is dropped under it."""
     yield
+    _let_background_threads_go_on()
     with django_db_blocker.unblock():
         embedded.stop(timeout=2.0)
         connections.close_all()
@@ -41,6 +45,7 @@ def _threads_are_quiet_before_the_tables_are_emptied(
     request: pytest.FixtureRequest, _django_db_marker: None
 ) -> Iterator[None]:
     """Let threads end what they write: emptying all tables beside them is a deadlock."""
+    _let_background_threads_go_on()
     yield
     marker = request.node.get_closest_marker("django_db")
     if marker is None or not marker.kwargs.get("transaction"):
@@ -51,6 +56,13 @@ def _threads_are_quiet_before_the_tables_are_emptied(
     for queue in embedded.broker.queues:
         with contextlib.suppress(QueueJoinTimeout):
             embedded.broker.join(queue, timeout=2000)
+    turns = (database.SWEEPING, database.BEATING)
+    _paused.extend(turn for turn in turns if turn.acquire(timeout=5))
+
+
+def _let_background_threads_go_on() -> None:
+    while _paused:
+        _paused.pop().release()
 
 
 def pytest_unconfigure() -> None:

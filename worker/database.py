@@ -1,6 +1,14 @@
 """Whether the database that a thread was started for is still there to be written to."""
 
+import threading
+from typing import Final
+
 from django.db import connection
+
+#: Held by the background threads while they use the database, each its own: who must be alone
+#: with it, as a test that empties its tables, takes both.
+SWEEPING: Final = threading.Lock()
+BEATING: Final = threading.Lock()
 
 
 def name() -> object:

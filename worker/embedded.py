@@ -91,23 +91,30 @@ def _sweep(started_with: object) -> None:
     while True:
         if database.is_gone(started_with):
             return
-        try:
-            now = clock.now()
-            if first:
-                workers.bury_dead(now)
-            recover.recover(now)
-            recover.give_up_canceled(now)
-            schedules.fire_due(now)
-            _repeat_hints(now, everything=first)
-            first = False
-        except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
-            logger.warning("The sweep failed; trying again: %s", error)
-            connection.close()
-        finally:
-            if connection.vendor == "postgresql":
-                connection.close()
+        with database.SWEEPING:
+            first = not _sweep_once(first=first) and first
         if _done.wait(SWEEP_SECONDS):
             return
+
+
+def _sweep_once(*, first: bool) -> bool:
+    """Look once, and return whether that went well; at `first` also for what the dead left."""
+    try:
+        now = clock.now()
+        if first:
+            workers.bury_dead(now)
+        recover.recover(now)
+        recover.give_up_canceled(now)
+        schedules.fire_due(now)
+        _repeat_hints(now, everything=first)
+    except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
+        logger.warning("The sweep failed; trying again: %s", error)
+        connection.close()
+        return False
+    finally:
+        if connection.vendor == "postgresql":
+            connection.close()
+    return True
 
 
 def _repeat_hints(now: datetime, *, everything: bool) -> None:

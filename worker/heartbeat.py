@@ -67,17 +67,23 @@ def _beat(stop: threading.Event, threads: int, started_with: object) -> None:
         elapsed += min(every, 1.0)
         if database.is_gone(started_with):
             return
-        try:
-            if elapsed >= every:
-                elapsed = 0.0
-                workers.beat(clock.now(), threads=threads)
-            pass_on_aborts()
-        except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
-            logger.warning("The heartbeat could not be written; trying again: %s", error)
+        is_due = elapsed >= every
+        with database.BEATING:
+            _beat_once(threads, is_due=is_due)
+        elapsed = 0.0 if is_due else elapsed
+
+
+def _beat_once(threads: int, *, is_due: bool) -> None:
+    try:
+        if is_due:
+            workers.beat(clock.now(), threads=threads)
+        pass_on_aborts()
+    except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
+        logger.warning("The heartbeat could not be written; trying again: %s", error)
+        connection.close()
+    finally:
+        if connection.vendor == "postgresql":
             connection.close()
-        finally:
-            if connection.vendor == "postgresql":
-                connection.close()
 
 
 def pass_on_aborts() -> None:
