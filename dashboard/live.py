@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Callable
 from typing import Any, Final
 
-from workflows_app.engine import live
+from workflows_app.engine import ports
 
 Event = dict[str, Any]
 
@@ -27,7 +27,7 @@ class RunBridge:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._transient: list[Event] = []
-        self._unsubscribe: Callable[[], None] = live.hub.subscribe(run, self._called)
+        self._unsubscribe: Callable[[], None] = ports.hub().subscribe(run, self._called)
 
     def _called(self, _seq: int | None, transient: list[Event]) -> None:
         _on(self._loop, lambda: self._noted(transient))
@@ -56,7 +56,7 @@ class FeedBridge:
         self._loop = asyncio.get_running_loop()
         self._news = asyncio.Event()
         self._runs: dict[uuid.UUID, None] = {}
-        self._unsubscribe: Callable[[], None] = live.hub.subscribe_feed(self._called)
+        self._unsubscribe: Callable[[], None] = ports.hub().subscribe_feed(self._called)
 
     def _called(self, run: uuid.UUID) -> None:
         _on(self._loop, lambda: self._noted(run))

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from tests import servers
-from worker import database, embedded
+from worker import actors, database, process
 
 # The machine is shared: slow is no fault there, and what CI refuses must fail again tomorrow.
 settings.register_profile(
@@ -36,7 +36,7 @@ def _threads_stop_before_their_database_goes(
     yield
     _let_background_threads_go_on()
     with django_db_blocker.unblock():
-        embedded.stop(timeout=2.0)
+        process.stop(timeout=2.0)
         connections.close_all()
 
 
@@ -53,9 +53,9 @@ def _threads_are_quiet_before_the_tables_are_emptied(
     for thread in threading.enumerate():
         if thread.name.startswith("signalbox-run"):
             thread.join(timeout=2.0)
-    for queue in embedded.broker.queues:
+    for queue in actors.in_process.queues:
         with contextlib.suppress(QueueJoinTimeout):
-            embedded.broker.join(queue, timeout=2000)
+            actors.in_process.join(queue, timeout=2000)
     turns = (database.SWEEPING, database.BEATING)
     _paused.extend(turn for turn in turns if turn.acquire(timeout=5))
 
@@ -75,3 +75,10 @@ def postgres_url() -> Iterator[str]:
     """The URL of a real PostgreSQL that this test session started."""
     with servers.postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[servers.Redis]:
+    """A real Redis that this test session started."""
+    with servers.redis_server() as server:
+        yield server

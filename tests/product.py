@@ -1,4 +1,4 @@
-"""The product as its users run it: `manage.py up` in a process of its own, which may be killed."""
+"""The product as its users run it: in processes of its own, which may be killed."""
 
 import json
 import os
@@ -106,6 +106,69 @@ def product(
         yield made
     finally:
         made.stop()
+
+
+class Workers:
+    """Worker processes of a distributed installation: started, killed, stopped."""
+
+    def __init__(
+        self, database_url: str, redis_url: str, log: Path, env: Mapping[str, str]
+    ) -> None:
+        self.log = log
+        self.log.touch()
+        self.env = {
+            **{k: v for k, v in os.environ.items() if not k.startswith("WORKFLOWS_")},
+            "DATABASE_URL": database_url,
+            "REDIS_URL": redis_url,
+            "DJANGO_SECRET_KEY": "only-for-this-test",
+            "DJANGO_SETTINGS_MODULE": "dashboard.settings",
+            **env,
+        }
+        self._processes: list[subprocess.Popen[bytes]] = []
+
+    def manage(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `manage.py` to its end."""
+        return subprocess.run(
+            [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.env,
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+
+    def start(self, *options: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
+        """Start `manage.py worker` and wait until it is ready."""
+        seen = self.log.stat().st_size
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [sys.executable, "manage.py", "worker", *options], cwd=ROOT,
+                env={**self.env, **(env or {})}, stdout=log, stderr=log,
+            )  # fmt: skip
+        self._processes.append(process)
+        wait_until(lambda: b"is ready" in self.log.read_bytes()[seen:], READY_SECONDS, self.said)
+        return process
+
+    def python(self, code: str) -> Any:
+        """Run code in another process of the installation; return what it prints, as JSON."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django, json; django.setup()\n{code}"], cwd=ROOT,
+            env=self.env, capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout) if done.stdout.strip() else None
+
+    def stop(self) -> None:
+        """Stop what still runs, or kill it where it does not stop."""
+        alive = [process for process in self._processes if process.poll() is None]
+        for process in alive:
+            process.send_signal(signal.SIGCONT)
+            process.send_signal(signal.SIGTERM)
+        for process in alive:
+            try:
+                process.wait(timeout=40)
+            except subprocess.TimeoutExpired:
+                process.kill()
+
+    def said(self) -> str:
+        """Return what the processes wrote."""
+        return self.log.read_text(errors="replace")
 
 
 def wait_until(

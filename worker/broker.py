@@ -1,7 +1,37 @@
-"""The broker through which hints travel. Retries, results and time limits are the engine's."""
+"""The brokers through which hints travel. Retries, results and time limits are the engine's.
+
+A hint says that a queue has work, perhaps this step. It may be lost, doubled or late: the database
+knows what there is to do, and sweeps find it. So the broker over Redis is a plain list a queue,
+popped by a blocking command: nothing is acknowledged, and an idle worker wakes at once (Dramatiq's
+own consumer sleeps up to a second between looks: docs of `dramatiq.brokers.redis`, 2.2).
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
 
 import dramatiq
+import redis
+from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.stub import StubBroker
+
+from worker import connections
+
+logger = logging.getLogger(__name__)
+
+#: Hints that a queue holds in Redis; a worker that was woken looks for more work by itself.
+MOST_WAITING: Final = 1000
+#: Seconds that a consumer waits for a hint before it looks whether it should stop.
+BLOCK_SECONDS: Final = 0.5
+#: Seconds between attempts while Redis is away.
+RETRY_SECONDS: Final = 0.5
+#: The one actor's name.
+RUN_STEP: Final = "run_step"
 
 
 def in_process() -> dramatiq.Broker:
@@ -9,3 +39,128 @@ def in_process() -> dramatiq.Broker:
     broker = StubBroker(middleware=[])
     broker.emit_after("process_boot")
     return broker
+
+
+class HintBroker(dramatiq.Broker):
+    """Hints through Redis: one list a queue, of the keys of steps."""
+
+    def __init__(self) -> None:
+        super().__init__(middleware=[])
+        #: Hints of this process to itself, by queue: they work while Redis is away.
+        self.own: dict[str, deque[int]] = {}
+        #: Hints that threads of this process have taken and not ended.
+        self.out = 0
+        self.changed = threading.Condition()
+
+    def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 0) -> Consumer:
+        """Return what takes the hints of one queue, never more than there are idle threads."""
+        return _HintConsumer(self, queue_name, threads=max(prefetch // 2, 1))
+
+    def declare_queue(self, queue_name: str) -> None:
+        """Make a queue known, so that a worker of this process consumes it."""
+        if queue_name not in self.queues:
+            self.emit_before("declare_queue", queue_name)
+            self.queues[queue_name] = None
+            self.emit_after("declare_queue", queue_name)
+
+    def enqueue(
+        self,
+        message: dramatiq.Message[Any],
+        *,
+        delay: int | None = None,
+    ) -> dramatiq.Message[Any]:
+        """Push the hint that a message stands for. Raises `redis.RedisError`."""
+        push([(message.queue_name, int(message.args[0]))])
+        return message
+
+    def hint_itself(self, queue: str, steps: Iterable[int]) -> None:
+        """Give hints to the threads of this process, past Redis."""
+        self.own.setdefault(queue, deque()).extend(steps)
+
+
+def push(hints: Sequence[tuple[str, int]]) -> None:
+    """Push hints (queue, key of a step) in one round trip. Raises `redis.RedisError`."""
+    by_queue: dict[str, list[int]] = {}
+    for queue, step in hints:
+        by_queue.setdefault(queue, []).append(step)
+    with connections.quick().pipeline(transaction=False) as pipe:
+        for queue, steps in by_queue.items():
+            pipe.rpush(_key(queue), *steps)
+            pipe.ltrim(_key(queue), -MOST_WAITING, -1)
+        pipe.execute()
+
+
+def held(queue: str) -> int:
+    """Return how many hints Redis holds for a queue. Raises `redis.RedisError`."""
+    return int(connections.quick().llen(_key(queue)))
+
+
+def _key(queue: str) -> str:
+    return connections.named(f"queue:{queue}")
+
+
+class _HintConsumer(Consumer):
+    """Takes hints while threads are idle. Redis being away is no reason to stop."""
+
+    def __init__(self, broker: HintBroker, queue: str, threads: int) -> None:
+        self._broker = broker
+        self._queue = queue
+        self._own = broker.own.setdefault(queue, deque())
+        self._threads = threads
+        self._is_away = False
+        self._client = connections.blocking()
+
+    def ack(self, message: MessageProxy) -> None:
+        """Note that a thread is idle again."""
+        with self._broker.changed:
+            self._broker.out -= 1
+            self._broker.changed.notify()
+
+    nack = ack
+
+    def requeue(self, messages: Iterable[MessageProxy]) -> None:
+        """Push hints that no thread has begun with back, for others."""
+        hints = [(self._queue, int(message.args[0])) for message in messages]
+        with self._broker.changed:
+            self._broker.out -= len(hints)
+        if hints:
+            try:
+                push(hints)
+            except redis.RedisError:
+                logger.info("Hints could not be given back; the sweep of others finds the steps.")
+
+    def __next__(self) -> MessageProxy | None:
+        """Return the next hint, or None so that the thread can see whether it should stop."""
+        broker = self._broker
+        with broker.changed:
+            if broker.out >= self._threads:
+                broker.changed.wait(BLOCK_SECONDS)
+            if broker.out >= self._threads:
+                return None
+        step = self._own.popleft() if self._own else self._pop()
+        if step is None:
+            return None
+        with broker.changed:
+            broker.out += 1
+        message = dramatiq.Message[None](
+            queue_name=self._queue, actor_name=RUN_STEP, args=(step,), kwargs={}, options={}
+        )
+        return MessageProxy(message)
+
+    def _pop(self) -> int | None:
+        try:
+            found = self._client.blpop([_key(self._queue)], timeout=BLOCK_SECONDS)
+        except redis.RedisError as error:
+            if not self._is_away:
+                logger.warning("Redis is away (%s); steps are found by looking each second.", error)
+            self._is_away = True
+            time.sleep(RETRY_SECONDS)
+            return None
+        if self._is_away:
+            logger.info("Redis is back.")
+            self._is_away = False
+        return None if found is None else int(found[1])
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._client.close()

@@ -1,14 +1,21 @@
 """The dispatchers: how the engine tells workers that there is work."""
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
 
-from worker import embedded, inline
+import redis
+
+from worker import actors, inline, live, process
+from worker import broker as brokers
 from workflows_app.engine import attempts, clock, timers, transactions
 from workflows_app.engine.ports import Wake
 
 logger = logging.getLogger(__name__)
+
+#: Seconds for which Redis is left alone after it did not answer.
+ASK_AGAIN_SECONDS = 1.0
 
 
 class InlineDispatcher:
@@ -42,16 +49,16 @@ class EmbeddedDispatcher:
         if transactions.is_inside_testcase():
             InlineDispatcher().wake(steps)
             return
-        embedded.start()
+        process.start()
         for step in steps:
             self._hint(step)
 
     def _hint(self, step: Wake) -> None:
         if step.wake_at is None:
-            embedded.hint(step.step)
+            actors.hint_here(step.step)
             return
         delay = (step.wake_at - clock.now()).total_seconds()
-        timers.after(delay, lambda: embedded.hint(step.step))
+        timers.after(delay, lambda: actors.hint_here(step.step))
 
     def drive(self, run: uuid.UUID) -> bool:
         """Leave it to the threads, unless nobody else can see the run."""
@@ -63,3 +70,41 @@ class EmbeddedDispatcher:
     def abort(self, run: uuid.UUID) -> None:
         """Raise the abort signal of the run's steps in this process; others look each second."""
         attempts.abort(run)
+
+
+class DistributedDispatcher:
+    """Workers anywhere run the steps, hinted at over Redis; in a `TestCase` the caller does."""
+
+    def __init__(self) -> None:
+        #: While Redis is away it is asked now and then only, since each attempt costs 200 ms.
+        self._ask_again = 0.0
+
+    def wake(self, steps: Sequence[Wake]) -> None:
+        """Push hints at the steps, those that wait at their time."""
+        if transactions.is_inside_testcase():
+            InlineDispatcher().wake(steps)
+            return
+        self._push([(step.queue, step.step) for step in steps if step.wake_at is None])
+        for step in steps:
+            if step.wake_at is not None:
+                self._push_later(step, (step.wake_at - clock.now()).total_seconds())
+
+    def _push_later(self, step: Wake, delay: float) -> None:
+        timers.after(delay, lambda: self._push([(step.queue, step.step)]))
+
+    def _push(self, hints: list[tuple[str, int]]) -> None:
+        if not hints or time.monotonic() < self._ask_again:
+            return
+        try:
+            brokers.push(hints)
+        except redis.RedisError as error:
+            self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
+            logger.warning("Redis is away (%s); workers find the steps by looking.", error)
+
+    def drive(self, run: uuid.UUID) -> bool:
+        """Leave it to the workers, unless nobody else can see the run."""
+        return EmbeddedDispatcher().drive(run)
+
+    def abort(self, run: uuid.UUID) -> None:
+        """Raise the abort signal of the run's steps, wherever they are."""
+        live.abort(run)

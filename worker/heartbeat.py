@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from django.db import connection
 
-from worker import database
+from worker import database, serving
 from workflows_app import conf
 from workflows_app.engine import attempts, clock, transactions, workers
 from workflows_app.models import Run
@@ -41,7 +41,7 @@ def start(threads: int = 1) -> None:
     with _lock:
         _holding += 1
         if _stop is None:
-            workers.beat(clock.now(), threads=threads)
+            workers.beat(clock.now(), threads=threads, queues=serving.queues())
             _stop = threading.Event()
             threading.Thread(
                 target=_beat, args=(_stop, threads, database.name()), name="signalbox-heartbeat",
@@ -76,7 +76,7 @@ def _beat(stop: threading.Event, threads: int, started_with: object) -> None:
 def _beat_once(threads: int, *, is_due: bool) -> None:
     try:
         if is_due:
-            workers.beat(clock.now(), threads=threads)
+            workers.beat(clock.now(), threads=threads, queues=serving.queues())
         pass_on_aborts()
     except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
         logger.warning("The heartbeat could not be written; trying again: %s", error)

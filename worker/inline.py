@@ -17,7 +17,6 @@ from django.db import connection
 from worker import heartbeat
 from workflows_app.engine import clock, ports, transactions, workers
 from workflows_app.engine.claim import claim
-from workflows_app.engine.live import hub
 from workflows_app.engine.work import work
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
@@ -42,7 +41,7 @@ def is_driving(run: uuid.UUID) -> bool:
 def drive(run: uuid.UUID) -> None:
     """Run everything the run has to do, until nothing goes on by itself."""
     changed = threading.Event()
-    unsubscribe = hub.subscribe(run, lambda _seq, _events: changed.set())
+    unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
     try:
         with _driving(run), heartbeat.while_holding():
             while True:
@@ -118,7 +117,7 @@ def _help(run: uuid.UUID, step: int) -> None:
         logger.exception("A step of run %s was interrupted in its thread.", run)
     finally:
         _helpers.release()
-        hub.publish(run, None)
+        ports.hub().publish(run, None)
         connection.close()
 
 

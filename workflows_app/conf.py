@@ -66,7 +66,7 @@ def _path(value: object) -> str:
 
 def _execution(value: object) -> str:
     if value not in ("inline", "embedded", "distributed"):
-        raise ValueError("'inline' or 'embedded'")
+        raise ValueError("'inline', 'embedded' or 'distributed'")
     return str(value)
 
 
@@ -76,6 +76,12 @@ def _default_execution(_: Mapping[str, Any]) -> str:
 
 def _default_heartbeat(resolved: Mapping[str, Any]) -> float:
     return min(2.0, float(resolved["LEASE_SECONDS"]) / 3)
+
+
+def _default_notifier(resolved: Mapping[str, Any]) -> str:
+    if resolved["EXECUTION"] == "distributed":
+        return "worker.live.RedisNotifier"
+    return "workflows_app.engine.live.InProcessNotifier"
 
 
 def _default_dispatcher(resolved: Mapping[str, Any]) -> str:
@@ -88,7 +94,8 @@ SETTINGS: Final = (
         _default_execution,
         _execution,
         "Who runs the steps. `inline`: the calling process, in the calling thread; no recovery. "
-        "`embedded`: worker threads in this process.",
+        "`embedded`: worker threads in this process. `distributed`: worker processes, "
+        "hinted at over Redis (`REDIS_URL`).",
     ),
     Setting(
         "LEASE_SECONDS",
@@ -140,7 +147,7 @@ SETTINGS: Final = (
     ),
     Setting(
         "NOTIFIER",
-        "workflows_app.engine.live.InProcessNotifier",
+        _default_notifier,
         _path,
         "The class that tells browsers and streams that a run has changed.",
     ),
@@ -228,10 +235,10 @@ def _refuse_unknown(given: Mapping[str, object], environment: Mapping[str, str])
 
 def _refuse_contradictions(resolved: Mapping[str, Any]) -> None:
     """Refuse settings that are well formed each by itself but cannot hold together."""
-    if resolved["EXECUTION"] == "distributed":
+    if resolved["EXECUTION"] == "distributed" and not getattr(settings, "REDIS_URL", ""):
         raise ImproperlyConfigured(
-            "WORKFLOWS_EXECUTION is 'distributed' (the default when REDIS_URL is set), which this "
-            "version does not offer yet. Leave REDIS_URL out, or set WORKFLOWS_EXECUTION=embedded."
+            "WORKFLOWS_EXECUTION is 'distributed' but REDIS_URL is not set. Set it to the Redis "
+            "that all processes share (redis://host:6379/0), or leave WORKFLOWS_EXECUTION out."
         )
     lease, heartbeat = resolved["LEASE_SECONDS"], resolved["HEARTBEAT_SECONDS"]
     if heartbeat > lease / 3:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflows_app.engine import log
-from workflows_app.engine.live import Event, hub
+from workflows_app.engine import log, ports
+from workflows_app.engine.live import Event
 from workflows_app.models import Run as RunRow
 from workflows_app.planner.statuses import ENDED, SETTLED
 from workflows_app.threads import in_thread
@@ -76,7 +76,7 @@ class RunStream:
     def __iter__(self) -> Iterator[StreamEvent]:
         """Yield events as they are recorded."""
         news: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
-        unsubscribe = hub.subscribe(self._run.pk, lambda _seq, events: news.put(events))
+        unsubscribe = ports.hub().subscribe(self._run.pk, lambda _seq, events: news.put(events))
         try:
             self._start()
             is_over = False
@@ -97,7 +97,7 @@ class RunStream:
         def tell(_seq: int | None, events: list[Event]) -> None:
             loop.call_soon_threadsafe(news.put_nowait, events)
 
-        unsubscribe = hub.subscribe(self._run.pk, tell)
+        unsubscribe = ports.hub().subscribe(self._run.pk, tell)
         try:
             await in_thread(self._start)()
             is_over = False

@@ -23,7 +23,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - the apps must be ready
 
-from worker import embedded  # noqa: E402
+from worker import process  # noqa: E402
 from workflows_app import Run, StepContext, Workflow, step  # noqa: E402
 from workflows_app.models import StepSnapshot  # noqa: E402
 
@@ -187,7 +187,7 @@ def main() -> None:
     asked = options.parse_args()
     runs = asked.runs
     call_command("migrate", verbosity=0)
-    embedded.start()
+    process.start()
     for _ in range(5):
         THREE.create_run().start({"n": 0})
     for workload in (chain, latency, resume, nesting):
@@ -196,7 +196,7 @@ def main() -> None:
     if asked.items:
         _print(loop())
         _print(foreach(asked.items))
-    embedded.stop()
+    process.stop()
 
 
 if __name__ == "__main__":

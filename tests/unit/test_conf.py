@@ -84,15 +84,17 @@ def test_a_short_lease_alone_makes_the_heartbeat_faster():
     assert conf.resolve({"LEASE_SECONDS": 3}, {})["HEARTBEAT_SECONDS"] == 1.0
 
 
-def test_the_distributed_mode_is_refused_with_the_way_out():
-    with pytest.raises(ImproperlyConfigured, match=r"does not offer yet.*=embedded"):
+def test_the_distributed_mode_without_redis_is_refused_with_the_way_out():
+    with pytest.raises(ImproperlyConfigured, match="REDIS_URL is not set"):
         conf.resolve({"EXECUTION": "distributed"}, {})
 
 
 def test_redis_asks_for_the_distributed_mode_unless_another_is_named():
     with override_settings(REDIS_URL="redis://127.0.0.1/0"):
-        with pytest.raises(ImproperlyConfigured, match="REDIS_URL"):
-            conf.resolve({}, {})
+        resolved = conf.resolve({}, {})
+        assert resolved["EXECUTION"] == "distributed"
+        assert resolved["DISPATCHER"] == "worker.dispatch.DistributedDispatcher"
+        assert resolved["NOTIFIER"] == "worker.live.RedisNotifier"
         assert conf.resolve({"EXECUTION": "embedded"}, {})["EXECUTION"] == "embedded"
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import datetime
 from typing import Any, Final
 
@@ -22,13 +22,16 @@ logger = logging.getLogger(__name__)
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
 
 
-def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
+def claim(
+    step: int, *, worker: uuid.UUID, now: datetime, queues: Collection[str] | None = None
+) -> Claim | None:
     """Claim one step; None when it is not there to be claimed any more, or not yet.
 
-    A sleep that is over is ended, and what follows it is claimed.
+    A sleep that is over is ended, and what follows it is claimed, on one of these queues (None:
+    on any).
     """
     seen = _claimable(step, now)
-    if seen is None:
+    if seen is None or not _is_served(seen, queues):
         return None
     taken: Claim | None = None
     try:
@@ -40,7 +43,7 @@ def claim(step: int, *, worker: uuid.UUID, now: datetime) -> Claim | None:
             if still.kind != HOOK and (problem := definitions.problem_at(changing, still)):
                 definitions.leave_to_others(changing, still, problem)
             elif still.status == StepStatus.WAITING:
-                taken = _wake(changing, still, worker)
+                taken = _wake(changing, still, worker, queues)
             else:
                 taken = take(changing, still, worker)
     except Run.DoesNotExist:
@@ -61,25 +64,44 @@ def _claimable(pk: int, now: datetime) -> StepSnapshot | None:
     return step if is_free and is_due else None
 
 
-def _wake(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim | None:
+def _wake(
+    changing: Change, step: StepSnapshot, worker: uuid.UUID, queues: Collection[str] | None
+) -> Claim | None:
     """End a sleep that is over, and take the first step that it has kept waiting."""
     apply(changing, wake(changing.graph, changing, step.path))
-    ready = [each for each in changing.woken if each.wake_at is None and each.kind != HOOK]
+    free = [each for each in changing.woken if each.wake_at is None and each.kind != HOOK]
+    ready = [each for each in free if _is_served(each, queues)]
     return take(changing, ready[0], worker) if ready else None
 
 
-def claim_next(*, worker: uuid.UUID, now: datetime, run: uuid.UUID | None = None) -> Claim | None:
-    """Claim the oldest claimable step, of one run or of all; None when there is none."""
-    for step in _candidates(run, now):
-        if taken := claim(step, worker=worker, now=now):
+def _is_served(step: StepSnapshot, queues: Collection[str] | None) -> bool:
+    return queues is None or step.queue in queues
+
+
+def claim_next(
+    *,
+    worker: uuid.UUID,
+    now: datetime,
+    run: uuid.UUID | None = None,
+    queues: Collection[str] | None = None,
+) -> Claim | None:
+    """Claim the oldest claimable step, of one run or of all; None when there is none.
+
+    `queues` names those that the worker serves; None: all.
+    """
+    for step in _candidates(run, now, queues):
+        if taken := claim(step, worker=worker, now=now, queues=queues):
             return taken
     return None
 
 
-def _candidates(run: uuid.UUID | None, now: datetime) -> Iterator[int]:
+def _candidates(
+    run: uuid.UUID | None, now: datetime, queues: Collection[str] | None
+) -> Iterator[int]:
     """Yield claimable steps, oldest first, a handful at a time: others claim them meanwhile."""
-    steps = StepSnapshot.objects.claimable(now).order_by("pk").values_list("pk", flat=True)
-    slept = StepSnapshot.objects.slept(now).order_by("wake_at").values_list("pk", flat=True)
+    claimable = StepSnapshot.objects.claimable(now).served(queues).order_by("pk")
+    waiting = StepSnapshot.objects.slept(now).served(queues).order_by("wake_at")
+    steps, slept = (found.values_list("pk", flat=True) for found in (claimable, waiting))
     if run is not None:
         steps, slept = steps.filter(run=run), slept.filter(run=run)
     yield from slept[:10]

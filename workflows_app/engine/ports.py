@@ -60,6 +60,13 @@ def notifier() -> live.Notifier:
     return cast("live.Notifier", _load(conf.get("NOTIFIER")))
 
 
+def hub() -> live.Hub:
+    """Return the hub of this process, which hears from now on what other processes publish."""
+    if listen := getattr(notifier(), "listen", None):
+        listen()
+    return live.hub
+
+
 def wake(steps: Sequence[Wake]) -> None:
     """Hint at claimable steps; what goes wrong is logged, since the database remembers them."""
     held: list[Wake] | None = getattr(_local, "held", None)

@@ -7,7 +7,8 @@ import uuid
 from typing import Final
 
 from workflows_app import errors
-from workflows_app.engine.live import Event, hub
+from workflows_app.engine import ports
+from workflows_app.engine.live import Event
 from workflows_app.models import Run
 from workflows_app.planner.statuses import SETTLED
 from workflows_app.threads import in_thread
@@ -29,7 +30,7 @@ def has_settled(run: uuid.UUID) -> bool:
 def wait(run: uuid.UUID, timeout: float | None) -> None:
     """Wait until the run settles. Raises WaitTimeout after `timeout` seconds; the run goes on."""
     changed = threading.Event()
-    unsubscribe = hub.subscribe(run, lambda _seq, _events: changed.set())
+    unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
     started = time.monotonic()
     pause = _FIRST_LOOK
     try:
@@ -51,7 +52,7 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
     def tell(_seq: int | None, _events: list[Event]) -> None:
         loop.call_soon_threadsafe(changed.set)
 
-    unsubscribe = hub.subscribe(run, tell)
+    unsubscribe = ports.hub().subscribe(run, tell)
     started = time.monotonic()
     pause = _FIRST_LOOK
     look = in_thread(has_settled)

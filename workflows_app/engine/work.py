@@ -31,7 +31,7 @@ def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
     while following is not None:
         held = following
         try:
-            following = _attempt(held, go_on=not is_stopping())
+            following = _attempt(held, is_stopping)
         except errors.LostLease as lost:
             logger.warning("%s", lost)
             following = None
@@ -46,7 +46,7 @@ def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
             raise
 
 
-def _attempt(claim: Claim, *, go_on: bool) -> Claim | None:
+def _attempt(claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
     definition = registry.get(claim.workflow_id)
     if claim.kind == HOOK:
         hooks.call_after_settling(definition, claim)
@@ -55,10 +55,10 @@ def _attempt(claim: Claim, *, go_on: bool) -> Claim | None:
     graph = definition.tree
     node = graph.nodes[claim.base_path]
     if node.step is not None and node.step.atomic:
-        return _atomic(graph, claim, go_on=go_on)
+        return _atomic(graph, claim, is_stopping)
     done = execute(graph, claim)
     _mend_connection()
-    return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
+    return settle_until_recorded(claim, done.outcome, go_on=not is_stopping(), events=done.said)
 
 
 class _RollBack(Exception):
@@ -69,16 +69,18 @@ class _RollBack(Exception):
         self.done = done
 
 
-def _atomic(graph: Graph, claim: Claim, *, go_on: bool) -> Claim | None:
+def _atomic(graph: Graph, claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
     """Run the step and record its result in one transaction, or neither."""
     try:
         with transactions.write():
             done = execute(graph, claim)
             if not isinstance(done.outcome, (Succeeded, Bailed)):
                 raise _RollBack(done)  # noqa: TRY301 - undoes what the step wrote
+            go_on = not is_stopping()
             return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
     except _RollBack as back:
-        return settle_until_recorded(claim, back.done.outcome, go_on=go_on, events=back.done.said)
+        done = back.done
+        return settle_until_recorded(claim, done.outcome, go_on=not is_stopping(), events=done.said)
 
 
 def _mend_connection() -> None:

@@ -3,6 +3,7 @@
 import os
 import socket
 import uuid
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,8 +23,8 @@ def mine() -> uuid.UUID:
     return _mine
 
 
-def beat(now: datetime, *, threads: int = 1) -> None:
-    """Say that this process is alive: renew its row, or make it."""
+def beat(now: datetime, *, threads: int = 1, queues: Collection[str] | None = None) -> None:
+    """Say that this process is alive, and which queues it serves: renew its row, or make it."""
     if Worker.objects.filter(pk=mine()).update(heartbeat_at=now, stopped_at=None):
         return
     Worker.objects.create(
@@ -34,6 +35,7 @@ def beat(now: datetime, *, threads: int = 1) -> None:
         pid_started=_started(os.getpid()),
         mode=conf.get("EXECUTION"),
         threads=threads,
+        queues=None if queues is None else sorted(queues),
         started_at=now,
         heartbeat_at=now,
     )
@@ -50,12 +52,9 @@ def bury_dead(now: datetime) -> int:
     Their claims count as lost at once, without waiting for the lease to run out.
     """
     here = Worker.objects.filter(host=socket.gethostname(), stopped_at=None).exclude(pk=mine())
-    boot = _boot_id()
-    dead = [
-        worker.pk
-        for worker in here
-        if worker.boot_id != boot or _started(worker.pid) != worker.pid_started
-    ]
+    dead = [worker.pk for worker in here if _is_dead(worker)]
+    if not dead:
+        return 0
     return Worker.objects.filter(pk__in=dead).update(stopped_at=now)
 
 
@@ -66,9 +65,35 @@ def alive(now: datetime) -> list[uuid.UUID]:
     return [*beating.values_list("pk", flat=True), mine()]
 
 
+def unserved(queues: Collection[str], now: datetime) -> set[str]:
+    """Return which of these queues no worker serves that is alive."""
+    since = now - timedelta(seconds=conf.get("LEASE_SECONDS"))
+    left = set(queues)
+    rows = Worker.objects.filter(heartbeat_at__gte=since, stopped_at=None)
+    for served in rows.values_list("queues", flat=True):
+        if served is None:
+            return set()
+        left -= set(served)
+    return left
+
+
+def _is_dead(worker: Worker) -> bool:
+    """Return whether the process of a worker on this host is gone.
+
+    Containers may share a name and not see each other's processes: there the lease decides.
+    """
+    boot, _, namespace = worker.boot_id.partition(" ")
+    my_boot, _, my_namespace = _boot_id().partition(" ")
+    if boot != my_boot:
+        return True
+    return namespace == my_namespace and _started(worker.pid) != worker.pid_started
+
+
 def _boot_id() -> str:
+    """Return what tells boots of this host apart, and the namespace of its process ids."""
     try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     except OSError:
         return ""
 

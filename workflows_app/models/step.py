@@ -16,6 +16,7 @@ from workflows_app.planner.statuses import StepStatus, sources
 
 if TYPE_CHECKING:
     import uuid
+    from collections.abc import Collection
 
 #: Columns that may be large; lists and pages never load them.
 PAYLOAD_FIELDS = (
@@ -49,6 +50,10 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
         """Queued steps whose time has come."""
         is_due = Q(wake_at__isnull=True) | Q(wake_at__lte=now)
         return self.filter(written("{0}.status = 'queued'"), is_due, superseded_on__isnull=True)
+
+    def served(self, queues: Collection[str] | None) -> Self:
+        """Steps of these queues; None: of all."""
+        return self if queues is None else self.filter(queue__in=queues)
 
     def slept(self, now: datetime) -> Self:
         """Sleeps that are over."""

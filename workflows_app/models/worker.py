@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
-from workflows_app.models.fields import uuid7
+from workflows_app.models.fields import JSONText, uuid7
 
 
 class Worker(models.Model):
@@ -21,6 +21,8 @@ class Worker(models.Model):
     #: When the process itself began, as its kernel counts: a process id may be used again.
     pid_started = models.CharField(max_length=40, blank=True)
     mode = models.CharField(max_length=12)
+    #: The queues that it serves; None: all of them.
+    queues = JSONText(null=True, blank=True)
     threads = models.PositiveIntegerField(default=1)
     started_at = models.DateTimeField()
     heartbeat_at = models.DateTimeField()

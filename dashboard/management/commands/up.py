@@ -18,7 +18,7 @@ from django.db.backends.base.base import NO_DB_ALIAS
 from twisted.internet import reactor
 
 from dashboard import signin
-from worker import embedded
+from worker import process
 from workflows_app import conf
 
 DEMO: Final = "workflows_app.demo"
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         """Take the address, the number of worker threads, and whether to load the demo."""
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--threads", type=int, default=embedded.DEFAULT_THREADS)
+        parser.add_argument("--threads", type=int, default=process.DEFAULT_THREADS)
         parser.add_argument("--demo", action="store_true", help="load the demo workflows")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -63,7 +63,7 @@ class Command(BaseCommand):
             server.run()
         finally:
             self._say("Stopping: running steps may finish, the rest is handed back.")
-            embedded.stop(timeout=STOP_SECONDS, for_good=True)
+            process.stop(timeout=STOP_SECONDS, for_good=True)
         if server.abort_start:
             raise CommandError(f"Cannot listen on {host}:{port}; the log above says why.")
 
@@ -79,8 +79,8 @@ class Command(BaseCommand):
 
     def _ready(self, options: dict[str, Any]) -> None:
         """Start to work and say where the pages are, now that the server listens."""
-        if conf.get("EXECUTION") == "embedded":
-            embedded.start(threads=options["threads"])
+        if conf.get("EXECUTION") != "inline":
+            process.start(threads=options["threads"])
         if options["demo"] and find_spec(f"{DEMO}.life") is not None:
             import_module(f"{DEMO}.life").begin()
         address = f"http://{_shown(options['host'])}:{options['port']}/"

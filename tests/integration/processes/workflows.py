@@ -58,3 +58,37 @@ def writes(data: dict[str, Any]) -> dict[str, Any]:
 
 atomic = Workflow("killed-atomic").then(writes).then(last).commit()
 asleep = Workflow("killed-asleep").then(first).sleep(3).then(last).commit()
+
+
+@step
+def waits_for_cancel(data: dict[str, Any], ctx: StepContext) -> dict[str, Any]:
+    """Run until somebody cancels the run, and tell how soon that was known here."""
+    _mark("waits")
+    if ctx.abort_signal.wait(60):
+        _mark(f"aborted {time.time()}")
+    return data
+
+
+@step(queue="gpu")
+def on_gpu(data: dict[str, Any]) -> dict[str, Any]:
+    """Tell which process ran it."""
+    return {**data, "pid": os.getpid()}
+
+
+@step
+def anywhere(data: dict[str, Any]) -> dict[str, Any]:
+    """Tell which process ran it."""
+    return {**data, "first": os.getpid()}
+
+
+@step
+def asks(data: dict[str, Any], ctx: StepContext) -> dict[str, Any]:
+    """Ask once."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "go on?"})
+    return {**data, "answer": ctx.resume_data}
+
+
+cancelable = Workflow("far-cancel").then(waits_for_cancel).commit()
+queued = Workflow("far-queue").then(anywhere).then(on_gpu).commit()
+asking = Workflow("far-asks").then(first).then(asks).then(last).commit()

@@ -1,20 +1,21 @@
-"""Worker threads in this process: Dramatiq's own worker over a broker in memory, and the sweep.
+"""The worker threads of this process: Dramatiq's own worker, the heartbeat and the sweep.
 
-Started by the first wake, or by `manage.py up`. Queues die with the process; the database
-remembers what there is to do, and the sweep finds it again.
+Embedded, they are started by the first wake, or by `manage.py up`, and hints stay in the process;
+distributed, `manage.py worker` starts them and hints come over Redis. Hints may be lost: the
+database remembers what there is to do, and the sweep finds it again.
 """
 
 import atexit
 import logging
 import threading
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
 import dramatiq
 from django.db import Error, connection
 
-from worker import database, heartbeat, stopping
-from worker.actors import broker, run_step
+from worker import actors, database, heartbeat, live, serving, stopping
 from workflows_app.engine import clock, recover, schedules, workers
 from workflows_app.models import StepSnapshot
 
@@ -32,10 +33,11 @@ _threads = DEFAULT_THREADS
 _is_over = False
 
 
-def start(threads: int = DEFAULT_THREADS) -> None:
+def start(threads: int = DEFAULT_THREADS, queues: Sequence[str] | None = None) -> None:
     """Start the worker threads, once a process; also recover what a dead process left.
 
-    After `stop(for_good=True)` it does nothing: what is woken then is for other processes.
+    They serve these queues, or all there are. After `stop(for_good=True)` nothing is started: what
+    is woken then is for other processes.
     """
     global _worker, _threads  # noqa: PLW0603 - one worker a process
     with _lock:
@@ -44,13 +46,26 @@ def start(threads: int = DEFAULT_THREADS) -> None:
         stopping.unask()
         _done.clear()
         _threads = threads
+        serving.serve(queues)
         heartbeat.start(threads)
-        _worker = dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+        _worker = _dramatiq_worker(threads)
         _worker.start()
         threading.Thread(
             target=_sweep, args=(database.name(),), name="signalbox-sweep", daemon=True
         ).start()
         atexit.register(stop, 2.0)
+
+
+def _dramatiq_worker(threads: int) -> dramatiq.Worker:
+    broker = actors.broker()
+    if broker is not actors.over_redis:
+        return dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
+    live.listen()
+    served = serving.queues()
+    queues = serving.known() if served is None else served
+    for queue in queues:
+        broker.declare_queue(queue)
+    return dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=100)
 
 
 def stop(timeout: float = 10.0, *, for_good: bool = False) -> None:
@@ -80,11 +95,6 @@ def is_running() -> bool:
     return _worker is not None
 
 
-def hint(step: int) -> None:
-    """Tell the threads that a step can be claimed."""
-    run_step.send(step)
-
-
 def _sweep(started_with: object) -> None:
     """Look each second for what was lost, is due, or was never hinted at."""
     first = True
@@ -98,11 +108,10 @@ def _sweep(started_with: object) -> None:
 
 
 def _sweep_once(*, first: bool) -> bool:
-    """Look once, and return whether that went well; at `first` also for what the dead left."""
+    """Look once, and return whether that went well; at `first` for what a dead process left."""
     try:
         now = clock.now()
-        if first:
-            workers.bury_dead(now)
+        workers.bury_dead(now)
         recover.recover(now)
         recover.give_up_canceled(now)
         schedules.fire_due(now)
@@ -118,13 +127,28 @@ def _sweep_once(*, first: bool) -> bool:
 
 
 def _repeat_hints(now: datetime, *, everything: bool) -> None:
-    """Hint again at the oldest claimable steps, while the threads have nothing in their queue."""
-    if broker.queues["steps"].qsize() > _threads:
+    """Hint again at the oldest claimable steps, as many as threads of this process are idle."""
+    most = _idle()
+    if most <= 0:
         return
-    overdue = StepSnapshot.objects.claimable(now).order_by("pk")
+    overdue = StepSnapshot.objects.claimable(now).served(serving.queues()).order_by("pk")
     if not everything:
         overdue = overdue.filter(queued_at__lt=now - OVERDUE)
-    slept = StepSnapshot.objects.slept(now - OVERDUE).order_by("wake_at")
+    slept = StepSnapshot.objects.slept(now - OVERDUE).served(serving.queues()).order_by("wake_at")
     for steps in (slept, overdue):
-        for step in steps.values_list("pk", flat=True)[:_threads]:
-            hint(step)
+        for step, queue in steps.values_list("pk", "queue")[:most]:
+            _hint(step, queue)
+
+
+def _idle() -> int:
+    broker = actors.broker()
+    if broker is actors.over_redis:
+        return _threads - actors.over_redis.out
+    return 0 if actors.in_process.queues[actors.IN_PROCESS].qsize() > _threads else _threads
+
+
+def _hint(step: int, queue: str) -> None:
+    if actors.broker() is actors.over_redis:
+        actors.over_redis.hint_itself(queue, [step])
+    else:
+        actors.hint_here(step)

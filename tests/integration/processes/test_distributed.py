@@ -1,0 +1,217 @@
+"""Workers, clients and Redis in processes of their own, over PostgreSQL; any may go away."""
+
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from tests.product import Workers, wait_until
+from tests.servers import Redis, redis_server
+
+pytestmark = pytest.mark.sqlite_only  # brings a PostgreSQL of its own
+
+START = """
+from workflows_app import get_workflow
+run = get_workflow("{workflow}").create_run(run_id="{run_id}")
+run.start({{"n": 1}}, wait=False)
+"""
+LOOK = """
+from workflows_app import get_workflow
+run = get_workflow("{workflow}").get_run("{run_id}")
+print(json.dumps({{
+    "status": run.status,
+    "result": run.result().result,
+    "numbers": [event.seq for event in run.events()],
+    "types": [event.type for event in run.events()],
+}}))
+"""
+PIDS = """
+from workflows_app.models import Worker
+alive = Worker.objects.filter(stopped_at=None)
+print(json.dumps([worker.pid for worker in alive]))
+"""
+
+
+@pytest.fixture(scope="module")
+def redis() -> Iterator[Redis]:
+    """A Redis that the tests of this module may take away."""
+    with redis_server() as server:
+        yield server
+
+
+@pytest.fixture
+def workers(postgres_url: str, redis: Redis, tmp_path: Path) -> Iterator[Workers]:
+    """An installation without workers yet: an empty database with the tables, and Redis."""
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS distributed WITH (FORCE)")
+        connection.execute("CREATE DATABASE distributed")
+    redis.flush()
+    env = {
+        "WORKFLOWS_MODULES": "tests.integration.processes.workflows",
+        "MARKS": str(tmp_path),
+        "WORKFLOWS_LEASE_SECONDS": "3",
+    }
+    url = postgres_url.rpartition("/")[0] + "/distributed"
+    made = Workers(url, redis.url, tmp_path / "workers.log", env)
+    assert made.manage("migrate").returncode == 0
+    yield made
+    made.stop()
+
+
+def start(workers: Workers, workflow: str, run_id: str = "r") -> None:
+    """Start a run from a process that runs no steps."""
+    workers.python(START.format(workflow=workflow, run_id=run_id))
+
+
+def look(workers: Workers, workflow: str, run_id: str = "r") -> dict[str, Any]:
+    """Return what there is to know of a run."""
+    found: dict[str, Any] = workers.python(LOOK.format(workflow=workflow, run_id=run_id))
+    return found
+
+
+def ran(folder: Path) -> list[str]:
+    """Return what the steps left outside the database."""
+    file = folder / "ran"
+    return file.read_text().splitlines() if file.exists() else []
+
+
+def test_a_worker_runs_what_another_process_started_and_that_process_sees_the_result(workers):
+    workers.start()
+    found = workers.python(
+        "import time\n"
+        "from workflows_app import get_workflow\n"
+        "run = get_workflow('far-asks').create_run()\n"
+        "asked = run.start({'n': 1})\n"
+        "begun = time.monotonic()\n"
+        "answered = run.resume({'yes': True})\n"
+        "print(json.dumps([asked.status, answered.result, time.monotonic() - begun]))"
+    )
+    assert found[0] == "suspended"
+    assert found[1] == {"n": 1, "first": True, "answer": {"yes": True}}
+    assert found[2] < 1.0
+
+
+def test_a_killed_worker_loses_its_step_to_another_and_nothing_is_done_twice(workers, tmp_path):
+    first = workers.start()
+    start(workers, "killed")
+    wait_until(lambda: "held_up" in ran(tmp_path), 20, workers.said)
+    first.kill()
+    first.wait()
+    (tmp_path / "go").touch()
+    workers.start()
+    wait_until(lambda: "last" in ran(tmp_path), 5, workers.said)
+    wait_until(lambda: look(workers, "killed")["status"] == "success", 5)
+
+    found = look(workers, "killed")
+    assert found["result"] == {"n": 1, "first": True, "restarted": True}
+    assert found["numbers"] == list(range(1, len(found["numbers"]) + 1))
+    assert ran(tmp_path) == ["first", "held_up", "held_up", "last"]
+
+
+def test_a_worker_that_stood_still_for_longer_than_the_lease_drops_its_late_result(
+    workers, tmp_path
+):
+    still = workers.start()
+    start(workers, "killed")
+    wait_until(lambda: "held_up" in ran(tmp_path), 20, workers.said)
+    still.send_signal(signal.SIGSTOP)
+    (tmp_path / "go").touch()
+    workers.start()
+    wait_until(lambda: "last" in ran(tmp_path), 15, workers.said)
+    still.send_signal(signal.SIGCONT)
+    wait_until(lambda: "so its result was dropped" in workers.said(), 15, workers.said)
+
+    found = look(workers, "killed")
+    assert found["status"] == "success"
+    assert found["types"].count("workflow-step-result") == 3
+    assert ran(tmp_path).count("last") == 1
+
+
+def test_a_cancel_reaches_a_step_in_another_process_within_a_second(workers, tmp_path):
+    workers.start()
+    start(workers, "far-cancel")
+    wait_until(lambda: "waits" in ran(tmp_path), 20, workers.said)
+    asked = workers.python(
+        "import time\n"
+        "from workflows_app import get_workflow\n"
+        "asked = time.time()\n"
+        "get_workflow('far-cancel').get_run('r').cancel(wait=True)\n"
+        "print(asked)"
+    )
+    reached = float(ran(tmp_path)[-1].split()[1])
+    assert reached - asked < 1.0
+    assert look(workers, "far-cancel")["status"] == "canceled"
+
+
+def test_a_step_runs_only_where_its_queue_is_served(workers):
+    plain = workers.start("--queues", "default")
+    start(workers, "far-queue")
+    time.sleep(3)
+    assert look(workers, "far-queue")["status"] == "running"
+
+    gpu = workers.start("--queues", "gpu")
+    wait_until(lambda: look(workers, "far-queue")["status"] == "success", 10, workers.said)
+    assert look(workers, "far-queue")["result"] == {"n": 1, "first": plain.pid, "pid": gpu.pid}
+
+
+def test_a_run_started_while_redis_is_away_or_flushed_still_ends(workers, redis, tmp_path):
+    workers.start()
+    (tmp_path / "go").touch()
+    redis.stop()
+    try:
+        start(workers, "killed", "away")
+        wait_until(lambda: look(workers, "killed", "away")["status"] == "success", 10, workers.said)
+    finally:
+        redis.start()
+    start(workers, "killed", "flushed")
+    redis.flush()
+    wait_until(lambda: look(workers, "killed", "flushed")["status"] == "success", 10, workers.said)
+
+
+def test_sigterm_lets_running_steps_finish_and_leaves_the_rest_to_others(workers, tmp_path):
+    first = workers.start()
+    start(workers, "killed")
+    wait_until(lambda: "held_up" in ran(tmp_path), 20, workers.said)
+    first.send_signal(signal.SIGTERM)
+    time.sleep(0.5)
+    (tmp_path / "go").touch()
+    assert first.wait(timeout=20) == 0
+    assert ran(tmp_path) == ["first", "held_up"]
+    assert look(workers, "killed")["types"].count("workflow-step-result") == 2
+
+    workers.start()
+    wait_until(lambda: "last" in ran(tmp_path), 10, workers.said)
+    assert ran(tmp_path) == ["first", "held_up", "last"]
+
+
+def test_of_several_processes_one_that_dies_is_replaced(workers, tmp_path):
+    supervisor = workers.start("--processes", "2", "--threads", "2")
+    wait_until(lambda: len(workers.python(PIDS)) == 2, 20, workers.said)
+    first, second = workers.python(PIDS)
+    start(workers, "killed")
+    wait_until(lambda: "held_up" in ran(tmp_path), 20, workers.said)
+    os.kill(first, signal.SIGKILL)
+    os.kill(second, signal.SIGKILL)
+    (tmp_path / "go").touch()
+    wait_until(lambda: "last" in ran(tmp_path), 20, workers.said)
+
+    supervisor.send_signal(signal.SIGTERM)
+    assert supervisor.wait(timeout=30) == 0
+    assert workers.python(PIDS) == []
+
+
+def test_a_worker_says_what_it_lacks(workers):
+    assert (
+        "REDIS_URL"
+        in workers.__class__(workers.env["DATABASE_URL"], "", workers.log, {})
+        .manage("worker")
+        .stderr
+    )
+    assert "at least 1" in workers.manage("worker", "--threads", "0").stderr
+    assert workers.manage("migrate", "workflows_app", "zero").returncode == 0
+    assert "run `manage.py migrate`" in workers.manage("worker").stderr

@@ -1,0 +1,172 @@
+"""News of runs over Redis: from the process that committed to all that watch or wait.
+
+One channel carries batches of (run, number of its newest event, transient events) and the runs
+that were canceled. A thread of each process that has something to say publishes what has gathered
+meanwhile: at once when there is little, a few times a second under load. News may be lost: who
+watches also looks at the database now and then.
+"""
+
+import logging
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any, Final
+
+import orjson
+import redis
+
+from worker import connections
+from workflows_app.engine import attempts
+from workflows_app.engine.live import Event, hub
+
+logger = logging.getLogger(__name__)
+
+#: A batch of more runs than this is a sign of load: then others wait so many seconds.
+FEW: Final = 4
+PAUSE_SECONDS: Final = 0.02
+#: Seconds between attempts while Redis is away.
+RETRY_SECONDS: Final = 0.5
+
+#: Who published: a process does not listen to itself.
+_ME: Final = uuid.uuid4().hex
+
+News = dict[uuid.UUID, tuple[int | None, list[Event]]]
+
+
+def _channel() -> str:
+    return connections.named("live")
+
+
+class RedisNotifier:
+    """Tells those who watch in this process, and the other processes."""
+
+    def published(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
+        """Pass the news on; never raises, never waits."""
+        hub.publish(run, seq, transient)
+        _publisher.add(run, seq, transient)
+
+    def listen(self) -> None:
+        """Let what other processes say reach the hub of this one."""
+        listen()
+
+
+class _Publisher:
+    """The thread that publishes, with what it has not published yet."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._news: News = {}
+        self._aborts: list[str] = []
+        self._something = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def add(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event]) -> None:
+        """Note that a run has changed."""
+        with self._lock:
+            known = self._news.get(run)
+            if known is None:
+                self._news[run] = (seq, list(transient))
+            else:
+                newest = max((n for n in (known[0], seq) if n is not None), default=None)
+                self._news[run] = (newest, [*known[1], *transient])
+            self._start()
+        self._something.set()
+
+    def abort(self, run: uuid.UUID) -> None:
+        """Note that the running steps of a run are to end."""
+        with self._lock:
+            self._aborts.append(run.hex)
+            self._start()
+        self._something.set()
+
+    def _start(self) -> None:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="signalbox-news", daemon=True)
+            self._thread.start()
+
+    def _run(self) -> None:
+        is_away = False
+        while True:
+            self._something.wait()
+            self._something.clear()
+            with self._lock:
+                news, self._news = self._news, {}
+                aborts, self._aborts = self._aborts, []
+            if not news and not aborts:
+                continue
+            try:
+                connections.quick().publish(_channel(), _packed(news, aborts))
+                is_away = False
+            except redis.RedisError as error:
+                if not is_away:
+                    logger.warning("Redis is away (%s); pages follow by looking.", error)
+                is_away = True
+                time.sleep(RETRY_SECONDS)
+            if len(news) > FEW:
+                time.sleep(PAUSE_SECONDS)
+
+
+def _packed(news: News, aborts: list[str]) -> bytes:
+    runs = [[run.hex, seq, events] for run, (seq, events) in news.items()]
+    return orjson.dumps({"by": _ME, "runs": runs, "abort": aborts}, default=str)
+
+
+_publisher = _Publisher()
+
+
+def abort(run: uuid.UUID) -> None:
+    """Let every process raise the abort signal of the run's steps that it holds."""
+    attempts.abort(run)
+    _publisher.abort(run)
+
+
+# Listening.
+
+_lock = threading.Lock()
+_listener: threading.Thread | None = None
+_is_heard = threading.Event()
+
+
+def listen() -> None:
+    """Start the thread that hears what other processes say, once a process; wait until it does."""
+    global _listener  # noqa: PLW0603 - one thread a process
+    if _listener is not None:
+        return
+    with _lock:
+        if _listener is None:
+            _listener = threading.Thread(target=_listen, name="signalbox-listener", daemon=True)
+            _listener.start()
+    _is_heard.wait(1.0)
+
+
+def _listen() -> None:
+    is_away = False
+    while True:
+        try:
+            with connections.blocking() as client, client.pubsub() as channel:
+                channel.subscribe(_channel())
+                if is_away:
+                    logger.info("Redis is back.")
+                is_away = False
+                while True:
+                    message = channel.get_message(timeout=2.0)
+                    if message is not None and message["type"] == "message":
+                        _hear(orjson.loads(message["data"]))
+                    _is_heard.set()
+        except redis.RedisError as error:
+            if not is_away:
+                logger.warning("Redis is away (%s); news come by looking.", error)
+            is_away = True
+            time.sleep(RETRY_SECONDS)
+        except Exception:
+            logger.exception("News could not be understood; listening anew.")
+
+
+def _hear(batch: dict[str, Any]) -> None:
+    if batch["by"] == _ME:
+        return
+    for run in batch["abort"]:
+        attempts.abort(uuid.UUID(run))
+    for run, seq, transient in batch["runs"]:
+        hub.publish(uuid.UUID(run), seq, transient)
