@@ -11,6 +11,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 import orjson
@@ -31,7 +32,20 @@ RETRY_SECONDS: Final = 0.5
 #: Who published: a process does not listen to itself.
 _ME: Final = uuid.uuid4().hex
 
-News = dict[uuid.UUID, tuple[int | None, list[Event]]]
+
+@dataclass(slots=True)
+class News:
+    """What is to be said of one run."""
+
+    seq: int | None
+    transient: list[Event]
+    is_settled: bool
+
+    def add(self, later: "News") -> None:
+        """Say this too."""
+        self.seq = later.seq if self.seq is None else max(self.seq, later.seq or 0)
+        self.transient += later.transient
+        self.is_settled = self.is_settled or later.is_settled
 
 
 def _channel() -> str:
@@ -41,10 +55,17 @@ def _channel() -> str:
 class RedisNotifier:
     """Tells those who watch in this process, and the other processes."""
 
-    def published(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
+    def published(
+        self,
+        run: uuid.UUID,
+        seq: int | None,
+        transient: Sequence[Event] = (),
+        *,
+        is_settled: bool = False,
+    ) -> None:
         """Pass the news on; never raises, never waits."""
-        hub.publish(run, seq, transient)
-        _publisher.add(run, seq, transient)
+        hub.publish(run, seq, transient, is_settled=is_settled)
+        _publisher.add(run, News(seq, list(transient), is_settled))
 
     def listen(self) -> None:
         """Let what other processes say reach the hub of this one."""
@@ -56,20 +77,17 @@ class _Publisher:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._news: News = {}
+        self._news: dict[uuid.UUID, News] = {}
         self._aborts: list[str] = []
         self._something = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def add(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event]) -> None:
+    def add(self, run: uuid.UUID, news: News) -> None:
         """Note that a run has changed."""
         with self._lock:
-            known = self._news.get(run)
-            if known is None:
-                self._news[run] = (seq, list(transient))
-            else:
-                newest = max((n for n in (known[0], seq) if n is not None), default=None)
-                self._news[run] = (newest, [*known[1], *transient])
+            known = self._news.setdefault(run, news)
+            if known is not news:
+                known.add(news)
             self._start()
         self._something.set()
 
@@ -107,8 +125,8 @@ class _Publisher:
                 time.sleep(PAUSE_SECONDS)
 
 
-def _packed(news: News, aborts: list[str]) -> bytes:
-    runs = [[run.hex, seq, events] for run, (seq, events) in news.items()]
+def _packed(news: dict[uuid.UUID, News], aborts: list[str]) -> bytes:
+    runs = [[run.hex, n.seq, n.transient, n.is_settled] for run, n in news.items()]
     return orjson.dumps({"by": _ME, "runs": runs, "abort": aborts}, default=str)
 
 
@@ -168,5 +186,5 @@ def _hear(batch: dict[str, Any]) -> None:
         return
     for run in batch["abort"]:
         attempts.abort(uuid.UUID(run))
-    for run, seq, transient in batch["runs"]:
-        hub.publish(uuid.UUID(run), seq, transient)
+    for run, seq, transient, is_settled in batch["runs"]:
+        hub.publish(uuid.UUID(run), seq, transient, is_settled=is_settled)

@@ -8,8 +8,7 @@ from typing import Any, Final
 from workflows_app.definition import Kind
 from workflows_app.engine import payloads, snapshots, telling, values
 from workflows_app.engine.change import Change
-from workflows_app.models import StepSnapshot, statements
-from workflows_app.models.step import move_one
+from workflows_app.models import StepSnapshot
 from workflows_app.planner import decisions as d
 from workflows_app.planner.outcomes import Changes
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -65,14 +64,11 @@ def _apply_one(change: Change, decision: d.Decision) -> None:  # noqa: C901, PLR
             _retry(change, decision)
         case d.CountPart(path):
             container = change.snapshot(path)
-            container.unfinished -= 1
-            _write(container, unfinished=container.unfinished)
+            change.write(container, unfinished=container.unfinished - 1)
         case d.CancelSteps(paths):
             _cancel(change, paths)
         case d.EndContainer(path, error):
-            arm = change.snapshot(path)
-            arm.ending = StepStatus.FAILED.value
-            _write(arm, ending=arm.ending, error=error)
+            change.write(change.snapshot(path), ending=StepStatus.FAILED.value, error=error)
         case d.SetEnding():
             _set_ending(change, decision)
         case d.FinishRun():
@@ -85,24 +81,20 @@ def _apply_one(change: Change, decision: d.Decision) -> None:  # noqa: C901, PLR
 def _become_container(change: Change, decision: d.BecomeContainer) -> None:
     step = change.snapshot(decision.path)
     _count_out(change, step)
-    step.unfinished, step.opened = decision.unfinished, decision.opened
-    step.total, step.concurrency = decision.total, decision.concurrency
-    step.worker_id = None
     _merge(change, decision.changes)
     accepted: dict[str, Any] = {}
     text = decision.payload
     if text is not None and change.outputs.get(f"{step.path}:payload") != text:
         change.outputs[f"{step.path}:payload"] = text
         accepted = {"payload": text, "payload_from": ""}
-        step.payload_from = ""
-    _write(
+    change.write(
         step,
         **accepted,
-        unfinished=step.unfinished,
-        opened=step.opened,
-        total=step.total,
-        concurrency=step.concurrency,
-        worker=None,
+        unfinished=decision.unfinished,
+        opened=decision.opened,
+        total=decision.total,
+        concurrency=decision.concurrency,
+        worker_id=None,
         settled_token=step.token,
         **_kept_changes(decision.changes),
     )
@@ -110,8 +102,7 @@ def _become_container(change: Change, decision: d.BecomeContainer) -> None:
 
 def _test_loop(change: Change, path: str) -> None:
     step = change.snapshot(path)
-    step.lost_count = 0
-    _move(step, StepStatus.QUEUED, wake_at=None, queued_at=change.now, lost_count=0)
+    change.move(step, StepStatus.QUEUED, wake_at=None, queued_at=change.now, lost_count=0)
     change.model.active_count += 1
     change.woken.append(step)
 
@@ -120,23 +111,23 @@ def _wait(change: Change, decision: d.Wait) -> None:
     step = change.snapshot(decision.path)
     _count_out(change, step)
     change.model.waiting_count += 1
-    step.wake_at = snapshots.wake_time(change, decision.delay)
     _merge(change, decision.changes)
-    _move(
+    resume_at = snapshots.wake_time(change, decision.delay)
+    change.move(
         step,
         StepStatus.WAITING,
-        wake_at=step.wake_at,
-        worker=None,
+        wake_at=resume_at,
+        worker_id=None,
         settled_token=step.token,
         **_kept_changes(decision.changes),
     )
-    telling.waiting(change, step, step.wake_at)
+    telling.waiting(change, step, resume_at)
     change.woken.append(step)
 
 
 def _record(change: Change, decision: d.RecordResult) -> None:
     step = change.snapshot(decision.path)
-    fields: dict[str, Any] = {"ended_at": change.now, "worker": None, "wake_at": None}
+    fields: dict[str, Any] = {"ended_at": change.now, "worker_id": None, "wake_at": None}
     if _count_out(change, step):
         fields["settled_token"] = step.token
     if decision.output is not None:
@@ -144,9 +135,9 @@ def _record(change: Change, decision: d.RecordResult) -> None:
     if decision.error is not None:
         fields["error"] = decision.error
     _merge(change, decision.changes)
-    _move(step, decision.status, **fields, **_kept_changes(decision.changes))
+    change.move(step, decision.status, **fields, **_kept_changes(decision.changes))
     if decision.status is not StepStatus.SUCCESS:
-        snapshots.drop_planned(step)
+        snapshots.drop_planned(change, step)
     telling.ended(change, step, decision)
 
 
@@ -157,7 +148,6 @@ def _output_fields(change: Change, step: StepSnapshot, output: d.Value) -> dict[
         source = payloads.PARTS
     elif not payloads.is_large(text):
         source = ""
-    step.output_from = source
     return {"output_from": source} if source else {"output": text}
 
 
@@ -165,17 +155,16 @@ def _suspend(change: Change, decision: d.RecordSuspension) -> None:
     step = change.snapshot(decision.path)
     _count_out(change, step)
     change.model.suspended_count += 1
-    step.suspension = uuid.uuid4()
     _merge(change, decision.changes)
-    _move(
+    change.move(
         step,
         StepStatus.SUSPENDED,
-        suspension=step.suspension,
+        suspension=uuid.uuid4(),
         suspend_payload=decision.payload,
         resume_labels=list(decision.labels),
         suspended_at=change.now,
         settled_token=step.token,
-        worker=None,
+        worker_id=None,
         is_resuming=False,
         **_kept_changes(decision.changes),
     )
@@ -184,19 +173,18 @@ def _suspend(change: Change, decision: d.RecordSuspension) -> None:
 
 def _retry(change: Change, decision: d.RetryStep) -> None:
     step = change.snapshot(decision.path)
-    step.wake_at = change.now + timedelta(seconds=decision.delay_seconds)
-    step.retry_count = decision.retry_count
-    _move(
+    again_at = change.now + timedelta(seconds=decision.delay_seconds)
+    change.move(
         step,
         StepStatus.QUEUED,
         retry_count=decision.retry_count,
-        wake_at=step.wake_at,
+        wake_at=again_at,
         error=decision.error,
         settled_token=step.token,
-        worker=None,
+        worker_id=None,
     )
     change.woken.append(step)
-    telling.retrying(change, step, decision, step.wake_at)
+    telling.retrying(change, step, decision, again_at)
 
 
 # Ending.
@@ -206,8 +194,8 @@ def _cancel(change: Change, paths: tuple[str, ...]) -> None:
     for path in paths:
         step = change.snapshot(path)
         _count_out(change, step)
-        _move(step, StepStatus.CANCELED, ended_at=change.now, wake_at=None)
-        snapshots.drop_planned(step)
+        change.move(step, StepStatus.CANCELED, ended_at=change.now, wake_at=None)
+        snapshots.drop_planned(change, step)
         telling.ended(change, step, d.RecordResult(path, StepStatus.CANCELED))
     alive = {StepStatus.QUEUED, StepStatus.WAITING}
     change.woken = [step for step in change.woken if step.status in alive]
@@ -269,15 +257,3 @@ def _kept_changes(changes: Changes) -> Mapping[str, Any]:
         removed = list(changes.context_removed)
         fields["context_changes"] = {"set": dict(changes.context), "removed": removed}
     return fields
-
-
-def _move(step: StepSnapshot, target: StepStatus, **fields: Any) -> None:
-    """Move the snapshot, in the database and in hand."""
-    move_one(step.pk, target, **fields)
-    step.status = target.value
-    if "worker" in fields:
-        step.worker_id = None
-
-
-def _write(step: StepSnapshot, **fields: Any) -> None:
-    statements.update(StepSnapshot, step.pk, fields)

@@ -1,23 +1,29 @@
-"""One transaction on one run: its lock, the planner's view of it, and the writing at the end.
+"""One transaction on one run: the planner's view of it, and the writing at the end.
 
-Lock order everywhere: the run's row first, then its steps. Whoever holds a `Change` is the only
-writer of that run; statuses, counts, log and hooks agree when it is saved.
+Whoever saves a `Change` was the only writer of that run since it was read: the row is locked
+first (lock order everywhere: the run, then its steps), or what was read is guarded by the run's
+revision, which rises with every write. Statuses, counts, log and hooks agree when it is saved.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeVar
+
+from django.db import connection
 
 from workflows_app.definition import Graph, Node, registry
 from workflows_app.engine import clock, payloads, ports, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
+from workflows_app.engine.sessions import Rows, Session
+from workflows_app.engine.writes import Writes
 from workflows_app.jsontext import Raw
-from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.models import Run, RunEvent, StepSnapshot, statements
 from workflows_app.models import run as run_fields
 from workflows_app.models import step as step_fields
+from workflows_app.models.fields import step_key
 from workflows_app.models.step import StepQuerySet
 from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus, StepStatus
 from workflows_app.planner.view import Row, RunView
@@ -26,9 +32,8 @@ from workflows_app.planner.view import Row, RunView
 MOST_HINTS: Final = 256
 #: Payload columns that every change needs.
 _NEEDED: Final = {"state", "request_context", "answers_ahead", "tracing"}
-_LOCKED: Final = statements.Reader(
-    Run, "pk", leaving=[name for name in run_fields.PAYLOAD_FIELDS if name not in _NEEDED]
-)
+LEAVING: Final = [name for name in run_fields.PAYLOAD_FIELDS if name not in _NEEDED]
+_LOCKED: Final = statements.Reader(Run, "pk", leaving=LEAVING)
 _BY_PATH: Final = statements.Reader(
     StepSnapshot,
     "run",
@@ -36,6 +41,11 @@ _BY_PATH: Final = statements.Reader(
     and_where="AND path = %s AND superseded_on IS NULL",
 )
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=step_fields.PAYLOAD_FIELDS)
+_REVISION: Final = statements.Reader(
+    Run,
+    "pk",
+    leaving=[f.name for f in Run._meta.concrete_fields if f.name not in {"id", "revision"}],  # noqa: SLF001 - documented API
+)
 _WRITTEN: Final = (
     "status", "ending", "timeline", "revision", "event_seq", "active_count", "waiting_count",
     "suspended_count", "paused_count", "hooks_pending", "cancel_requested_at", "canceled_by",
@@ -43,17 +53,35 @@ _WRITTEN: Final = (
 )  # fmt: skip
 
 
+Result = TypeVar("Result")
+
+
 class Change:
     """A run under its lock; also the planner's `View` of it."""
 
-    def __init__(self, run: Run, now: datetime) -> None:
+    def __init__(
+        self,
+        run: Run,
+        now: datetime,
+        *,
+        rows: Rows | None = None,
+        is_guarded: bool = False,
+    ) -> None:
+        """`is_guarded`: nothing is locked, and all is written in one guarded statement."""
         self.model = run
         self.now = now
         self.log = Log(run)
         self.status = RunStatus(run.status)
+        self.writes = Writes()
+        self._is_guarded = is_guarded
+        self._seen_revision = run.revision
+        self._seen = [getattr(run, name) for name in _WRITTEN]
         self._before = self.status
-        self._rows: dict[str, StepSnapshot] = {}
-        self._paths: dict[int, str] = {}
+        self._rows = Rows() if rows is None else rows
+        #: Keys of the snapshots that were written at the end.
+        self._written: list[int] = []
+        #: Paths of the snapshots that came into hand in this change.
+        self._met: list[str] = []
         self._open: list[StepSnapshot] | None = None
         self._dirty: set[str] = set()
         self.is_saved = False
@@ -113,20 +141,23 @@ class Change:
         return self._parts(path).filter(status=StepStatus.SUCCESS).count()
 
     def _parts(self, path: str) -> StepQuerySet:
-        container = self._rows.get(path) or self.previous(path)
+        container = self._rows.by_path.get(path) or self.previous(path)
+        self.flush()
         return StepSnapshot.objects.current().filter(parent=container.pk)
 
     # The same, as models.
 
     def snapshot(self, path: str) -> StepSnapshot:
         """Return the current snapshot at `path`."""
-        if path not in self._rows:
-            self.remember(_BY_PATH.get(self.model.pk, path))
-        return self._rows[path]
+        found = self._rows.by_path.get(path)
+        if found is None:
+            found = self.remember(_BY_PATH.get(self.model.pk, path))
+        return found
 
     def open_snapshots(self) -> list[StepSnapshot]:
         """Return every snapshot that has not ended, in order of its making."""
         if self._open is None:
+            self.flush()
             ended = [status.value for status in STEP_ENDED]
             steps = StepSnapshot.objects.current().light().filter(run=self.model.pk)
             found = steps.exclude(status__in=ended).exclude(kind=HOOK).order_by("pk")
@@ -135,19 +166,27 @@ class Change:
 
     def remember(self, step: StepSnapshot) -> StepSnapshot:
         """Keep one object a snapshot in this transaction; return the one kept."""
-        kept = self._rows.setdefault(step.path, step)
-        self._paths[kept.pk] = kept.path
-        return kept
+        self._met.append(step.path)
+        return self._rows.add(step)
+
+    def in_hand(self, path: str) -> StepSnapshot | None:
+        """Return the snapshot at `path` if it need not be read."""
+        return self._rows.by_path.get(path)
+
+    def drop(self, path: str) -> None:
+        """Forget the snapshot at `path`, which was written to, or deleted, past this change."""
+        self._rows.drop(path)
 
     def forget(self, step: StepSnapshot) -> None:
         """Note that a snapshot is left to the timelines before this one."""
         self._previous[step.path] = step
-        self._rows.pop(step.path, None)
+        self._rows.by_path.pop(step.path, None)
         self.outputs.pop(step.path, None)
 
     def previous(self, path: str) -> StepSnapshot:
         """Return the snapshot at `path` that the new timeline replaces."""
         if path not in self._previous:
+            self.flush()
             left = StepSnapshot.objects.filter(
                 run=self.model.pk, path=path, superseded_on=self.model.timeline
             )
@@ -156,13 +195,15 @@ class Change:
 
     def adopt(self, old: StepSnapshot, new: StepSnapshot) -> None:
         """Let the parts of one container be those of another."""
+        self.flush()
         StepSnapshot.objects.current().filter(parent=old.pk).update(parent=new)
-        for step in self._rows.values():
+        for step in self._rows.by_path.values():
             if step.parent_id == old.pk:
                 step.parent_id = new.pk
 
     def forget_all(self) -> None:
         """Forget every snapshot in hand: many have changed at once."""
+        self.flush()
         self._rows.clear()
         self._open = None
         self.outputs = {
@@ -208,25 +249,83 @@ class Change:
     def _parent_path(self, step: StepSnapshot) -> str | None:
         if step.parent_id is None:
             return None
-        if step.parent_id not in self._paths:
-            self.remember(_BY_KEY.get(step.parent_id))
-        return self._paths[step.parent_id]
+        path = self._rows.paths.get(step.parent_id)
+        return path if path is not None else self.remember(_BY_KEY.get(step.parent_id)).path
 
-    # The end.
+    # Writing.
 
-    def save(self) -> None:
-        """Derive the run's status, settle it if nothing goes on, and write run and log."""
+    def insert(self, step: StepSnapshot) -> StepSnapshot:
+        """Write a new snapshot at the end, and keep it in hand."""
+        if step.pk <= self._rows.newest:
+            step.pk = step_key(after=self._rows.newest)
+        self.writes.insert(step)
+        return self.remember(step)
+
+    def write(self, step: StepSnapshot, **fields: Any) -> None:
+        """Write columns of a snapshot at the end; in hand they are written at once."""
+        self.writes.update(step, fields)
+
+    def move(self, step: StepSnapshot, target: StepStatus, **fields: Any) -> None:
+        """Move a snapshot, and write other columns of it. Raises IllegalMove."""
+        self.writes.move(step, target, fields)
+
+    def has_new_parts(self, container: StepSnapshot) -> bool:
+        """Return whether parts of a container were made that the database does not know yet."""
+        return any(step.parent_id == container.pk for step in self.writes.inserts.values())
+
+    def flush(self) -> None:
+        """Write what was gathered, before something is read in the database.
+
+        Raises NeedsLock where nothing may be written before the end.
+        """
+        if not self.writes:
+            return
+        if self._is_guarded:
+            raise NeedsLock
+        statements.apart([self.writes.take()])
+
+    def save(self) -> bool:
+        """Derive the run's status, settle it if nothing goes on, and write steps, run and log.
+
+        Return whether that was done: False when the run was written to since it was read.
+        """
         run = self.model
         self.status = self._derive()
         if self.status in SETTLED and self.status is not self._before:
             self._settle()
         run.status = self.status.value
         run.revision += 1
-        self.log.write(self.now)
-        fields = {name: getattr(run, name) for name in (*_WRITTEN, *self._dirty)}
-        statements.update(Run, run.pk, fields)
-        self.is_saved = True
-        self._tell()
+        event = self.log.row(self.now)
+        changed = (
+            name
+            for name, seen in zip(_WRITTEN, self._seen, strict=True)
+            if getattr(run, name) != seen
+        )
+        fields = {name: getattr(run, name) for name in (*changed, *sorted(self._dirty))}
+        others = [self.writes.take()]
+        self._written = list(others[0].updates)
+        if event is not None:
+            others.append(statements.Written(RunEvent, {}, [event]))
+        guard = ("revision", self._seen_revision) if self._is_guarded else None
+        self.is_saved = statements.together((run, fields), guard, others)
+        if self.is_saved:
+            self._tell()
+        return self.is_saved
+
+    def alive(self) -> Rows:
+        """Return the snapshots in hand that have not ended."""
+        rows = self._rows
+        for path in self._met:
+            step = rows.by_path.get(path)
+            if step is not None and step.status in STEP_ENDED:
+                rows.drop(path)
+        for key in self._written:
+            path = rows.paths.get(key, "")
+            if path and rows.by_path[path].status in STEP_ENDED:
+                rows.drop(path)
+        return rows
+
+    # The end.
 
     def _derive(self) -> RunStatus:
         run = self.model
@@ -264,7 +363,7 @@ class Change:
         failed = self.status is RunStatus.FAILED
         if definition is None or not (definition.on_finish or (failed and definition.on_error)):
             return
-        hook = StepSnapshot.objects.create(
+        hook = StepSnapshot(
             run=self.model,
             path=f"${HOOK}-{seq}",
             base_path=f"${HOOK}",
@@ -274,11 +373,12 @@ class Change:
             queued_at=self.now,
         )
         self.model.hooks_pending += 1
-        self.woken.append(hook)
+        self.woken.append(self.insert(hook))
 
     def _tell(self) -> None:
         run, seq = self.model.pk, self.model.event_seq
-        transactions.after_commit(lambda: ports.notifier().published(run, seq))
+        is_settled = self.status in SETTLED and not self.model.hooks_pending
+        transactions.after_commit(lambda: ports.published(run, seq, is_settled=is_settled))
         hinted = self.woken[:MOST_HINTS]
         if wakes := [ports.Wake(s.pk, run, s.queue, s.wake_at) for s in hinted]:
             transactions.after_commit(lambda: ports.wake(wakes))
@@ -301,13 +401,75 @@ def change(run: uuid.UUID, now: datetime) -> Iterator[Change]:
     """
     try:
         with transactions.write():
-            locked = lock(run)
-            # The lock may have been waited for, and times in the log follow its numbers.
-            changing = Change(locked, max(now, clock.now()))
+            changing = _locked(run, now)
             yield changing
             changing.save()
     except _Left:
         return
+
+
+def _locked(run: uuid.UUID, now: datetime) -> Change:
+    # The lock may have been waited for, and times in the log follow its numbers.
+    return Change(lock(run), max(now, clock.now()))
+
+
+def perform(session: Session, now: datetime, act: Callable[[Change], Result]) -> Result | None:
+    """Call `act` with a change of the session's run and save it; return what it returned.
+
+    First with what the session knows of the run, in one statement and without a lock where that is
+    possible; if that fails in any way, or the run was written to meanwhile, anew under the lock.
+    None when `act` called `leave`. The caller holds the session's lock.
+    """
+    if not connection.in_atomic_block and session.model is not None:
+        guarded = _guarded if connection.vendor == "postgresql" else _compared
+        try:
+            is_done, result = guarded(session, now, act)
+        except Exception:  # noqa: BLE001 - what was known may be out of date: the lock tells
+            is_done, result = False, None
+        if is_done:
+            return result
+    session.forget()
+    with change(session.run, now) as changing:
+        result = act(changing)
+    if not changing.is_saved:
+        return None
+    if not connection.in_atomic_block:
+        session.keep(changing.model, changing.alive())
+    return result
+
+
+def _guarded(
+    session: Session, now: datetime, act: Callable[[Change], Result]
+) -> tuple[bool, Result | None]:
+    """Act on what is known, and write it in one statement if it is still so."""
+    model, rows = session.take()
+    changing = Change(model, now, rows=rows, is_guarded=True)
+    with transactions.guarded() as callbacks:
+        result = act(changing)
+        if not changing.save():
+            callbacks.clear()
+            return False, None
+    session.keep(changing.model, changing.alive())
+    return True, result
+
+
+def _compared(
+    session: Session, now: datetime, act: Callable[[Change], Result]
+) -> tuple[bool, Result | None]:
+    """Act on what is known, if it is still so under the database's own write lock."""
+    model, rows = session.take()
+    with transactions.write():
+        if _REVISION.find(model.pk).revision != model.revision:
+            return False, None
+        changing = Change(model, max(now, clock.now()), rows=rows)
+        result = act(changing)
+        changing.save()
+    session.keep(changing.model, changing.alive())
+    return True, result
+
+
+class NeedsLock(Exception):
+    """The change must read what it has written, which only a transaction can."""
 
 
 class _Left(Exception):

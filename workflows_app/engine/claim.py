@@ -4,22 +4,26 @@ import logging
 import uuid
 from collections.abc import Collection, Iterator
 from datetime import datetime
+from functools import partial
 from typing import Any, Final
 
 from workflows_app.definition import LOOPS, Kind
-from workflows_app.engine import definitions, payloads, telling
+from workflows_app.engine import definitions, payloads, sessions, telling
 from workflows_app.engine.apply import apply
-from workflows_app.engine.change import Change, change, leave
+from workflows_app.engine.change import LEAVING, Change, leave, perform
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, statements
-from workflows_app.models.step import PAYLOAD_FIELDS, move_one
+from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.decide import wake
 from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
 
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
+_WITH_RUN: Final = statements.JoinedReader(
+    StepSnapshot, "run", leaving=PAYLOAD_FIELDS, leaving_there=LEAVING
+)
 
 
 def claim(
@@ -30,48 +34,71 @@ def claim(
     A sleep that is over is ended, and what follows it is claimed, on one of these queues (None:
     on any).
     """
-    seen = _claimable(step, now)
-    if seen is None or not _is_served(seen, queues):
+    found = _WITH_RUN.find(step)
+    if found is None:
         return None
-    taken: Claim | None = None
-    try:
-        with change(seen.run_id, now) as changing:
-            still = _claimable(step, now)
-            if still is None:
-                leave()
-            changing.remember(still)
-            if still.kind != HOOK and (problem := definitions.problem_at(changing, still)):
-                definitions.leave_to_others(changing, still, problem)
-            elif still.status == StepStatus.WAITING:
-                taken = _wake(changing, still, worker, queues)
-            else:
-                taken = take(changing, still, worker)
-    except Run.DoesNotExist:
+    seen, run = found
+    if not _is_free(seen, now) or not _is_served(seen, queues):
         return None
-    return taken
+    session = sessions.of(run.pk)
+    act = partial(_claim, seen=seen, now=now, session=session, worker=worker, queues=queues)
+    with session.lock:
+        if session.model is None or session.model.revision < run.revision:
+            session.keep(run, sessions.Rows())
+            session.rows.add(seen)
+        try:
+            return perform(session, now, act)
+        except Run.DoesNotExist:
+            return None
 
 
-def _claimable(pk: int, now: datetime) -> StepSnapshot | None:
-    try:
-        step: StepSnapshot = _BY_KEY.get(pk)
-    except StepSnapshot.DoesNotExist:
+def _claim(
+    changing: Change,
+    *,
+    seen: StepSnapshot,
+    now: datetime,
+    session: sessions.Session,
+    worker: uuid.UUID,
+    queues: Collection[str] | None,
+) -> Claim | None:
+    """Claim the step that was seen free, if it still is."""
+    still = changing.in_hand(seen.path)
+    if still is None or still.pk != seen.pk:
+        found = _BY_KEY.find(seen.pk)
+        if found is None:
+            leave()
+        still = changing.remember(found)
+    if not _is_free(still, now):
+        leave()
+    if still.kind != HOOK and (problem := definitions.problem_at(changing, still)):
+        definitions.leave_to_others(changing, still, problem)
         return None
+    if still.status == StepStatus.WAITING:
+        return _wake(changing, still, session, worker, queues)
+    return take(changing, still, session, worker)
+
+
+def _is_free(step: StepSnapshot, now: datetime) -> bool:
     is_free = step.superseded_on is None and (
         step.status == StepStatus.QUEUED
         or (step.status == StepStatus.WAITING and step.wake_at is not None)
     )
     is_due = step.wake_at is None or step.wake_at <= now
-    return step if is_free and is_due else None
+    return is_free and is_due
 
 
 def _wake(
-    changing: Change, step: StepSnapshot, worker: uuid.UUID, queues: Collection[str] | None
+    changing: Change,
+    step: StepSnapshot,
+    session: sessions.Session,
+    worker: uuid.UUID,
+    queues: Collection[str] | None,
 ) -> Claim | None:
     """End a sleep that is over, and take the first step that it has kept waiting."""
     apply(changing, wake(changing.graph, changing, step.path))
     free = [each for each in changing.woken if each.wake_at is None and each.kind != HOOK]
     ready = [each for each in free if _is_served(each, queues)]
-    return take(changing, ready[0], worker) if ready else None
+    return take(changing, ready[0], session, worker) if ready else None
 
 
 def _is_served(step: StepSnapshot, queues: Collection[str] | None) -> bool:
@@ -111,20 +138,18 @@ def _candidates(
         seen = batch[-1]
 
 
-def take(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
+def take(
+    changing: Change, step: StepSnapshot, session: sessions.Session, worker: uuid.UUID
+) -> Claim:
     """Claim a queued step inside a transaction that is open already, and log its start."""
-    fields: dict[str, Any] = {"worker": worker, "token": step.token + 1, "wake_at": None}
+    fields: dict[str, Any] = {"worker_id": worker, "token": step.token + 1, "wake_at": None}
     if step.unknown_since is not None:
         fields["unknown_since"] = None
     if step.started_at is None:
         fields["started_at"] = changing.now
-    move_one(step.pk, StepStatus.RUNNING, **fields)
-    step.status = StepStatus.RUNNING.value
-    step.token += 1
-    step.worker_id = worker
-    step.started_at = step.started_at or changing.now
+    changing.move(step, StepStatus.RUNNING, **fields)
     changing.woken = [other for other in changing.woken if other is not step]
-    taken = _describe(changing, step, worker)
+    taken = _describe(changing, step, session, worker)
     if _begins(step):
         answer = taken.resume_payload if taken.is_resuming else None
         telling.started(changing, step, taken.payload, answer)
@@ -136,7 +161,9 @@ def _begins(step: StepSnapshot) -> bool:
     return step.kind == Kind.STEP or (step.token == 1 and step.kind not in LOOPS)
 
 
-def _describe(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
+def _describe(
+    changing: Change, step: StepSnapshot, session: sessions.Session, worker: uuid.UUID
+) -> Claim:
     run = changing.model
     resumed = step.is_resuming
     return Claim(
@@ -158,25 +185,24 @@ def _describe(changing: Change, step: StepSnapshot, worker: uuid.UUID) -> Claim:
         restarted=step.lost_count > 0,
         payload=_payload(changing, step),
         is_resuming=resumed,
-        resume_payload=_column(step, "resume_payload") if resumed else None,
-        suspend_payload=_column(step, "suspend_payload") if resumed else None,
+        resume_payload=payloads.column(step, "resume_payload") if resumed else None,
+        suspend_payload=payloads.column(step, "suspend_payload") if resumed else None,
         state=run.state,
         request_context=run.request_context,
         claimed_at=changing.now,
         round=step.opened - 1 if step.kind in LOOPS else None,
+        session=session,
     )
 
 
 def _payload(changing: Change, step: StepSnapshot) -> Raw:
     """Return what the worker gets: the input; for a loop to be tested, its last output."""
     if step.kind in LOOPS:
-        return payloads.output_of(changing.snapshot(f"{step.path}[{step.opened - 1}]"))
+        path = f"{step.path}[{step.opened - 1}]"
+        last = changing.outputs.get(path)
+        return last if last is not None else payloads.output_of(changing.snapshot(path))
     known = changing.outputs.get(f"{step.path}:payload")
     return known if known is not None else payloads.payload_of(step)
-
-
-def _column(step: StepSnapshot, field: str) -> Raw:
-    return payloads.read(StepSnapshot, step.pk, field)
 
 
 def hand_back(changing: Change, step: StepSnapshot, *, is_told: bool = True) -> None:
@@ -184,13 +210,8 @@ def hand_back(changing: Change, step: StepSnapshot, *, is_told: bool = True) -> 
 
     The next claim has a higher one. Hooks are handed back without a word in the log.
     """
-    StepSnapshot.objects.filter(pk=step.pk).move(
-        StepStatus.QUEUED, worker=None, lost_count=step.lost_count + 1, wake_at=None
-    )
-    step.status = StepStatus.QUEUED.value
-    step.worker_id = None
-    step.wake_at = None
-    step.lost_count += 1
+    lost = step.lost_count + 1
+    changing.move(step, StepStatus.QUEUED, worker_id=None, lost_count=lost, wake_at=None)
     changing.woken.append(step)
     if is_told and step.kind != HOOK:
         event = {"path": step.path, "actor": None, "timeline": changing.model.timeline}

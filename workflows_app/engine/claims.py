@@ -1,10 +1,11 @@
 """A claim: one worker's hold on one attempt of one step, and all it needs to execute it."""
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw
 
 #: The kind of the snapshots that stand for a hook to be called; not an entry of the graph.
@@ -39,5 +40,7 @@ class Claim:
     state: dict[str, Any]
     request_context: dict[str, Any]
     claimed_at: datetime
+    #: What this process knows of the run.
+    session: Session = field(compare=False, repr=False)
     #: Of a loop that is to be tested: the number of its last round.
     round: int | None = None

@@ -14,7 +14,7 @@ from workflows_app.definition import changes as changed
 from workflows_app.engine import failures, versions
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change
-from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.decide import fail_unknown
 
 logger = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def leave_to_others(changing: Change, step: StepSnapshot, problem: str) -> None:
     fields = {"unknown_since": since}
     if step.status == "queued":
         fields["wake_at"] = later
-    statements.update(StepSnapshot, step.pk, fields)
+    changing.write(step, **fields)
 
 
 def _problem(definition: Builder, run: Run, base_path: str | None) -> str:

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
@@ -17,13 +17,24 @@ Event = dict[str, Any]
 RunCallback = Callable[[int | None, list[Event]], None]
 FeedCallback = Callable[[uuid.UUID], None]
 Unsubscribe = Callable[[], None]
+T = TypeVar("T")
 
 
 class Notifier(Protocol):
     """How browsers and waiting callers learn of a change. Named by the setting `NOTIFIER`."""
 
-    def published(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
-        """Tell that the run's log has grown to `seq`. Never raises to the caller."""
+    def published(
+        self,
+        run: uuid.UUID,
+        seq: int | None,
+        transient: Sequence[Event] = (),
+        *,
+        is_settled: bool = False,
+    ) -> None:
+        """Tell that the run's log has grown to `seq`, and whether the run settled by that.
+
+        Never raises to the caller, and does not keep it waiting.
+        """
 
 
 class Hub:
@@ -32,6 +43,7 @@ class Hub:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._runs: dict[uuid.UUID, set[RunCallback]] = {}
+        self._waiting: dict[uuid.UUID, set[Callable[[], object]]] = {}
         self._feed: set[FeedCallback] = set()
 
     def subscribe(self, run: uuid.UUID, callback: RunCallback) -> Unsubscribe:
@@ -39,15 +51,22 @@ class Hub:
 
         It is called from the thread that committed: it must be quick, and must not raise.
         """
+        return self._add(self._runs, run, callback)
+
+    def subscribe_settled(self, run: uuid.UUID, callback: Callable[[], object]) -> Unsubscribe:
+        """Call `callback` when the run settles; the same rules."""
+        return self._add(self._waiting, run, callback)
+
+    def _add(self, of: dict[uuid.UUID, set[T]], run: uuid.UUID, callback: T) -> Unsubscribe:
         with self._lock:
-            self._runs.setdefault(run, set()).add(callback)
+            of.setdefault(run, set()).add(callback)
 
         def unsubscribe() -> None:
             with self._lock:
-                callbacks = self._runs.get(run, set())
+                callbacks = of.get(run, set())
                 callbacks.discard(callback)
                 if not callbacks:
-                    self._runs.pop(run, None)
+                    of.pop(run, None)
 
         return unsubscribe
 
@@ -62,20 +81,30 @@ class Hub:
 
         return unsubscribe
 
-    def publish(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
-        """Call everyone who listens to this run, or to all."""
-        if not self._runs and not self._feed:
+    def publish(
+        self,
+        run: uuid.UUID,
+        seq: int | None,
+        transient: Sequence[Event] = (),
+        *,
+        is_settled: bool = False,
+    ) -> None:
+        """Call everyone who listens to this run, or to all, or waits for the run to settle."""
+        if not self._runs and not self._feed and not self._waiting:
             return
         with self._lock:
             callbacks = list(self._runs.get(run, ()))
+            waiting = list(self._waiting.get(run, ())) if is_settled else []
             feed = list(self._feed)
+        for waiting_callback in waiting:
+            _call(waiting_callback)
         for callback in callbacks:
             _call(partial(callback, seq, list(transient)))
         for feed_callback in feed:
             _call(partial(feed_callback, run))
 
 
-def _call(callback: Callable[[], None]) -> None:
+def _call(callback: Callable[[], object]) -> None:
     try:
         callback()
     except Exception:
@@ -89,6 +118,13 @@ hub = Hub()
 class InProcessNotifier:
     """Tells those who watch in this process."""
 
-    def published(self, run: uuid.UUID, seq: int | None, transient: Sequence[Event] = ()) -> None:
+    def published(
+        self,
+        run: uuid.UUID,
+        seq: int | None,
+        transient: Sequence[Event] = (),
+        *,
+        is_settled: bool = False,
+    ) -> None:
         """Pass the number on to the hub."""
-        hub.publish(run, seq, transient)
+        hub.publish(run, seq, transient, is_settled=is_settled)

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflows_app.engine import payloads
 from workflows_app.jsontext import Raw, loads
-from workflows_app.models import Run, RunEvent, statements
+from workflows_app.models import Run, RunEvent
 
 Event = dict[str, Any]
 
@@ -37,13 +37,13 @@ class Log:
         self._events.append(event)
         return self._run.event_seq + len(self._events)
 
-    def write(self, at: datetime) -> None:
-        """Insert the row, and let the run's counter follow. Does nothing without events."""
+    def row(self, at: datetime) -> RunEvent | None:
+        """Return the row to insert, and let the run's counter follow; None without events."""
         if not self._events:
-            return
+            return None
         first = self._run.event_seq + 1
         self._run.event_seq += len(self._events)
-        row = RunEvent(
+        return RunEvent(
             run=self._run,
             first_seq=first,
             last_seq=self._run.event_seq,
@@ -51,7 +51,6 @@ class Log:
             at=at,
             events=self._events,
         )
-        statements.insert(row)
 
 
 def read(run: uuid.UUID, after: int = 0, limit: int = 1000) -> list[Event]:

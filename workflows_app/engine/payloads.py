@@ -14,7 +14,7 @@ from django.db.models.expressions import Combinable
 from django.db.models.functions import Cast
 
 from workflows_app import conf, errors
-from workflows_app.jsontext import INLINE_LIMIT, NULL, Raw
+from workflows_app.jsontext import INLINE_LIMIT, NULL, Raw, dumps
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -86,7 +86,15 @@ def payload_of(step: StepSnapshot) -> Raw:
     """Return what came to a snapshot as text, wherever it stands."""
     if step.payload_from:
         return resolve(step.run_id, {step.payload_from})[step.payload_from]
-    return read(StepSnapshot, step.pk, "payload")
+    return column(step, "payload")
+
+
+def column(step: StepSnapshot, field: str) -> Raw:
+    """Return a JSON column of a snapshot as text, read only where it is not in hand."""
+    if field not in step.__dict__:
+        return read(StepSnapshot, step.pk, field)
+    value = step.__dict__[field]
+    return NULL if value is None else dumps(value)
 
 
 def source_of_payload(step: StepSnapshot) -> str:

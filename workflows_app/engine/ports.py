@@ -67,6 +67,11 @@ def hub() -> live.Hub:
     return live.hub
 
 
+def published(run: uuid.UUID, seq: int, *, is_settled: bool) -> None:
+    """Tell those who watch that a run has changed."""
+    notifier().published(run, seq, is_settled=is_settled)
+
+
 def wake(steps: Sequence[Wake]) -> None:
     """Hint at claimable steps; what goes wrong is logged, since the database remembers them."""
     held: list[Wake] | None = getattr(_local, "held", None)

@@ -2,7 +2,11 @@
 
 import logging
 import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection
@@ -10,9 +14,11 @@ from django.db import InterfaceError, OperationalError, connection
 from workflows_app import errors
 from workflows_app.engine import clock, failures, payloads, ports, transactions
 from workflows_app.engine.apply import apply
-from workflows_app.engine.change import Change, change, leave
+from workflows_app.engine.change import Change, perform
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import HOOK, Claim
+from workflows_app.engine.sessions import Session
+from workflows_app.engine.writer import Said
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.decide import decide, refuse_join
 from workflows_app.planner.outcomes import Aborted, Bailed, Outcome
@@ -20,68 +26,147 @@ from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
 
+#: Outcomes of one run that are recorded in one change.
+MOST_TOGETHER: Final = 16
+
 #: Seconds between attempts to record an outcome while the database is away.
 _BACKOFF: Final = (0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0)
 
 
+@dataclass(eq=False, slots=True)
+class _Brought:
+    """What one thread brings to be recorded, and what comes of that."""
+
+    held: Claim
+    outcome: Outcome
+    go_on: bool
+    events: Sequence[Said]
+    is_done: bool = False
+    following: Claim | None = None
+    error: Exception | None = None
+
+    def result(self) -> Claim | None:
+        """Return the claim to go on with, or raise why there is none."""
+        if self.error is not None:
+            raise self.error
+        return self.following
+
+
 def settle(
-    held: Claim,
-    outcome: Outcome,
-    *,
-    go_on: bool,
-    events: list[tuple[str, dict[str, object]]] | None = None,
+    held: Claim, outcome: Outcome, *, go_on: bool, events: Sequence[Said] = ()
 ) -> Claim | None:
     """Record an outcome, once; return the claim of a step to go on with, if there is one.
 
+    Outcomes of one run that threads of this process bring at the same time are recorded together.
     Settling again with the same token changes nothing. Raises LostLease when another claim owns
     the step by now: the outcome was dropped.
     """
+    mine = _Brought(held, outcome, go_on, events)
+    if connection.in_atomic_block:
+        # An atomic step, or a test: it is its own transaction that counts, and locks nobody waits
+        # for while it goes on.
+        _settle_alone(Session(held.run), mine)
+        return mine.result()
+    session = held.session
+    session.brought.append(mine)
+    with session.lock:
+        if not mine.is_done:
+            _settle_all(session)
+    return mine.result()
+
+
+def _settle_all(session: Session) -> None:
+    """Record what threads have brought, together if that is possible."""
+    brought: list[_Brought] = []
+    while session.brought and len(brought) < MOST_TOGETHER:
+        brought.append(session.brought.popleft())
+    if len(brought) > 1 and _settle_together(session, brought):
+        return
+    for each in brought:
+        _settle_alone(session, each)
+
+
+def _settle_together(session: Session, brought: Sequence[_Brought]) -> bool:
+    """Record several outcomes in one change; False: they have to be recorded one by one."""
+
+    def act(changing: Change) -> list[Claim | None]:
+        return [_record(changing, session, each) for each in brought]
+
+    try:
+        followings = perform(session, clock.now(), act)
+    except (errors.LostLease, payloads.ListTooLarge, _SettledBefore, Run.DoesNotExist):
+        return False
+    except (OperationalError, InterfaceError) as error:
+        _end(brought, error)
+        return True
+    for each, following in zip(brought, followings or (), strict=True):
+        each.following, each.is_done = following, True
+    return True
+
+
+def _settle_alone(session: Session, mine: _Brought) -> None:
+    now = clock.now()
     try:
         try:
-            return _record(held, outcome, go_on=go_on, events=events)
+            mine.following = perform(session, now, lambda c: _record(c, session, mine))
         except payloads.ListTooLarge as refused:
-            return _record(held, outcome, go_on=go_on, events=events, refused=refused)
+            perform(session, now, partial(_record_refused, session=session, mine=mine, why=refused))
+    except _SettledBefore:
+        pass
     except Run.DoesNotExist:
-        raise errors.LostLease(
-            f"Run {held.run_id} was deleted while {held.path} ran, so its result was dropped."
-        ) from None
+        mine.error = errors.LostLease(
+            f"Run {mine.held.run_id} was deleted while {mine.held.path} ran, so its result was "
+            "dropped."
+        )
+    except Exception as error:  # noqa: BLE001 - raised again by the thread that it belongs to
+        mine.error = error
+    mine.is_done = True
 
 
-def _record(
-    held: Claim,
-    outcome: Outcome,
-    *,
-    go_on: bool,
-    events: list[tuple[str, dict[str, object]]] | None,
-    refused: payloads.ListTooLarge | None = None,
+def _end(brought: Sequence[_Brought], error: Exception) -> None:
+    for each in brought:
+        each.error, each.is_done = error, True
+
+
+def _record(changing: Change, session: Session, mine: _Brought) -> Claim | None:
+    """Record one outcome in a change of its run; return the claim of what follows."""
+    _require_owned(changing, mine.held)
+    for kind, payload in mine.events:
+        changing.log.add(kind, payload)
+    return _settle(changing, session, mine)
+
+
+def _record_refused(
+    changing: Change, *, session: Session, mine: _Brought, why: payloads.ListTooLarge
 ) -> Claim | None:
-    """Record an outcome in one transaction; `refused` is why its foreach cannot be joined."""
-    following: Claim | None = None
-    with change(held.run, clock.now()) as changing:
-        if not _owns(changing, held):
-            leave()
-        for kind, payload in events or ():
-            changing.log.add(kind, payload)
-        if refused is None or changing.model.ending:
-            following = _settle(changing, held, outcome, go_on=go_on)
-        else:
-            error = failures.describe(refused.as_error())
-            apply(
-                changing,
-                refuse_join(changing.graph, changing, (held.path, outcome), refused.path, error),
-            )
-    return following
+    """Record an outcome whose foreach cannot be joined: the foreach fails."""
+    if changing.model.ending:
+        return _record(changing, session, mine)
+    _require_owned(changing, mine.held)
+    for kind, payload in mine.events:
+        changing.log.add(kind, payload)
+    error = failures.describe(why.as_error())
+    ended = (mine.held.path, mine.outcome)
+    apply(changing, refuse_join(changing.graph, changing, ended, why.path, error))
+    return None
 
 
 def settle_hook(held: Claim) -> None:
     """Record that the hooks of one settling were called."""
-    with change(held.run, clock.now()) as changing:
-        if not _owns(changing, held):
-            leave()
-        now = changing.now
-        steps = StepSnapshot.objects.filter(pk=held.step)
-        steps.move(StepStatus.SUCCESS, worker=None, ended_at=now, settled_token=held.token)
+
+    def act(changing: Change) -> None:
+        step = _require_owned(changing, held)
+        changing.move(
+            step,
+            StepStatus.SUCCESS,
+            worker_id=None,
+            ended_at=changing.now,
+            settled_token=held.token,
+        )
         changing.model.hooks_pending -= 1
+
+    with held.session.lock, suppress(_SettledBefore):
+        perform(held.session, clock.now(), act)
 
 
 def settle_until_recorded(
@@ -89,7 +174,7 @@ def settle_until_recorded(
     outcome: Outcome,
     *,
     go_on: bool,
-    events: list[tuple[str, dict[str, object]]] | None = None,
+    events: Sequence[Said] = (),
 ) -> Claim | None:
     """Settle; while the database is away, keep the outcome and try again until it is back."""
     attempt = 0
@@ -105,33 +190,38 @@ def settle_until_recorded(
         attempt += 1
 
 
-def _owns(changing: Change, held: Claim) -> bool:
-    """Return whether the claim still holds its step; False when it settled it already."""
+class _SettledBefore(Exception):
+    """The claim settled its step already."""
+
+
+def _require_owned(changing: Change, held: Claim) -> StepSnapshot:
+    """Return the step that the claim still holds. Raises LostLease, or _SettledBefore."""
     try:
         step = changing.snapshot(held.path)
     except StepSnapshot.DoesNotExist:
         step = None
     if step is not None and step.pk == held.step:
         if step.token == held.token and step.status == StepStatus.RUNNING and step.worker_id:
-            return True
+            return step
         if step.settled_token == held.token:
-            return False
+            raise _SettledBefore
     raise errors.LostLease(
         f"Claim {held.token} of {held.path} in run {held.run_id} was taken over or given up, "
         "so its result was dropped."
     )
 
 
-def _settle(changing: Change, held: Claim, outcome: Outcome, *, go_on: bool) -> Claim | None:
+def _settle(changing: Change, session: Session, mine: _Brought) -> Claim | None:
+    held, outcome = mine.held, mine.outcome
     if isinstance(outcome, Aborted):
         changing.model.cancel_requested_at = changing.now
     apply(changing, decide(changing.graph, changing, held.path, outcome))
     if isinstance(outcome, (Aborted, Bailed)) and changing.model.ending:
         transactions.after_commit(lambda: ports.dispatcher().abort(held.run))
-    if not go_on:
+    if not mine.go_on:
         return None
     ready = [step for step in changing.woken if _is_ready(step, held, changing)]
-    return take(changing, ready[0], held.worker) if ready else None
+    return take(changing, ready[0], session, held.worker) if ready else None
 
 
 def _is_ready(step: StepSnapshot, held: Claim, changing: Change) -> bool:

@@ -9,8 +9,7 @@ from workflows_app.engine import payloads, telling, values
 from workflows_app.engine.change import Change
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import NULL, Raw, dumps, loads
-from workflows_app.models import StepSnapshot, statements
-from workflows_app.models.step import move_one
+from workflows_app.models import StepSnapshot
 from workflows_app.planner import decisions as d
 from workflows_app.planner.statuses import StepStatus
 
@@ -28,9 +27,7 @@ def queue(change: Change, decision: d.QueueStep) -> None:
     step = _new(change, decision, _first_status(is_paused=decision.is_paused))
     step.queue = decision.queue
     _answer_ahead(change, step)
-    statements.insert(step)
-    change.remember(step)
-    _count_in(change, step)
+    _count_in(change, change.insert(step))
 
 
 def queue_items(change: Change, decision: d.QueueItems) -> None:
@@ -46,10 +43,7 @@ def queue_items(change: Change, decision: d.QueueItems) -> None:
             if change.model.answers_ahead:
                 _answer_item(change, step)
             _count_in(change, step)
-    container.opened = decision.end
-    statements.update(
-        StepSnapshot, container.pk, {"opened": container.opened, "written": container.written}
-    )
+    change.write(container, opened=decision.end)
 
 
 def _begin_items(
@@ -59,14 +53,27 @@ def _begin_items(
     paths = [f"{container}[{index}]" for index in indexes]
     if len(paths) == 1:
         step = change.snapshot(paths[0])
-        move_one(step.pk, status, **moved)
-        step.status = status.value
+        change.move(step, status, **moved)
         return [step]
+    change.flush()
     items = StepSnapshot.objects.filter(
         run=change.model.pk, path__in=paths, superseded_on__isnull=True
     )
     items.move(status, **moved)
+    known = [each for path in paths if (each := change.in_hand(path)) is not None]
+    if len(known) == len(paths):
+        for step in known:
+            _begin_in_hand(step, status, moved)
+        return known
+    for path in paths:
+        change.drop(path)
     return [change.remember(step) for step in items.light().order_by("position")]
+
+
+def _begin_in_hand(step: StepSnapshot, status: StepStatus, moved: Mapping[str, Any]) -> None:
+    step.status = status.value
+    for name, value in moved.items():
+        setattr(step, name, value)
 
 
 def start_sleep(change: Change, decision: d.StartSleep) -> None:
@@ -74,8 +81,7 @@ def start_sleep(change: Change, decision: d.StartSleep) -> None:
     step = _new(change, decision, StepStatus.WAITING)
     step.started_at = change.now
     step.wake_at = wake_time(change, decision.delay)
-    statements.insert(step)
-    change.remember(step)
+    change.insert(step)
     change.model.waiting_count += 1
     telling.started(change, step, change.outputs[f"{step.path}:payload"])
     telling.waiting(change, step, step.wake_at)
@@ -89,8 +95,7 @@ def open_container(change: Change, decision: d.OpenContainer) -> None:
     step.total, step.concurrency = decision.total, decision.concurrency
     step.opened = step.written = decision.opened
     step.started_at = change.now
-    statements.insert(step)
-    change.remember(step)
+    change.insert(step)
     telling.started(change, step, change.outputs[f"{step.path}:payload"])
 
 
@@ -101,19 +106,21 @@ def give(change: Change, decision: d.GiveResult) -> None:
         step.output, _ = values.text_of(change, decision.output)
         change.outputs[step.path] = step.output
     step.ended_at = change.now
-    statements.insert(step)
-    change.remember(step)
+    change.insert(step)
 
 
 def supersede(change: Change, path: str) -> None:
     """Leave one snapshot to the timelines before this one."""
     step = change.snapshot(path)
-    statements.update(StepSnapshot, step.pk, {"superseded_on": change.model.timeline})
+    # At once: another may take its path, and one statement does not say which is first.
+    change.write(step, superseded_on=change.model.timeline)
+    change.flush()
     change.forget(step)
 
 
 def supersede_all_but(change: Change, base_paths: frozenset[str]) -> None:
     """Leave all snapshots to the timelines before, but those at these places of the graph."""
+    change.flush()
     steps = StepSnapshot.objects.filter(run=change.model.pk, superseded_on=None)
     steps.filter(status=StepStatus.PLANNED).delete()
     left = steps.exclude(kind=HOOK).exclude(base_path__in=sorted(base_paths))
@@ -198,7 +205,7 @@ def _answer_item(change: Change, step: StepSnapshot) -> None:
     _answer_ahead(change, step)
     if step.is_resuming:
         names = ("is_resuming", "resume_payload", "suspend_payload", "resumed_at")
-        statements.update(StepSnapshot, step.pk, {name: getattr(step, name) for name in names})
+        change.write(step, **{name: getattr(step, name) for name in names})
 
 
 # The items of a foreach.
@@ -216,8 +223,11 @@ def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItems
         _item(change, container, decision, index, dumps(items[index]))
         for index in range(first, last)
     ]
+    change.flush()
     StepSnapshot.objects.bulk_create(rows, batch_size=200)
-    container.written = last
+    for row in rows:
+        change.remember(row)
+    change.write(container, written=last)
 
 
 def _item(
@@ -239,7 +249,10 @@ def _item(
     )
 
 
-def drop_planned(container: StepSnapshot) -> None:
+def drop_planned(change: Change, container: StepSnapshot) -> None:
     """Forget the items of a foreach that will never have their turn."""
     if container.kind == Kind.FOREACH:
+        change.flush()
+        for index in range(container.opened, container.written):
+            change.drop(f"{container.path}[{index}]")
         StepSnapshot.objects.filter(parent=container.pk, status=StepStatus.PLANNED).delete()

@@ -209,9 +209,7 @@ def proceed(
 
 
 def _let_go(changing: Change, step: StepSnapshot) -> None:
-    steps = StepSnapshot.objects.filter(pk=step.pk)
-    steps.move(StepStatus.QUEUED, queued_at=changing.now)
-    step.status = StepStatus.QUEUED.value
+    changing.move(step, StepStatus.QUEUED, queued_at=changing.now)
     changing.model.paused_count -= 1
     changing.model.active_count += 1
     changing.woken.append(step)

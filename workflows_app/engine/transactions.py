@@ -34,11 +34,21 @@ def write() -> Iterator[None]:
     if getattr(_local, "callbacks", None) is not None:
         yield
         return
+    with guarded(), _single_writer(), transaction.atomic():
+        yield
+
+
+@contextmanager
+def guarded() -> Iterator[list[Callable[[], object]]]:
+    """Collect the callbacks given to `after_commit` while the block runs, and run them after it.
+
+    For what is written in one statement, or in a transaction that the block opens. If the block
+    raises they are dropped; it may also clear the list.
+    """
     callbacks: list[Callable[[], object]] = []
     _local.callbacks = callbacks
     try:
-        with _single_writer(), transaction.atomic():
-            yield
+        yield callbacks
     finally:
         _local.callbacks = None
     for callback in callbacks:

@@ -53,6 +53,8 @@ def _previous_input(change: Change, path: str) -> Sourced:
 
 def _join(change: Change, container: StepSnapshot) -> Sourced:
     """Put the outputs of a container's parts together; a part that failed gives null."""
+    if container.kind == "foreach" or change.has_new_parts(container):
+        change.flush()
     if container.kind == "foreach":
         return payloads.check_list(payloads.joined_items(container.pk), container.path), ""
     parts = StepSnapshot.objects.current().filter(parent=container.pk)

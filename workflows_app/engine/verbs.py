@@ -232,9 +232,8 @@ def _answer_one(
     run = changing.model
     run.suspended_count -= 1
     run.active_count += 1
-    fields: dict[str, Any] = {"retry_count": 0 if retry_count is None else retry_count}
-    steps = StepSnapshot.objects.filter(pk=step.pk)
-    steps.move(
+    changing.move(
+        step,
         StepStatus.QUEUED,
         is_resuming=True,
         resume_payload=answer,
@@ -242,10 +241,8 @@ def _answer_one(
         lost_count=0,
         wake_at=None,
         queued_at=changing.now,
-        **fields,
+        retry_count=0 if retry_count is None else retry_count,
     )
-    step.status = StepStatus.QUEUED.value
-    step.wake_at = None
     changing.woken.append(step)
 
 

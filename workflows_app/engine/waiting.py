@@ -8,7 +8,6 @@ from typing import Final
 
 from workflows_app import errors
 from workflows_app.engine import ports
-from workflows_app.engine.live import Event
 from workflows_app.models import Run
 from workflows_app.planner.statuses import SETTLED
 from workflows_app.threads import in_thread
@@ -30,7 +29,7 @@ def has_settled(run: uuid.UUID) -> bool:
 def wait(run: uuid.UUID, timeout: float | None) -> None:
     """Wait until the run settles. Raises WaitTimeout after `timeout` seconds; the run goes on."""
     changed = threading.Event()
-    unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
+    unsubscribe = ports.hub().subscribe_settled(run, changed.set)
     started = time.monotonic()
     pause = _FIRST_LOOK
     try:
@@ -49,10 +48,10 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
     loop = asyncio.get_running_loop()
     changed = asyncio.Event()
 
-    def tell(_seq: int | None, _events: list[Event]) -> None:
+    def tell() -> None:
         loop.call_soon_threadsafe(changed.set)
 
-    unsubscribe = ports.hub().subscribe(run, tell)
+    unsubscribe = ports.hub().subscribe_settled(run, tell)
     started = time.monotonic()
     pause = _FIRST_LOOK
     look = in_thread(has_settled)

@@ -10,10 +10,11 @@ from django.db import connection
 from workflows_app import errors
 from workflows_app.definition import ANY
 from workflows_app.engine import clock, ports, timers, transactions
-from workflows_app.engine.change import change, leave
+from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
 from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
 
@@ -89,9 +90,9 @@ class Writer:
                 return
             try:
                 self._record(said)
-            except Run.DoesNotExist:
+            except (Run.DoesNotExist, StepSnapshot.DoesNotExist):
                 logger.info(
-                    "Run %s was deleted while %s spoke.", self._claim.run_id, self._claim.path
+                    "Run %s left %s behind while it spoke.", self._claim.run_id, self._claim.path
                 )
 
     def _flush_apart(self) -> None:
@@ -104,12 +105,17 @@ class Writer:
 
     def _record(self, said: list[Said]) -> None:
         held = self._claim
-        with change(held.run, clock.now()) as changing:
-            mine = StepSnapshot.objects.held_by(held.worker).filter(pk=held.step, token=held.token)
-            if not mine.exists():
+
+        def act(changing: Change) -> None:
+            step = changing.snapshot(held.path)
+            is_mine = step.pk == held.step and step.token == held.token
+            if not is_mine or step.status != StepStatus.RUNNING:
                 leave()
             for kind, payload in said:
                 changing.log.add(kind, payload)
+
+        with held.session.lock:
+            perform(held.session, clock.now(), act)
 
     def _send(self, kind: str, payload: dict[str, object]) -> None:
         event = {

@@ -9,8 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
-from workflows_app.models import statements
-from workflows_app.models.fields import JSONText
+from workflows_app.models.fields import JSONText, step_key
 from workflows_app.models.run import Run
 from workflows_app.planner.statuses import StepStatus, sources
 
@@ -73,8 +72,7 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
     def move(self, target: StepStatus, **changes: Any) -> int:
         """Move every step here that may move to `target`; return how many did.
 
-        This and `move_one` are the only writers of `status`; each is one statement, so of two
-        callers one wins.
+        This and `engine.writes` are the only writers of `status`.
         """
         origin = [status.value for status in sources(target)]
         return self.filter(status__in=origin).update(status=target.value, **changes)
@@ -86,17 +84,6 @@ def written(condition: str) -> RawSQL:
     return RawSQL(sql, [], output_field=models.BooleanField())  # noqa: S611 - no value of anybody's
 
 
-def move_one(pk: int, target: StepStatus, **changes: Any) -> int:
-    """Move one snapshot, if it may move to `target`; return 1 or 0. `move`, for the hot path."""
-    origin = ", ".join(f"'{status.value}'" for status in sources(target))
-    return statements.update(
-        StepSnapshot,
-        pk,
-        {"status": target.value, **changes},
-        and_where=f"AND status IN ({origin})",
-    )
-
-
 class StepSnapshot(models.Model):
     """The last known state of one step of one run on one timeline, and who holds it.
 
@@ -104,6 +91,7 @@ class StepSnapshot(models.Model):
     hook that waits to be called. Written by the engine alone, while it holds the run's row.
     """
 
+    id = models.BigIntegerField(primary_key=True, default=step_key, editable=False)
     run = models.ForeignKey(Run, models.CASCADE, related_name="steps")
     path = models.CharField(max_length=1000)
     #: The same without indexes: where the step stands in the graph.
