@@ -32,6 +32,7 @@ def run_step(step: int) -> None:
     """Take the step that is hinted at, else the oldest there is, and go on until nothing waits."""
     if stopping.is_asked():
         return
+    connection.close_if_unusable_or_obsolete()
     try:
         held = claim(step, worker=workers.mine(), now=clock.now(), queues=serving.queues())
         while held := held or claim_next(
@@ -43,11 +44,10 @@ def run_step(step: int) -> None:
             held = None
     except Exception:
         logger.exception("A worker thread could not go on; the sweep will try again.")
+        connection.close()
     except BaseException:
         logger.warning("A step left its worker thread by a foreign exception.", exc_info=True)
-    finally:
-        if connection.vendor == "postgresql":
-            connection.close()  # gives it back to the pool
+        connection.close()
 
 
 _here = dramatiq.actor(broker=in_process, queue_name=IN_PROCESS)(run_step)

@@ -17,6 +17,7 @@ from typing import Any, Final
 
 import dramatiq
 import redis
+from django.db import connection
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
@@ -34,9 +35,17 @@ RETRY_SECONDS: Final = 0.5
 RUN_STEP: Final = "run_step"
 
 
+class ClosesConnections(dramatiq.Middleware):
+    """A worker thread keeps its connection to the database for as long as it lives."""
+
+    def before_worker_thread_shutdown(self, _broker: dramatiq.Broker, _thread: object) -> None:
+        """Close it, or give it back to the pool."""
+        connection.close()
+
+
 def in_process() -> dramatiq.Broker:
     """Return a broker whose queues live in this process and die with it; the database remembers."""
-    broker = StubBroker(middleware=[])
+    broker = StubBroker(middleware=[ClosesConnections()])
     broker.emit_after("process_boot")
     return broker
 
@@ -45,7 +54,7 @@ class HintBroker(dramatiq.Broker):
     """Hints through Redis: one list a queue, of the keys of steps."""
 
     def __init__(self) -> None:
-        super().__init__(middleware=[])
+        super().__init__(middleware=[ClosesConnections()])
         #: Hints of this process to itself, by queue: they work while Redis is away.
         self.own: dict[str, deque[int]] = {}
         #: Hints that threads of this process have taken and not ended.

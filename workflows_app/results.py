@@ -13,7 +13,7 @@ from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
 from workflows_app.engine import payloads, places
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import loads
-from workflows_app.models import Run, StepSnapshot, Timeline
+from workflows_app.models import Run, StepSnapshot, Timeline, statements
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
 from workflows_app.threads import in_thread
 
@@ -22,6 +22,22 @@ HIDDEN: Final = (Kind.PARALLEL.value, Kind.BRANCH.value, HOOK)
 
 #: Entries with a record of their own that hold others.
 CONTAINERS: Final = (Kind.WORKFLOW.value, *sorted(kind.value for kind in REPEATING))
+
+
+_RUN: Final = statements.Reader(Run, "pk")
+#: The snapshots of a run that wait for an answer.
+SUSPENDED: Final = statements.Reader(
+    StepSnapshot,
+    "run",
+    and_where="AND superseded_on IS NULL AND status = 'suspended' ORDER BY id",
+)
+#: What people know as steps, and what waits for an answer inside a foreach or loop.
+_SHOWN: Final = statements.Reader(
+    StepSnapshot,
+    "run",
+    and_where="AND superseded_on IS NULL AND status NOT IN ('queued', 'planned') "
+    f"AND (status = 'suspended' OR base_path NOT LIKE '%%{BODY}') ORDER BY id",
+)
 
 
 class ErrorInfo(BaseModel):
@@ -95,9 +111,19 @@ def build(
     pk: uuid.UUID, *, include_state: bool = False, include_resume_labels: bool = False
 ) -> WorkflowResult:
     """Return the result of a run as it stands."""
-    run = Run.objects.get(pk=pk)
-    rows = visible(pk)
-    suspended = suspended_steps(pk)
+    return of(
+        _RUN.get(pk), include_state=include_state, include_resume_labels=include_resume_labels
+    )
+
+
+def of(
+    run: Run, *, include_state: bool = False, include_resume_labels: bool = False
+) -> WorkflowResult:
+    """Return the result of a run whose row was read just now."""
+    shown = _SHOWN.all(run.pk)
+    suspended = [row for row in shown if row.status == StepStatus.SUSPENDED]
+    rows = [row for row in shown if not row.base_path.endswith(BODY)]
+    rows = [row for row in rows if row.kind not in HIDDEN]
     return WorkflowResult(
         status=run.status,
         run_id=run.run_id,
@@ -117,8 +143,7 @@ def build(
 
 def suspended_steps(pk: uuid.UUID) -> list[StepSnapshot]:
     """Return the run's snapshots that wait for an answer, in order of their making."""
-    steps = StepSnapshot.objects.current().filter(run=pk, status=StepStatus.SUSPENDED)
-    return list(steps.order_by("pk"))
+    return SUSPENDED.all(pk)
 
 
 def _named_once(suspended: list[StepSnapshot]) -> list[list[str]]:
@@ -132,7 +157,7 @@ def visible(pk: uuid.UUID, timeline: int | None = None) -> list[StepSnapshot]:
     Of the current timeline, or of the one with this number. Items and rounds are not among them.
     """
     steps = StepSnapshot.objects.all()
-    rows = steps.current() if timeline is None else steps.on_timeline(timeline)
+    rows = steps.current() if timeline is None else steps.on_timeline(pk, timeline)
     rows = rows.filter(run=pk).exclude(kind__in=HIDDEN).exclude(base_path__endswith=BODY)
     return list(rows.exclude(status=StepStatus.QUEUED).order_by("pk"))
 
@@ -161,8 +186,8 @@ def step_results(rows: list[StepSnapshot], timeline: int) -> dict[str, StepResul
 
 def iterations_of(place: Place) -> list[StepResult]:
     """Return the items or rounds of one entry, in order."""
-    rows = StepSnapshot.objects.on_timeline(place.timeline).filter(
-        run=place.run, base_path=f"{place.base_path}{BODY}", path__startswith=f"{place.path}["
+    rows = StepSnapshot.objects.on_timeline(place.run, place.timeline).filter(
+        base_path=f"{place.base_path}{BODY}", path__startswith=f"{place.path}["
     )
     ordered = rows.exclude(status=StepStatus.QUEUED).order_by("position")
     return [_step_result(row) for row in ordered.iterator(chunk_size=2000)]
@@ -179,8 +204,8 @@ def _result_of(row: StepSnapshot, timeline: int, status: str | None) -> StepResu
 
 
 def _show_latest_round(result: StepResult, loop: StepSnapshot, timeline: int) -> None:
-    rounds = StepSnapshot.objects.on_timeline(timeline).filter(
-        run=loop.run_id, path=f"{loop.path}[{loop.opened - 1}]"
+    rounds = StepSnapshot.objects.on_timeline(loop.run_id, timeline).filter(
+        path=f"{loop.path}[{loop.opened - 1}]"
     )
     if (latest := rounds.first()) is None:
         return
@@ -215,7 +240,7 @@ def _statuses_inside(open_ones: list[StepSnapshot], timeline: int) -> dict[str, 
     if not open_ones:
         return {}
     ended = [status.value for status in STEP_ENDED]
-    rows = StepSnapshot.objects.on_timeline(timeline).filter(run=open_ones[0].run_id)
+    rows = StepSnapshot.objects.on_timeline(open_ones[0].run_id, timeline)
     leaves = rows.exclude(status__in=ended).exclude(kind__in=[*HIDDEN, *CONTAINERS])
     found = list(leaves.values_list("path", "status"))
     held = rows.filter(status=StepStatus.RUNNING, worker__isnull=False, kind__in=CONTAINERS)

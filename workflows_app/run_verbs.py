@@ -341,7 +341,7 @@ class Verbs:
                 ports.wake(wakes)
                 waiting.wait(self.pk, timeout)
         self.refresh()
-        return results.build(self.pk, **output_options(options.get("output_options")))
+        return results.of(self._row, **output_options(options.get("output_options")))
 
     def _begin_stream(
         self,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workflows_app import errors
+from workflows_app import errors, results
 from workflows_app.definition.graph import places_of
 from workflows_app.engine import places
 from workflows_app.models import StepSnapshot
@@ -65,8 +65,7 @@ def find(definition: Builder, run: Run, asked: Asked) -> list[StepSnapshot]:
 
     Several are meant only where they are items of one foreach.
     """
-    steps = StepSnapshot.objects.current().filter(run=run.pk).order_by("pk")
-    suspended = list(steps.filter(status=StepStatus.SUSPENDED))
+    suspended = results.suspended_steps(run.pk)
     if asked.suspension is not None:
         found = [_by_suspension(run, suspended, asked.suspension)]
         return _that_fit(definition, run, found, asked)

@@ -21,7 +21,7 @@ def record(
     if actor is None:
         return
     has_account = getattr(actor, "pk", None) is not None
-    Action.objects.create(
+    action = Action(
         at=change.now,
         actor=actor if has_account else None,
         actor_name=name_of(actor) or "",
@@ -33,3 +33,4 @@ def record(
         path=path,
         data={key: value for key, value in data.items() if value is not None},
     )
+    change.also_insert(action)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Final, NoReturn, TypeVar
 
-from django.db import connection
+from django.db import connection, models
 
 from workflows_app.definition import Graph, Node, registry
 from workflows_app.engine import clock, payloads, ports, transactions
@@ -78,6 +78,7 @@ class Change:
         self._seen = [getattr(run, name) for name in _WRITTEN]
         self._before = self.status
         self._rows = Rows() if rows is None else rows
+        self._also: list[models.Model] = []
         #: Keys of the snapshots that were written at the end.
         self._written: list[int] = []
         #: Paths of the snapshots that came into hand in this change.
@@ -261,6 +262,10 @@ class Change:
         self.writes.insert(step)
         return self.remember(step)
 
+    def also_insert(self, row: models.Model) -> None:
+        """Write a new row of another model at the end."""
+        self._also.append(row)
+
     def write(self, step: StepSnapshot, **fields: Any) -> None:
         """Write columns of a snapshot at the end; in hand they are written at once."""
         self.writes.update(step, fields)
@@ -306,6 +311,7 @@ class Change:
         self._written = list(others[0].updates)
         if event is not None:
             others.append(statements.Written(RunEvent, {}, [event]))
+        others += [statements.Written(type(row), {}, [row]) for row in self._also]
         guard = ("revision", self._seen_revision) if self._is_guarded else None
         self.is_saved = statements.together((run, fields), guard, others)
         if self.is_saved:

@@ -1,11 +1,14 @@
 """Taking a step for a time: queued → running, with the next token. Of two claims, one wins."""
 
 import logging
+import random
 import uuid
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from datetime import datetime
 from functools import partial
 from typing import Any, Final
+
+from django.db import connection
 
 from workflows_app.definition import LOOPS, Kind
 from workflows_app.engine import definitions, payloads, sessions, telling
@@ -20,9 +23,35 @@ from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
 
+#: Steps that are looked at together when the oldest one is wanted.
+CANDIDATES: Final = 10
+#: The values stand in the text, as SQLite needs it to use a partial index.
+_OLDEST: Final = f"""
+    SELECT id FROM (
+        SELECT id FROM workflows_app_stepsnapshot
+        WHERE status IN ('queued', 'waiting') AND wake_at IS NOT NULL AND status = 'waiting'
+            AND wake_at <= %s AND superseded_on IS NULL {{conditions}}
+        ORDER BY wake_at LIMIT {CANDIDATES}
+    ) AS slept
+    UNION ALL
+    SELECT id FROM (
+        SELECT id FROM workflows_app_stepsnapshot
+        WHERE status = 'queued' AND superseded_on IS NULL
+            AND (wake_at IS NULL OR wake_at <= %s) {{conditions}}
+        ORDER BY id LIMIT {CANDIDATES}
+    ) AS waiting
+    LIMIT {CANDIDATES}
+"""  # noqa: S608 - a number of ours
+
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
+#: What a worker gets with a step.
+GIVEN: Final = ("payload", "resume_payload", "suspend_payload")
 _WITH_RUN: Final = statements.JoinedReader(
-    StepSnapshot, "run", leaving=PAYLOAD_FIELDS, leaving_there=LEAVING
+    StepSnapshot,
+    "run",
+    leaving=[name for name in PAYLOAD_FIELDS if name not in GIVEN],
+    leaving_there=LEAVING,
+    as_text=GIVEN,
 )
 
 
@@ -116,26 +145,29 @@ def claim_next(
 
     `queues` names those that the worker serves; None: all.
     """
-    for step in _candidates(run, now, queues):
-        if taken := claim(step, worker=worker, now=now, queues=queues):
-            return taken
+    while batch := _oldest(run, now, queues):
+        first, *others = batch
+        # When others were faster, they are at the next ones too: then chance spreads the workers.
+        random.shuffle(others)
+        for step in (first, *others):
+            if taken := claim(step, worker=worker, now=now, queues=queues):
+                return taken
+        if len(batch) < CANDIDATES:
+            return None
     return None
 
 
-def _candidates(
-    run: uuid.UUID | None, now: datetime, queues: Collection[str] | None
-) -> Iterator[int]:
-    """Yield claimable steps, oldest first, a handful at a time: others claim them meanwhile."""
-    claimable = StepSnapshot.objects.claimable(now).served(queues).order_by("pk")
-    waiting = StepSnapshot.objects.slept(now).served(queues).order_by("wake_at")
-    steps, slept = (found.values_list("pk", flat=True) for found in (claimable, waiting))
+def _oldest(run: uuid.UUID | None, now: datetime, queues: Collection[str] | None) -> list[int]:
+    """Return sleeps that are over, and the oldest claimable steps: others claim them meanwhile."""
+    conditions, values = "", []
     if run is not None:
-        steps, slept = steps.filter(run=run), slept.filter(run=run)
-    yield from slept[:10]
-    seen = 0
-    while batch := list(steps.filter(pk__gt=seen)[:10]):
-        yield from batch
-        seen = batch[-1]
+        conditions += " AND run_id = %s"
+        values.append(run if connection.vendor == "postgresql" else run.hex)
+    if queues is not None:
+        conditions += f" AND queue IN ({', '.join(['%s'] * len(queues))})"
+        values += sorted(queues)
+    sql = _OLDEST.format(conditions=conditions)
+    return [pk for (pk,) in statements.rows(sql, [now, *values, now, *values])]
 
 
 def take(

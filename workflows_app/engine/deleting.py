@@ -38,7 +38,9 @@ def delete(keys: Sequence[uuid.UUID]) -> int:
         # Rows that nothing else refers to: no need to read them first, as a cascade would.
         _delete_rows(RunEvent.objects.filter(run__in=rows))
         _delete_rows(Timeline.objects.filter(run__in=rows))
-        _delete_rows(StepSnapshot.objects.filter(run__in=rows))
+        steps = StepSnapshot.objects.filter(run__in=rows)
+        for is_current in (True, False):  # each has an index of its own
+            _delete_rows(steps.filter(superseded_on__isnull=is_current))
         return _delete_rows(Run.objects.filter(pk__in=rows))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from workflows_app.engine import payloads
 from workflows_app.jsontext import Raw, loads
-from workflows_app.models import Run, RunEvent
+from workflows_app.models import Run, RunEvent, statements
 
 Event = dict[str, Any]
 
@@ -43,8 +43,9 @@ class Log:
             return None
         first = self._run.event_seq + 1
         self._run.event_seq += len(self._events)
-        return RunEvent(
-            run=self._run,
+        return statements.new(
+            RunEvent,
+            run_id=self._run.pk,
             first_seq=first,
             last_seq=self._run.event_seq,
             timeline=self._run.timeline,

@@ -9,7 +9,7 @@ from workflows_app.engine import payloads, telling, values
 from workflows_app.engine.change import Change
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import NULL, Raw, dumps, loads
-from workflows_app.models import StepSnapshot
+from workflows_app.models import StepSnapshot, statements
 from workflows_app.planner import decisions as d
 from workflows_app.planner.statuses import StepStatus
 
@@ -163,13 +163,14 @@ def _new(change: Change, decision: New, status: StepStatus) -> StepSnapshot:
         text, source = values.text_of(change, decision.payload)
     stands_elsewhere = bool(source) and payloads.is_large(text)
     change.outputs[f"{decision.path}:payload"] = text
-    return StepSnapshot(
-        run=change.model,
+    return statements.new(
+        StepSnapshot,
+        run_id=change.model.pk,
         path=decision.path,
         base_path=decision.base_path,
         kind=str(decision.kind),
         status=status.value,
-        parent=change.snapshot(decision.parent) if decision.parent is not None else None,
+        parent_id=None if decision.parent is None else change.snapshot(decision.parent).pk,
         position=decision.position,
         timeline=change.model.timeline,
         payload=None if stands_elsewhere else text,
@@ -233,13 +234,14 @@ def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItems
 def _item(
     change: Change, container: StepSnapshot, decision: d.QueueItems, index: int, payload: Raw
 ) -> StepSnapshot:
-    return StepSnapshot(
-        run=change.model,
+    return statements.new(
+        StepSnapshot,
+        run_id=change.model.pk,
         path=f"{container.path}[{index}]",
         base_path=decision.base_path,
         kind=decision.kind,
         status=StepStatus.PLANNED.value,
-        parent=container,
+        parent_id=container.pk,
         position=index,
         timeline=change.model.timeline,
         queue=decision.queue,

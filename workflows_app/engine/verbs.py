@@ -2,10 +2,8 @@
 
 import re
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
-
-from django.db import IntegrityError, transaction
 
 from workflows_app import errors
 from workflows_app.definition import ANY, Builder
@@ -23,13 +21,15 @@ from workflows_app.engine import (
     versions,
 )
 from workflows_app.engine.apply import apply
-from workflows_app.engine.change import Change, change, leave
+from workflows_app.engine.change import Change, change, leave, perform
+from workflows_app.engine.sessions import Rows, Session
 from workflows_app.jsontext import Raw, loads
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models.fields import uuid7
 from workflows_app.planner import decide, enter
 from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
+_BY_RUN_ID: Final = statements.Reader(Run, "run_id")
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 
 
@@ -52,8 +52,6 @@ def create(
         raise errors.InvalidId(
             f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
         )
-    if run_id is not None and (existing := Run.objects.filter(run_id=run_id).first()):
-        return _mine(definition, existing)
     key = uuid7()
     run = Run(
         id=key,
@@ -63,22 +61,16 @@ def create(
         origin=origin,
         created_at=clock.now(),
     )
-    try:
-        with transactions.write(), transaction.atomic():
-            run.version_id = versions.ensure(definition)
-            run.save(force_insert=True)
-    except IntegrityError:
-        existing = Run.objects.filter(run_id=run.run_id).first()
-        if existing is None:
-            raise
-        return _mine(definition, existing)
-    return run
+    run.version_id = versions.ensure(definition)
+    if statements.insert(run, or_nothing=True):
+        return run
+    return _mine(definition, _BY_RUN_ID.get(run.run_id))
 
 
 def find(definition: Builder, run_id: str) -> Run:
     """Return the workflow's run with this id. Raises RunNotFound."""
-    run = Run.objects.filter(run_id=run_id, workflow_id=definition.id).first()
-    if run is None:
+    run: Run | None = _BY_RUN_ID.find(run_id)
+    if run is None or run.workflow_id != definition.id:
         raise errors.RunNotFound(
             f"Workflow {definition.id!r} has no run {run_id!r}; it may have been deleted, or "
             "belong to another workflow."
@@ -111,7 +103,8 @@ def start(
     door: str = "",
 ) -> None:
     """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext."""
-    _refuse_started(run.pk, run.run_id)
+    if run.status != RunStatus.PENDING or definition.on_start is not None:
+        _refuse_started(run.pk, run.run_id)
     taken = given.workflow_input(definition, input_data)
     state = given.state(definition, initial_state)
     context = given.context(definition, request_context or {})
@@ -120,7 +113,8 @@ def start(
             definition.on_start,
             hooks.info_of(run, input=loads(taken), state=state, request_context=context),
         )
-    with change(run.pk, clock.now()) as changing:
+
+    def act(changing: Change) -> None:
         if changing.model.status != RunStatus.PENDING:
             _refuse_started(run.pk, run.run_id)
         changing.begin_with(versions.ensure(definition))
@@ -129,6 +123,20 @@ def start(
         audit.record(changing, "start", actor, door=door)
         changing.model.allowance = 1 if per_step else None
         apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
+
+    _perform(run, (), act)
+
+
+def _perform(run: Run, steps: Sequence[StepSnapshot], act: Callable[[Change], None]) -> None:
+    """Act on a run and steps that were read a moment ago; anew under the lock if they changed."""
+    session = Session(run.pk)
+    session.keep(statements.duplicate(run), Rows())
+    for step in steps:
+        session.rows.add(statements.duplicate(step))
+    try:
+        perform(session, clock.now(), act)
+    except Run.DoesNotExist:
+        raise errors.RunNotFound(f"Run {run.run_id!r} was deleted; create a new one.") from None
 
 
 def _begin(
@@ -183,7 +191,8 @@ def resume(
     context = given.mapping(
         request_context or {}, errors.InvalidRequestContext, "The request context"
     )
-    with change(run.pk, clock.now()) as changing:
+
+    def act(changing: Change) -> None:
         for step in targets:
             _check_still_asks(changing, step, suspension)
         timelines.merge_context(changing, definition, context)
@@ -194,6 +203,8 @@ def resume(
             _answer_one(changing, step, answers[step.path], retry_count)
         paths = ", ".join(step.path for step in targets)
         audit.record(changing, "resume", actor, door=door, path=paths, resume_data=resume_data)
+
+    _perform(run, targets, act)
 
 
 def _answer(definition: Builder, step: StepSnapshot, data: Any) -> Raw:

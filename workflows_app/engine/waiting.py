@@ -8,7 +8,7 @@ from typing import Final
 
 from workflows_app import errors
 from workflows_app.engine import ports
-from workflows_app.models import Run
+from workflows_app.models import Run, statements
 from workflows_app.planner.statuses import SETTLED
 from workflows_app.threads import in_thread
 
@@ -16,14 +16,22 @@ from workflows_app.threads import in_thread
 _FIRST_LOOK: Final = 0.05
 _LAST_LOOK: Final = 1.0
 
+_STANDING: Final = statements.Reader(
+    Run,
+    "pk",
+    leaving=[
+        field.name
+        for field in Run._meta.concrete_fields  # noqa: SLF001 - documented API
+        if field.name not in {"id", "status", "hooks_pending"}
+    ],
+)
 _SETTLED: Final = [status.value for status in SETTLED]
 
 
 def has_settled(run: uuid.UUID) -> bool:
     """Return whether the run has settled and its hooks were called. A deleted one has."""
-    rows = Run.objects.filter(pk=run).values_list("status", "hooks_pending", "event_seq")
-    found = rows.first()
-    return found is None or (found[0] in _SETTLED and found[1] == 0)
+    found = _STANDING.find(run)
+    return found is None or (found.status in _SETTLED and found.hooks_pending == 0)
 
 
 def wait(run: uuid.UUID, timeout: float | None) -> None:

@@ -15,7 +15,10 @@ class RunEvent(models.Model):
     referred to. Appended by the engine, in the transaction that made the change; never changed.
     """
 
-    run = models.ForeignKey(Run, models.CASCADE, related_name="log")
+    # Its unique numbers are index enough, and the run is there: it is written with the row.
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="log", db_constraint=False, db_index=False
+    )
     first_seq = models.PositiveBigIntegerField()
     #: The number of the last event in this row.
     last_seq = models.PositiveBigIntegerField()

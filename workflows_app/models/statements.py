@@ -1,4 +1,4 @@
-"""Single-row statements of the hot path: SQL that is written once, values converted but once.
+"""Statements of the hot path: SQL that is written once, values that are converted but once.
 
 The ORM writes the same SQL anew for every call, which costs more than the database takes to run
 it. Only what a step needs between queued and recorded stands here; all else is the ORM. On
@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from weakref import WeakSet
 
 import psycopg
-from django.db import connection, models
+from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db.models.base import ModelState
 from psycopg.types.numeric import Int8Dumper
 
+from workflows_app.jsontext import Raw
 from workflows_app.models.fields import JSONText
 
 if TYPE_CHECKING:
@@ -24,9 +26,17 @@ if TYPE_CHECKING:
 
 Converter = Callable[[Any, Any, Any], Any]
 Preparer = Callable[[Any], Any]
+Model = type[models.Model]
+Names = tuple[str, ...]
+Row = TypeVar("Row", bound=models.Model)
+#: Which columns of which rows one statement updates and inserts: it tells statements apart.
+Shape = tuple[Model, tuple[Names, ...], tuple[Names, ...]]
 
-#: Connections to PostgreSQL that were made ready for prepared statements.
-_met: Final[WeakSet[Any]] = WeakSet()
+#: Statements that are kept prepared on one connection.
+MOST_PREPARED: Final = 200
+
+#: Stands for the default of a column that has none, or one that is made anew for each row.
+_NO_DEFAULT: Final = object()
 
 #: Columns whose Python values psycopg takes as they are.
 _PLAIN: Final = (
@@ -38,12 +48,31 @@ _PLAIN: Final = (
 )
 
 
+class Columns(NamedTuple):
+    """Which attributes a statement reads, and how those become Python's that are not yet."""
+
+    names: list[str]
+    converted: list[tuple[int, Sequence[Converter]]]
+
+
+class Written(NamedTuple):
+    """What is to be written to one model, in one change: columns by key, and new rows."""
+
+    model: Model
+    updates: Mapping[Any, Mapping[str, Any]]
+    inserts: Sequence[models.Model]
+
+
+# Reading.
+
+
 class Reader:
-    """Reads rows of one model, or of two that are joined, by one column, some columns deferred."""
+    """Reads rows of one model by one column, some columns deferred."""
 
     def __init__(
         self, model: Any, by: str, *, leaving: Sequence[str] = (), and_where: str = ""
     ) -> None:
+        """`and_where` may name further values as `%s`."""
         self._model = model
         self._by = by
         self._leaving = frozenset(leaving)
@@ -58,56 +87,79 @@ class Reader:
 
     def find(self, *values: Any, lock: bool = False) -> Any:
         """Return the row, or None."""
+        return next(iter(self._read(values, lock=lock)), None)
+
+    def all(self, *values: Any) -> list[Any]:
+        """Return the rows that fit."""
+        return self._read(values, lock=False)
+
+    def _read(self, values: Sequence[Any], *, lock: bool) -> list[Any]:
+        connection = _connection()
         vendor = connection.vendor
-        sql, columns = _select(self._model, self._by, self._leaving, self._and_where, vendor)
-        if lock and connection.features.has_select_for_no_key_update:
-            sql += " FOR NO KEY UPDATE"
+        locking = " FOR NO KEY UPDATE" if lock and vendor == "postgresql" else ""
+        where = self._and_where + locking
+        sql, columns = _select(self._model, self._by, self._leaving, where, vendor)
         by = _prepared(self._model, self._by, vendor)(values[0])
-        with _cursor() as cursor:
+        with _cursor(connection) as cursor:
             cursor.execute(sql, [by, *values[1:]])
-            row = cursor.fetchone()
-        return None if row is None else _built(self._model, columns, row)
+            found = cursor.fetchall()
+        return [_built(self._model, columns, row, connection) for row in found]
 
 
 class JoinedReader:
     """Reads a row and the one that its foreign key names, in one statement, without locks."""
 
     def __init__(
-        self, model: Any, via: str, *, leaving: Sequence[str], leaving_there: Sequence[str]
+        self,
+        model: Any,
+        via: str,
+        *,
+        leaving: Sequence[str],
+        leaving_there: Sequence[str],
+        as_text: Sequence[str] = (),
     ) -> None:
+        """`as_text` names JSON columns that are wanted as the text that they are."""
         self._model = model
         self._via = via
         self._leaving = frozenset(leaving)
         self._leaving_there = frozenset(leaving_there)
+        self._as_text = frozenset(as_text)
 
     def find(self, pk: Any) -> tuple[Any, Any] | None:
         """Return the row with this key, and the other one; None when there is none."""
-        there = _field(self._model, self._via).related_model
+        connection = _connection()
         vendor = connection.vendor
+        there = _field(self._model, self._via).related_model
+        leaving = (self._leaving, self._leaving_there)
         sql, here_columns, there_columns = _select_joined(
-            self._model, self._via, self._leaving, self._leaving_there, vendor
+            self._model, self._via, leaving, self._as_text, vendor
         )
-        with _cursor() as cursor:
+        with _cursor(connection) as cursor:
             cursor.execute(sql, [_prepared(self._model, "pk", vendor)(pk)])
             row = cursor.fetchone()
         if row is None:
             return None
         middle = len(here_columns.names)
         return (
-            _built(self._model, here_columns, row[:middle]),
-            _built(there, there_columns, row[middle:]),
+            _built(self._model, here_columns, row[:middle], connection),
+            _built(there, there_columns, row[middle:], connection),
         )
 
 
-class Columns(NamedTuple):
-    """Which attributes a statement reads, and how each value becomes Python's; None: it is."""
+def rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement that is written out, its values as the driver takes them."""
+    connection = _connection()
+    with _cursor(connection) as cursor:
+        cursor.execute(_numbered(sql, connection.vendor), values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
 
-    names: list[str]
-    converters: list[Sequence[Converter] | None]
+
+# Writing.
 
 
 def update(
-    model: type[models.Model],
+    model: Model,
     pk: Any,
     fields: Mapping[str, Any],
     *,
@@ -115,11 +167,11 @@ def update(
     and_values: Sequence[Any] = (),
 ) -> int:
     """Write some columns of one row; return whether a row was there to be written (1 or 0)."""
+    connection = _connection()
     vendor = connection.vendor
-    names = tuple(fields)
-    sql = _update(model, names, and_where, vendor)
+    sql = _update(model, tuple(fields), and_where, vendor)
     values = [_prepared(model, name, vendor)(value) for name, value in fields.items()]
-    with _cursor() as cursor:
+    with _cursor(connection) as cursor:
         cursor.execute(sql, [*values, _prepared(model, "pk", vendor)(pk), *and_values])
         count: int = cursor.rowcount
     return count
@@ -131,33 +183,18 @@ def insert(row: models.Model, *, or_nothing: bool = False) -> bool:
     Return whether that was done: with `or_nothing` a row that is there already, by any of its
     unique columns, is left as it is.
     """
-    model = type(row)
+    connection = _connection()
     vendor = connection.vendor
-    sql, names = _insert(model, or_nothing, vendor)
-    values = [_prepared(model, name, vendor)(getattr(row, name)) for name in names]
-    with _cursor() as cursor:
-        cursor.execute(sql, values)
+    names, values = _given(row, vendor)
+    with _cursor(connection) as cursor:
+        cursor.execute(_insert(type(row), names, or_nothing, vendor), values)
         found = cursor.fetchone()
     if found is None:
         return False
     if row.pk is None:
         (row.pk,) = found
-    adopted(row)
+    _adopted(row)
     return True
-
-
-def adopted(row: models.Model) -> None:
-    """Let Django know that a row stands in the database now."""
-    row._state.adding = False
-    row._state.db = connection.alias
-
-
-class Written(NamedTuple):
-    """What is to be written to one model, in one change."""
-
-    model: type[models.Model]
-    updates: Mapping[Any, Mapping[str, Any]]
-    inserts: Sequence[models.Model]
 
 
 def together(
@@ -172,7 +209,7 @@ def together(
     it when nothing was done.
     """
     row, fields = first
-    if connection.vendor == "postgresql":
+    if _connection().vendor == "postgresql":
         return _in_one_statement(row, fields, guard, others)
     where, values = ("", []) if guard is None else (f"AND {_quoted(guard[0])} = %s", [guard[1]])
     if not update(type(row), row.pk, fields, and_where=where, and_values=values):
@@ -184,8 +221,8 @@ def together(
 def apart(others: Sequence[Written]) -> None:
     """Update and insert rows, one statement each, inside a transaction that the caller opened."""
     for each in others:
-        for new in each.inserts:
-            insert(new)
+        for row in each.inserts:
+            insert(row)
         for pk, changed in each.updates.items():
             update(each.model, pk, changed)
 
@@ -197,74 +234,137 @@ def _in_one_statement(
     others: Sequence[Written],
 ) -> bool:
     model = type(row)
-    shape: list[tuple[type[models.Model], tuple[tuple[str, ...], ...], int]] = []
-    values = [_prepared(model, name, "postgresql")(value) for name, value in fields.items()]
+    values = _values(model, fields)
     values.append(row.pk)
     if guard is not None:
         values.append(guard[1])
-    for each in others:
-        names = tuple(tuple(changed) for changed in each.updates.values())
-        shape.append((each.model, names, len(each.inserts)))
-        for pk, changed in each.updates.items():
-            values += [
-                _prepared(each.model, name, "postgresql")(value) for name, value in changed.items()
-            ]
-            values.append(pk)
-        for new in each.inserts:
-            _, attributes = _insert_columns(each.model)
-            values += [
-                _prepared(each.model, name, "postgresql")(getattr(new, name)) for name in attributes
-            ]
+    shape = tuple(_collected(each, values) for each in others)
     guarded_by = None if guard is None else guard[0]
-    sql = _together(model, tuple(fields), guarded_by, tuple(shape))
-    with _cursor() as cursor:
-        cursor.execute(sql, values)
+    with _cursor(_connection()) as cursor:
+        cursor.execute(_together(model, tuple(fields), guarded_by, shape), values)
         is_done = cursor.fetchone() is not None
     if is_done:
         for each in others:
-            for new in each.inserts:
-                adopted(new)
+            for made in each.inserts:
+                _adopted(made)
     return is_done
 
 
+def _collected(each: Written, values: list[Any]) -> Shape:
+    """Append the values of what is to be written; return the shape of it."""
+    for pk, changed in each.updates.items():
+        values += _values(each.model, changed)
+        values.append(pk)
+    inserted = []
+    for made in each.inserts:
+        names, given = _given(made, "postgresql")
+        inserted.append(names)
+        values += given
+    updated = tuple(tuple(changed) for changed in each.updates.values())
+    return each.model, updated, tuple(inserted)
+
+
+def _values(model: Model, fields: Mapping[str, Any]) -> list[Any]:
+    return [_prepared(model, name, "postgresql")(value) for name, value in fields.items()]
+
+
+# Rows.
+
+
+def new(model: type[Row], **fields: Any) -> Row:
+    """Return a new row with its defaults, as the model's own constructor would, but faster.
+
+    Takes attributes of columns: keys for rows, and no properties.
+    """
+    made = object.__new__(model)
+    values = made.__dict__
+    plain, called = _defaults(model)
+    values.update(plain)
+    for name, default in called:
+        if name not in fields:
+            values[name] = default()
+    values.update(fields)
+    values["_state"] = ModelState()
+    return made
+
+
+def duplicate(row: Row) -> Row:
+    """Return another object for the same row, to be changed without this one."""
+    made = object.__new__(type(row))
+    made.__dict__.update(row.__dict__)
+    return made
+
+
+def _adopted(row: models.Model) -> None:
+    """Let Django know that a row stands in the database now."""
+    row._state.adding = False
+    row._state.db = DEFAULT_DB_ALIAS
+
+
+def _built(model: Any, columns: Columns, row: Sequence[Any], connection: Any) -> Any:
+    """Return the object for a row, as `Model.from_db` would, deferring what was left out."""
+    made = object.__new__(model)
+    fields = made.__dict__
+    fields.update(zip(columns.names, row, strict=True))
+    for index, converters in columns.converted:
+        name = columns.names[index]
+        for convert in converters:
+            fields[name] = convert(fields[name], None, connection)
+    fields["_state"] = ModelState()
+    _adopted(made)
+    return made
+
+
 @cache
-def _together(
-    model: type[models.Model],
-    names: tuple[str, ...],
-    guarded_by: str | None,
-    shape: tuple[tuple[type[models.Model], tuple[tuple[str, ...], ...], int], ...],
-) -> str:
-    guard = "" if guarded_by is None else f" AND {_quoted(guarded_by)} = %s"
-    parts = [f"first AS ({_update(model, names, guard, 'postgresql')} RETURNING 1)"]
-    for other, updates, inserts in shape:
-        table = _quoted(other._meta.db_table)
-        key = _quoted(_field(other, "pk").column)
-        for changed in updates:
-            columns = _assignments(other, changed)
-            parts.append(
-                f"p{len(parts)} AS (UPDATE {table} SET {columns} FROM first WHERE {key} = %s)"  # noqa: S608 - names of ours
-            )
-        if inserts:
-            columns, attributes = _insert_columns(other)
-            kinds = (_field(other, name).db_type(connection) for name in attributes)
-            typed = ", ".join(f"%s::{kind}" for kind in kinds)
-            rows = " UNION ALL ".join([f"SELECT {typed} FROM first"] * inserts)  # noqa: S608 - names of ours
-            parts.append(f"p{len(parts)} AS (INSERT INTO {table} ({columns}) {rows})")
-    return f"WITH {', '.join(parts)} SELECT 1 FROM first"  # noqa: S608 - names of ours
+def _defaults(model: Model) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """Return the defaults of a model's columns, and those that are made anew for each row."""
+    plain: dict[str, Any] = {}
+    called: list[tuple[str, Callable[[], Any]]] = []
+    for field in model._meta.concrete_fields:
+        if field.has_default() and callable(field.default):
+            called.append((field.attname, field.default))
+        else:
+            plain[field.attname] = field.get_default()
+    return plain, called
 
 
-# Converting.
+def _given(row: models.Model, vendor: str) -> tuple[Names, list[Any]]:
+    """Return the columns of a new row that are not as they are by default, and their values."""
+    names = []
+    values = []
+    fields = row.__dict__
+    for name, default, prepare in _givable(type(row), vendor):
+        value = fields[name]
+        if value is default or (default is not _NO_DEFAULT and value == default):
+            continue
+        names.append(name)
+        values.append(prepare(value))
+    return tuple(names), values
 
 
 @cache
-def _prepared(model: type[models.Model], name: str, vendor: str) -> Preparer:
+def _givable(model: Model, vendor: str) -> list[tuple[str, Any, Preparer]]:
+    plain, _ = _defaults(model)
+    return [
+        (
+            field.attname,
+            plain.get(field.attname, _NO_DEFAULT),
+            _prepared(model, field.attname, vendor),
+        )
+        for field in _inserted(model)
+    ]
+
+
+@cache
+def _prepared(model: Model, name: str, vendor: str) -> Preparer:
     """Return what makes a column's value one that the driver takes."""
     field = _field(model, name)
     target = field.target_field if field.is_relation else field
     if vendor == "postgresql" and isinstance(target, _PLAIN):
         return _key if field.is_relation else _same
     if isinstance(target, JSONText):
-        return target.get_prep_value
+        return cast("Preparer", target.get_prep_value)
+    connection = _connection()
 
     def prepare(value: Any) -> Any:
         return field.get_db_prep_save(_key(value), connection)
@@ -280,128 +380,203 @@ def _key(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
 
 
-def _built(model: Any, columns: Columns, row: Sequence[Any]) -> Any:
-    values = list(row)
-    for index, converters in enumerate(columns.converters):
-        if converters is not None:
-            for convert in converters:
-                values[index] = convert(values[index], None, connection)
-    return model.from_db(connection.alias, columns.names, values)
-
-
 # SQL.
 
 
-def _cursor() -> AbstractContextManager[Any]:
-    """Return a cursor; on PostgreSQL one whose statements are prepared on the server."""
-    if connection.vendor != "postgresql":
-        return connection.cursor()
-    connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    raw = connection.connection
-    if raw not in _met:
-        # One type for every number: a statement is prepared anew for each mix of types.
-        raw.adapters.register_dumper(int, Int8Dumper)
-        _met.add(raw)
-    return _PreparingCursor(raw)
-
-
-class _PreparingCursor(psycopg.Cursor[Any]):
-    """Prepares every statement that it is given, since each is one of a few."""
-
-    def execute(self, query: Any, params: Any = None, **_options: Any) -> Any:
-        with connection.wrap_database_errors:
-            return super().execute(query, params, prepare=True)
-
-
-def _select(
-    model: type[models.Model], by: str, leaving: frozenset[str], and_where: str, vendor: str
-) -> tuple[str, Columns]:
-    return _compiled_select(model, by, leaving, and_where, vendor)
-
-
 @cache
-def _compiled_select(
-    model: type[models.Model], by: str, leaving: frozenset[str], and_where: str, _vendor: str
+def _select(
+    model: Model, by: str, leaving: frozenset[str], and_where: str, vendor: str
 ) -> tuple[str, Columns]:
-    sql, columns = _columns(model, leaving)
-    table = _quoted(model._meta.db_table)
+    names, columns = _columns(model, leaving)
     where = f"{_quoted(_field(model, by).column)} = %s {and_where}"
-    return f"SELECT {sql} FROM {table} WHERE {where}", columns  # noqa: S608 - names of ours
+    sql = f"SELECT {names} FROM {_table(model)} WHERE {where}"  # noqa: S608 - names of ours
+    return _numbered(sql, vendor), columns
 
 
 @cache
 def _select_joined(
-    model: type[models.Model],
+    model: Model,
     via: str,
-    leaving: frozenset[str],
-    leaving_there: frozenset[str],
-    _vendor: str,
+    leaving: tuple[frozenset[str], frozenset[str]],
+    as_text: frozenset[str],
+    vendor: str,
 ) -> tuple[str, Columns, Columns]:
     link = _field(model, via)
     there = link.related_model
-    here_sql, here = _columns(model, leaving)
-    there_sql, others = _columns(there, leaving_there)
-    table, other = _quoted(model._meta.db_table), _quoted(there._meta.db_table)
-    on = f"{other}.{_quoted(there._meta.pk.column)} = {table}.{_quoted(link.column)}"
-    where = f"{table}.{_quoted(_field(model, 'pk').column)} = %s"
-    sql = f"SELECT {here_sql}, {there_sql} FROM {table} JOIN {other} ON {on} WHERE {where}"  # noqa: S608 - names of ours
-    return sql, here, others
+    here_names, here = _columns(model, leaving[0], as_text)
+    there_names, others = _columns(there, leaving[1])
+    here_table, there_table = _table(model), _table(there)
+    key = _quoted(_field(there, "pk").column)
+    on = f"{there_table}.{key} = {here_table}.{_quoted(link.column)}"
+    where = f"{here_table}.{_quoted(_field(model, 'pk').column)} = %s"
+    tables = f"{here_table} JOIN {there_table} ON {on}"
+    sql = f"SELECT {here_names}, {there_names} FROM {tables} WHERE {where}"  # noqa: S608 - names of ours
+    return _numbered(sql, vendor), here, others
 
 
-def _columns(model: type[models.Model], leaving: frozenset[str]) -> tuple[str, Columns]:
-    fields = [field for field in model._meta.concrete_fields if field.name not in leaving]
+def _columns(
+    model: Model, leaving: frozenset[str], as_text: frozenset[str] = frozenset()
+) -> tuple[str, Columns]:
+    connection = _connection()
     table = model._meta.db_table
-    converters: list[Sequence[Converter] | None] = [
-        [
+    fields = [field for field in model._meta.concrete_fields if field.name not in leaving]
+    converted: list[tuple[int, Sequence[Converter]]] = []
+    for index, field in enumerate(fields):
+        converters: list[Converter] = [
             *connection.ops.get_db_converters(field.get_col(table)),
             *field.get_db_converters(connection),
         ]
-        or None
-        for field in fields
-    ]
-    sql = ", ".join(f"{_quoted(table)}.{_quoted(field.column)}" for field in fields)
-    return sql, Columns([field.attname for field in fields], converters)
+        if field.name in as_text:
+            converters = [_as_raw]
+        if converters:
+            converted.append((index, converters))
+    names = ", ".join(f"{_table(model)}.{_quoted(field.column)}" for field in fields)
+    return names, Columns([field.attname for field in fields], converted)
+
+
+def _as_raw(value: str | None, _expression: object, _connection: object) -> Raw | None:
+    return None if value is None else Raw(value)
 
 
 @cache
-def _update(model: type[models.Model], names: tuple[str, ...], and_where: str, _vendor: str) -> str:
-    table, key = _quoted(model._meta.db_table), _quoted(_field(model, "pk").column)
-    return f"UPDATE {table} SET {_assignments(model, names)} WHERE {key} = %s {and_where}"  # noqa: S608 - names of ours
+def _update(model: Model, names: Names, and_where: str, vendor: str) -> str:
+    return _numbered(_updating(model, names, and_where), vendor)
 
 
-def _assignments(model: type[models.Model], names: tuple[str, ...]) -> str:
+def _updating(model: Model, names: Names, and_where: str) -> str:
+    key = _quoted(_field(model, "pk").column)
+    changes = _assignments(model, names)
+    return f"UPDATE {_table(model)} SET {changes} WHERE {key} = %s {and_where}"  # noqa: S608 - names of ours
+
+
+def _assignments(model: Model, names: Names) -> str:
     return ", ".join(f"{_quoted(_field(model, name).column)} = %s" for name in names)
 
 
 @cache
 def _insert(
-    model: type[models.Model],
-    or_nothing: bool,
-    _vendor: str,  # noqa: FBT001 - a key of the cache
-) -> tuple[str, list[str]]:
-    columns, names = _insert_columns(model)
-    places = ", ".join(["%s"] * len(names))
-    table, key = _quoted(model._meta.db_table), _quoted(_field(model, "pk").column)
+    model: Model,
+    given: Names,
+    or_nothing: bool,  # noqa: FBT001 - a key of the cache
+    vendor: str,
+) -> str:
+    columns, values = _inserting(model, given)
     conflict = "ON CONFLICT DO NOTHING " if or_nothing else ""
-    sql = f"INSERT INTO {table} ({columns}) VALUES ({places}) {conflict}RETURNING {key}"  # noqa: S608 - names of ours
-    return sql, names
+    key = _quoted(_field(model, "pk").column)
+    sql = f"INSERT INTO {_table(model)} ({columns}) SELECT {values} WHERE true {conflict}RETURNING {key}"  # noqa: E501 - names of ours
+    return _numbered(sql, vendor)
 
 
 @cache
-def _insert_columns(model: type[models.Model]) -> tuple[str, list[str]]:
-    """Return the columns of a new row, and the attributes they come from."""
-    fields = [
+def _together(model: Model, names: Names, guarded_by: str | None, shape: tuple[Shape, ...]) -> str:
+    guard = "" if guarded_by is None else f"AND {_quoted(guarded_by)} = %s"
+    parts = [f"first AS ({_updating(model, names, guard)} RETURNING 1)"]
+    for other, updates, inserts in shape:
+        table, key = _table(other), _quoted(_field(other, "pk").column)
+        for changed in updates:
+            changes = _assignments(other, changed)
+            parts.append(
+                f"p{len(parts)} AS (UPDATE {table} SET {changes} FROM first WHERE {key} = %s)"  # noqa: S608 - names of ours
+            )
+        if inserts:
+            made = [_inserting(other, given) for given in inserts]
+            values = " UNION ALL ".join(f"SELECT {values} FROM first" for _, values in made)  # noqa: S608 - names of ours
+            parts.append(f"p{len(parts)} AS (INSERT INTO {table} ({made[0][0]}) {values})")
+    return _numbered(f"WITH {', '.join(parts)} SELECT 1 FROM first", "postgresql")  # noqa: S608 - names of ours
+
+
+def _inserting(model: Model, given: Names) -> tuple[str, str]:
+    """Return the columns of a new row, and its values: places, and defaults written out."""
+    connection = _connection()
+    plain, _ = _defaults(model)
+    fields = _inserted(model)
+    is_typed = connection.vendor == "postgresql"
+    values = []
+    for field in fields:
+        value = "%s" if field.attname in given else _literal(plain[field.attname])
+        values.append(f"{value}::{field.db_type(connection)}" if is_typed else value)
+    return ", ".join(_quoted(field.column) for field in fields), ", ".join(values)
+
+
+def _literal(default: str | float | None) -> str:
+    """Return a column's default as SQL."""
+    if default is None:
+        return "NULL"
+    if isinstance(default, str):
+        escaped = default.replace("'", "''").replace("%", "%%")
+        return f"'{escaped}'"
+    return str(int(default)) if isinstance(default, bool) else repr(default)
+
+
+@cache
+def _inserted(model: Model) -> list[Any]:
+    """Return the columns of a new row that the database does not fill by itself."""
+    return [
         field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)
     ]
-    columns = ", ".join(_quoted(field.column) for field in fields)
-    return columns, [field.attname for field in fields]
 
 
 @cache
-def _field(model: type[models.Model], name: str) -> Any:
+def _field(model: Model, name: str) -> Any:
     return model._meta.pk if name == "pk" else model._meta.get_field(name)
 
 
+def _table(model: Model) -> str:
+    return _quoted(model._meta.db_table)
+
+
 def _quoted(name: str | None) -> str:
-    return connection.ops.quote_name(name or "")
+    quoted: str = _connection().ops.quote_name(name or "")
+    return quoted
+
+
+@cache
+def _numbered(sql: str, vendor: str) -> str:
+    """Return a statement with its places as the driver wants them: `%s` as $1, $2, …"""
+    if vendor != "postgresql":
+        return sql
+    first, *rest = sql.replace("%%", "%").split("%s")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
+
+
+# The connection.
+
+#: Connections to PostgreSQL that were made ready for prepared statements.
+_met: Final[WeakSet[Any]] = WeakSet()
+
+
+def _connection() -> Any:
+    return connections[DEFAULT_DB_ALIAS]
+
+
+def _cursor(connection: Any) -> AbstractContextManager[Any]:
+    """Return a cursor; on PostgreSQL one whose statements are prepared on the server."""
+    if connection.vendor != "postgresql":
+        return cast("AbstractContextManager[Any]", connection.cursor())
+    if connection.connection is None:
+        connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    raw = connection.connection
+    if raw not in _met:
+        # Django turns this off, for the sake of statements that it builds anew every time.
+        raw.prepare_threshold = 0
+        raw.prepared_max = MOST_PREPARED
+        # One type for every number: a statement is prepared anew for each mix of types.
+        raw.adapters.register_dumper(int, Int8Dumper)
+        _met.add(raw)
+    return _PreparingCursor(raw, connection)
+
+
+class _PreparingCursor(psycopg.RawCursor[Any]):
+    """Prepares every statement that it is given, since each is one of a few.
+
+    Places are numbered: psycopg converts long statements with `%s` anew at every call.
+    """
+
+    def __init__(self, raw: Any, wrapper: Any) -> None:
+        super().__init__(raw)
+        self._wrapper = wrapper
+
+    def execute(self, query: Any, params: Any = None, **_options: Any) -> Any:
+        with self._wrapper.wrap_database_errors:
+            return super().execute(query, params, prepare=True)

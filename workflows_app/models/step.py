@@ -36,10 +36,12 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
         """Snapshots of the run's current timeline."""
         return self.filter(superseded_on__isnull=True).exclude(status=StepStatus.PLANNED)
 
-    def on_timeline(self, number: int) -> Self:
-        """Snapshots that an earlier timeline, or the current one, is made of."""
-        still = Q(superseded_on__isnull=True) | Q(superseded_on__gt=number)
-        return self.filter(still, timeline__lte=number).exclude(status=StepStatus.PLANNED)
+    def on_timeline(self, run: uuid.UUID, number: int) -> Self:
+        """Snapshots that an earlier timeline of a run, or the current one, is made of."""
+        # The run stands in both arms, since each has an index of its own.
+        current = Q(run=run, superseded_on__isnull=True)
+        left = Q(run=run, superseded_on__isnull=False, superseded_on__gt=number)
+        return self.filter(current | left, timeline__lte=number).exclude(status=StepStatus.PLANNED)
 
     def light(self) -> Self:
         """Leave the payload columns in the database."""
@@ -92,12 +94,24 @@ class StepSnapshot(models.Model):
     """
 
     id = models.BigIntegerField(primary_key=True, default=step_key, editable=False)
-    run = models.ForeignKey(Run, models.CASCADE, related_name="steps")
+    # No constraints and no indexes of Django's own: each costs every step of every run. Rows are
+    # written with their run's, by the one statement that guards it, and deleted before it.
+    run = models.ForeignKey(
+        Run, models.CASCADE, related_name="steps", db_constraint=False, db_index=False
+    )
     path = models.CharField(max_length=1000)
     #: The same without indexes: where the step stands in the graph.
     base_path = models.CharField(max_length=1000)
     kind = models.CharField(max_length=12)
-    parent = models.ForeignKey("self", models.CASCADE, null=True, blank=True, related_name="parts")
+    parent = models.ForeignKey(
+        "self",
+        models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="parts",
+        db_constraint=False,
+        db_index=False,
+    )
     status = models.CharField(
         max_length=12,
         default=StepStatus.QUEUED.value,
@@ -138,7 +152,13 @@ class StepSnapshot(models.Model):
     metadata = JSONText(default=dict)
     #: The worker that holds it. No database constraint: workers come and go, steps stay.
     worker = models.ForeignKey(
-        "Worker", models.DO_NOTHING, null=True, blank=True, db_constraint=False, related_name="held"
+        "Worker",
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="held",
+        db_constraint=False,
+        db_index=False,
     )
     #: Rises with every claim; the only fence.
     token = models.PositiveIntegerField(default=0)
@@ -165,7 +185,16 @@ class StepSnapshot(models.Model):
             ),
         ]
         indexes: ClassVar = [
+            models.Index(
+                fields=["run"], name="step_left", condition=Q(superseded_on__isnull=False)
+            ),
+            models.Index(
+                fields=["parent", "position"], name="step_parts", condition=Q(parent__isnull=False)
+            ),
             models.Index(fields=["id"], name="step_queued", condition=Q(status="queued")),
+            models.Index(
+                fields=["queue", "id"], name="step_queued_by_queue", condition=Q(status="queued")
+            ),
             models.Index(
                 fields=["wake_at"],
                 name="step_due",
