@@ -7,7 +7,7 @@ from django.db import connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
-from workflows_app.engine import clock, hooks, transactions
+from workflows_app.engine import clock, express, hooks, transactions
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
 from workflows_app.engine.recover import release
@@ -58,6 +58,10 @@ def _attempt(claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
         return _atomic(graph, claim, is_stopping)
     done = execute(graph, claim)
     _mend_connection()
+    if not done.said and not is_stopping():
+        following = express.settle(graph, claim, done.outcome)
+        if following is not None:
+            return following
     return settle_until_recorded(claim, done.outcome, go_on=not is_stopping(), events=done.said)
 
 

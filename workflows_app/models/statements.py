@@ -18,7 +18,7 @@ from django.db import DEFAULT_DB_ALIAS, connections, models
 from django.db.models.base import ModelState
 from psycopg.types.numeric import Int8Dumper
 
-from workflows_app.jsontext import Raw
+from workflows_app.jsontext import Raw, dumps
 from workflows_app.models.fields import JSONText
 
 if TYPE_CHECKING:
@@ -37,6 +37,9 @@ MOST_PREPARED: Final = 200
 
 #: Stands for the default of a column that has none, or one that is made anew for each row.
 _NO_DEFAULT: Final = object()
+
+#: Defaults that are made anew for each row, and yet are always the same.
+_CONTAINERS: Final = (dict, list)
 
 #: Columns whose Python values psycopg takes as they are.
 _PLAIN: Final = (
@@ -193,7 +196,7 @@ def insert(row: models.Model, *, or_nothing: bool = False) -> bool:
         return False
     if row.pk is None:
         (row.pk,) = found
-    _adopted(row)
+    adopted(row)
     return True
 
 
@@ -240,14 +243,25 @@ def _in_one_statement(
         values.append(guard[1])
     shape = tuple(_collected(each, values) for each in others)
     guarded_by = None if guard is None else guard[0]
-    with _cursor(_connection()) as cursor:
-        cursor.execute(_together(model, tuple(fields), guarded_by, shape), values)
-        is_done = cursor.fetchone() is not None
+    is_done = run_together(model, tuple(fields), guarded_by, shape, values)
     if is_done:
         for each in others:
             for made in each.inserts:
-                _adopted(made)
+                adopted(made)
     return is_done
+
+
+def run_together(
+    model: Model,
+    names: Names,
+    guarded_by: str | None,
+    shape: tuple[Shape, ...],
+    values: Sequence[Any],
+) -> bool:
+    """Run the one statement of `together` with values that stand in its order already."""
+    with _cursor(_connection()) as cursor:
+        cursor.execute(_together(model, names, guarded_by, shape), values)
+        return cursor.fetchone() is not None
 
 
 def _collected(each: Written, values: list[Any]) -> Shape:
@@ -295,7 +309,7 @@ def duplicate(row: Row) -> Row:
     return made
 
 
-def _adopted(row: models.Model) -> None:
+def adopted(row: models.Model) -> None:
     """Let Django know that a row stands in the database now."""
     row._state.adding = False
     row._state.db = DEFAULT_DB_ALIAS
@@ -311,7 +325,7 @@ def _built(model: Any, columns: Columns, row: Sequence[Any], connection: Any) ->
         for convert in converters:
             fields[name] = convert(fields[name], None, connection)
     fields["_state"] = ModelState()
-    _adopted(made)
+    adopted(made)
     return made
 
 
@@ -348,7 +362,9 @@ def _givable(model: Model, vendor: str) -> list[tuple[str, Any, Preparer]]:
     return [
         (
             field.attname,
-            plain.get(field.attname, _NO_DEFAULT),
+            field.default()
+            if field.default in _CONTAINERS
+            else plain.get(field.attname, _NO_DEFAULT),
             _prepared(model, field.attname, vendor),
         )
         for field in _inserted(model)
@@ -381,6 +397,11 @@ def _key(value: Any) -> Any:
 
 
 # SQL.
+
+
+def in_order(model: Model, *names: str) -> Names:
+    """Return columns of a new row in the order in which a statement names them."""
+    return tuple(field.attname for field in _inserted(model) if field.attname in names)
 
 
 @cache
@@ -493,7 +514,10 @@ def _inserting(model: Model, given: Names) -> tuple[str, str]:
     is_typed = connection.vendor == "postgresql"
     values = []
     for field in fields:
-        value = "%s" if field.attname in given else _literal(plain[field.attname])
+        value = "%s"
+        if field.attname not in given:
+            is_made = field.default in _CONTAINERS
+            value = _literal(str(dumps(field.default())) if is_made else plain[field.attname])
         values.append(f"{value}::{field.db_type(connection)}" if is_typed else value)
     return ", ".join(_quoted(field.column) for field in fields), ", ".join(values)
 
