@@ -10,10 +10,10 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up test browser bench fmt lint ci lock clean
+.PHONY: help setup up worker test browser bench bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-8s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || \
@@ -44,6 +44,9 @@ test: $(VENV)/.dev ## Run every test that needs no browser, over SQLite and over
 
 browser: $(VENV)/.dev ## Run the browser tests; needs Chromium
 	@$(BIN)/python -m pytest tests/browser -q
+
+bench-distributed: $(VENV)/.dev ## The same over PostgreSQL, Redis and worker processes
+	@$(BIN)/python -m tests.benchmarks.distributed
 
 bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.benchmarks

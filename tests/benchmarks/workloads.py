@@ -1,7 +1,8 @@
 """The workloads: steps that do nothing and return a small dict, every result recorded.
 
-`chain`: runs of ten steps, started as fast as the client can. `latency`: runs of three steps, one
-at a time, from start to the result that the client sees. `resume`: from the answer to the result.
+`chain`: runs of ten steps, started as fast as the client can. `fanout`: a foreach of 1,000 items,
+joined. `latency`: runs of three steps, one at a time, from start to the result that the client
+sees. `resume`: from the answer to the result.
 `foreach`: items of a list, 50 at a time. `loop`: rounds. `nesting`: workflows 20 deep. For these
 `item_ms` is what one item or round took, `item_ms_end` the same for the last tenth of them, and
 `rss_mib_start`, `rss_mib_end` what the process held resident after the first and last tenth.
@@ -23,51 +24,11 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402 - the apps must be ready
 
+from tests.benchmarks.flows import ASKS, DEEP, EACH, LOOP, TEN, THREE  # noqa: E402
 from worker import process  # noqa: E402
-from workflows_app import Run, StepContext, Workflow, step  # noqa: E402
+from workflows_app import Run, conf  # noqa: E402
+from workflows_app.engine import waiting  # noqa: E402
 from workflows_app.models import StepSnapshot  # noqa: E402
-
-
-def _chain(name: str, length: int) -> Workflow:
-    workflow = Workflow(name)
-    for number in range(length):
-        workflow.then(step(lambda data: {"n": data["n"] + 1}, id=f"s{number}"))
-    return workflow.commit()
-
-
-@step
-def ask(data: dict[str, int], ctx: StepContext) -> dict[str, int]:
-    """Ask once."""
-    if ctx.resume_data is None:
-        ctx.suspend()
-    return data
-
-
-@step
-def echo(item: int) -> dict[str, int]:
-    """Return a small dict."""
-    return {"n": item}
-
-
-@step
-def count(data: dict[str, int]) -> dict[str, int]:
-    """Count one round."""
-    return {"n": data["n"] + 1}
-
-
-def _nested(depth: int) -> Workflow:
-    workflow = Workflow("bench-deep-0").then(count).commit()
-    for level in range(1, depth):
-        workflow = Workflow(f"bench-deep-{level}").then(workflow).commit()
-    return workflow
-
-
-EACH = Workflow("bench-each").foreach(echo, concurrency=50).commit()
-LOOP = Workflow("bench-loop").do_until(count, lambda data: data["n"] % 10_000 == 0).commit()
-DEEP = _nested(20)
-TEN = _chain("bench-ten", 10)
-THREE = _chain("bench-three", 3)
-ASKS = Workflow("bench-asks").then(ask).commit()
 
 
 def chain(runs: int) -> dict[str, Any]:
@@ -79,8 +40,7 @@ def chain(runs: int) -> dict[str, Any]:
         run.start({"n": 0}, wait=False)
         started.append(run)
     for run in started:
-        while run.refresh().status != "success":
-            time.sleep(0.005)
+        waiting.wait(run.pk, None)
     return _figures("chain", runs, 10, time.perf_counter() - began, [])
 
 
@@ -106,6 +66,18 @@ def nesting(runs: int) -> dict[str, Any]:
 def foreach(items: int) -> dict[str, Any]:
     """Run a foreach over so many items, 50 at a time."""
     return _watched(f"foreach-{items}", EACH.create_run(), list(range(items)), items)
+
+
+def fanout(times: int = 5) -> dict[str, Any]:
+    """Run a foreach over 1,000 items, 50 at a time, and join it; several times over."""
+    EACH.create_run().start(list(range(100)))
+    began = time.perf_counter()
+    times_ms = []
+    for _ in range(times):
+        at = time.perf_counter()
+        EACH.create_run().start(list(range(1000)))
+        times_ms.append((time.perf_counter() - at) * 1000)
+    return _figures("fanout", times, 1000, time.perf_counter() - began, times_ms)
 
 
 def loop(_: int = 0) -> dict[str, Any]:
@@ -184,15 +156,21 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--runs", type=int, default=200)
     options.add_argument("--items", type=int, default=100_000, help="of the long foreach; 0: none")
+    options.add_argument("--chains", type=int, default=500, help="runs of the chain")
     asked = options.parse_args()
     runs = asked.runs
     call_command("migrate", verbosity=0)
-    process.start()
-    for _ in range(5):
-        THREE.create_run().start({"n": 0})
-    for workload in (chain, latency, resume, nesting):
+    is_embedded = conf.get("EXECUTION") == "embedded"
+    if is_embedded:
+        process.start()
+    for _ in range(20):
+        TEN.create_run().start({"n": 0})
+    _print(chain(asked.chains))
+    for workload in (latency, resume):
         _print(workload(runs))
-    _print(foreach(1_000))
+    _print(fanout())
+    if is_embedded:
+        _print(nesting(runs))
     if asked.items:
         _print(loop())
         _print(foreach(asked.items))
