@@ -4,6 +4,9 @@ PYTHON ?= python3
 HOST ?= 127.0.0.1
 PORT ?= 8000
 THREADS ?= 8
+PROCESSES ?= 1
+QUEUES ?=
+SECONDS ?= 120
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
@@ -39,6 +42,9 @@ setup: $(VENV)/.dev ## Install everything, tests and tools included
 up: $(VENV)/.run ## Run everything in one process, with the demo (PORT=8123, HOST, DATABASE_URL)
 	@$(BIN)/python manage.py up --demo --host $(HOST) --port $(PORT) --threads $(THREADS)
 
+worker: $(VENV)/.run ## Run worker processes (REDIS_URL, DATABASE_URL; PROCESSES=2 THREADS=8 QUEUES=a,b)
+	@$(BIN)/python manage.py worker --processes $(PROCESSES) --threads $(THREADS) --queues "$(QUEUES)"
+
 test: $(VENV)/.dev ## Run every test that needs no browser, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.run
 
@@ -47,6 +53,9 @@ browser: $(VENV)/.dev ## Run the browser tests; needs Chromium
 
 bench-distributed: $(VENV)/.dev ## The same over PostgreSQL, Redis and worker processes
 	@$(BIN)/python -m tests.benchmarks.distributed
+
+chaos: $(VENV)/.dev ## Disturb real servers and workers under load, then check every promise (SEED, SEEDS, SECONDS)
+	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
 
 bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.benchmarks

@@ -24,6 +24,14 @@ _PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA fo
 
 # Worker threads, requests and live pages each hold a connection while they work and give it back
 # after; a pool smaller than all of them together would let one starve the others.
+#: A server that does not answer any more is noticed within half a minute, not after hours.
+_LIFELINES: Final = {
+    "connect_timeout": 10,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 20_000,
+}
 _POOL: Final = {"min_size": 0, "max_size": 64, "timeout": 20.0, "max_idle": 60.0}
 
 
@@ -140,7 +148,7 @@ def _sqlite(parsed: dict[str, Any], file: Path) -> dict[str, Any]:
 
 def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
     """Complete a PostgreSQL database: connections come from a pool and go back to it."""
-    options = {"pool": dict(_POOL), "application_name": "signalbox", "connect_timeout": 10}
+    options = {"pool": dict(_POOL), "application_name": "signalbox", **_LIFELINES}
     return {
         **parsed,
         "OPTIONS": options | parsed.get("OPTIONS", {}),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Final
 
 from django.urls import reverse
@@ -21,11 +22,13 @@ from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import actions, conf, jsontext, results
 from workflows_app.actions import Offer, Person
-from workflows_app.engine import log, payloads, places
+from workflows_app.engine import log, payloads, places, workers
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
+#: For so long a step may wait before the page asks why.
+PATIENCE: Final = timedelta(seconds=5)
 MOST_FACTS: Final = 12
 RUN_FIELDS: Final = ("input", "result")
 LABELS: Final = {
@@ -340,6 +343,8 @@ def _notices(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
                 "can be retried.",
             )
         )
+    if left := _left_waiting(steps):
+        found.append(left)
     lost = [step.path for step in steps if _is_lost(step)]
     if lost:
         found.append(
@@ -350,6 +355,29 @@ def _notices(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
             )
         )
     return found
+
+
+def _left_waiting(steps: Sequence[StepSnapshot]) -> Notice | None:
+    """Return the notice that nobody serves the queue of a step that waits for a worker."""
+    now = timezone.now()
+    waiting = [
+        step
+        for step in steps
+        if step.status == StepStatus.QUEUED
+        and step.unknown_since is None
+        and now - step.queued_at > PATIENCE
+        and (step.wake_at is None or step.wake_at < now)
+    ]
+    unserved = workers.unserved({step.queue for step in waiting}, now) if waiting else set()
+    if not unserved:
+        return None
+    paths = [step.path for step in waiting if step.queue in unserved]
+    queues = ", ".join(sorted(unserved))
+    return Notice(
+        "warning",
+        f"No worker that is alive serves the queue {queues}, so {_listed(paths)} waits. Start "
+        f"one: manage.py worker --queues {queues}.",
+    )
 
 
 def _is_lost(step: StepSnapshot) -> bool:

@@ -41,37 +41,68 @@ def free_port() -> int:
         return port
 
 
-@contextmanager
-def postgres(*, durable: bool = False) -> Iterator[str]:
-    """Start a PostgreSQL of our own; yield the URL of an empty database.
+class Postgres:
+    """A PostgreSQL of our own, that may be stopped in any way and started again on its port."""
 
-    `durable` keeps fsync on, for figures that mean something.
+    def __init__(self, *, durable: bool = False) -> None:
+        self.port = free_port()
+        self.url = f"postgres://postgres@127.0.0.1:{self.port}/postgres"
+        self._options = [] if durable else _FAST
+        self._root = Path(tempfile.mkdtemp(prefix=PREFIX))
+        self._root.chmod(0o755)
+        self._data = self._root / "data"
+        self._server: subprocess.Popen[bytes] | None = None
+        self._binaries = _binaries(self._root)
+        self._data.mkdir()
+        _give_away(self._data)
+        initdb = [self._binaries / "initdb", "-D", self._data, "-U", "postgres"]
+        _run([*initdb, "--auth=trust", "-N"], self._root)
+
+    def start(self) -> None:
+        """Start it and wait until it answers."""
+        command = [self._binaries / "postgres", "-D", self._data, "-h", "127.0.0.1"]
+        given = ["-p", str(self.port), "-k", "", *self._options, "-c", "max_connections=200"]
+        with (self._root / "log").open("ab") as log:
+            self._server = subprocess.Popen(
+                [*map(str, command), *given], cwd=self._root, stdout=log, stderr=log,
+                start_new_session=True, **_identity(),
+            )  # fmt: skip
+        (self._root / "pid").write_text(f"{os.getpid()} {self._server.pid}")
+        _await_ours(self._server, self.port, self._data, self._root / "log")
+
+    def stop(self, how: signal.Signals = signal.SIGINT) -> None:
+        """Stop it: SIGINT ends its connections, SIGQUIT is as if the power had gone."""
+        if self._server is not None:
+            self._server.send_signal(how)
+            self._server.wait(timeout=30)
+            self._server = None
+
+    def remove(self) -> None:
+        """Delete all that it kept."""
+        shutil.rmtree(self._root, ignore_errors=True)
+
+
+@contextmanager
+def postgres_server(*, durable: bool = False) -> Iterator[Postgres]:
+    """Start a PostgreSQL of our own, with an empty database.
+
+    `durable` keeps fsync on, for figures that mean something and for crashes.
     """
     reap()
-    root = Path(tempfile.mkdtemp(prefix=PREFIX))
-    root.chmod(0o755)
+    server = Postgres(durable=durable)
     try:
-        binaries = _binaries(root)
-        data = root / "data"
-        data.mkdir()
-        _give_away(data)
-        _run([binaries / "initdb", "-D", data, "-U", "postgres", "--auth=trust", "-N"], root)
-        port = free_port()
-        command = [binaries / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port), "-k", ""]
-        with (root / "log").open("wb") as log:
-            server = subprocess.Popen(
-                [*map(str, command), *([] if durable else _FAST), "-c", "max_connections=200"],
-                cwd=root, stdout=log, stderr=log, start_new_session=True, **_identity(),
-            )  # fmt: skip
-        (root / "pid").write_text(f"{os.getpid()} {server.pid}")
-        try:
-            _await_ours(server, port, data, root / "log")
-            yield f"postgres://postgres@127.0.0.1:{port}/postgres"
-        finally:
-            server.send_signal(signal.SIGINT)
-            server.wait(timeout=30)
+        server.start()
+        yield server
     finally:
-        shutil.rmtree(root, ignore_errors=True)
+        server.stop()
+        server.remove()
+
+
+@contextmanager
+def postgres(*, durable: bool = False) -> Iterator[str]:
+    """Start a PostgreSQL of our own; yield the URL of its empty database."""
+    with postgres_server(durable=durable) as server:
+        yield server.url
 
 
 class Redis:

@@ -107,12 +107,18 @@ def _sweep(started_with: object) -> None:
             return
 
 
+#: Claims of this process that no thread of it knew at the last look.
+_unknown: dict[int, int] = {}
+
+
 def _sweep_once(*, first: bool) -> bool:
     """Look once, and return whether that went well; at `first` for what a dead process left."""
+    global _unknown  # noqa: PLW0603 - one sweep a process
     try:
         now = clock.now()
         workers.bury_dead(now)
         recover.recover(now)
+        _unknown = recover.orphans(now, _unknown)
         recover.give_up_canceled(now)
         schedules.fire_due(now)
         _repeat_hints(now, everything=first)

@@ -2,7 +2,10 @@
 
 import logging
 import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import Final
 
 from workflows_app import conf, errors
 from workflows_app.definition import registry
@@ -49,6 +52,40 @@ def _recover(step: StepSnapshot, now: datetime) -> bool:
     except (Run.DoesNotExist, errors.WorkflowNotFound):
         return False  # deleted meanwhile, or ending and unknown here: left to who knows it
     return freed
+
+
+#: The claims that threads of this process work on: key of the step -> token.
+_held: Final[dict[int, int]] = {}
+
+
+@contextmanager
+def holding(held: Claim) -> Iterator[None]:
+    """Know that a thread of this process works on a claim while the block runs."""
+    _held[held.step] = held.token
+    try:
+        yield
+    finally:
+        _held.pop(held.step, None)
+
+
+def orphans(now: datetime, before: Mapping[int, int]) -> dict[int, int]:
+    """Free what the database says that this process holds, and no thread of it knows.
+
+    That is so when the database had recorded a claim, and the connection broke before it said so.
+    `before` is what this function returned a while ago: a claim is an orphan only when it was one
+    then too, since it stands in the database a moment before a thread knows of it.
+    """
+    mine = StepSnapshot.objects.held().filter(worker_id=workers.mine())
+    unknown = {
+        step.pk: step.token
+        for step in mine.only("pk", "token", "run_id")
+        if _held.get(step.pk) != step.token
+    }
+    lost = {pk: token for pk, token in unknown.items() if before.get(pk) == token}
+    for step in mine.only("pk", "token", "run_id", "path").filter(pk__in=lost):
+        if _held.get(step.pk) != step.token and step.token == lost[step.pk]:
+            _recover(step, now)
+    return unknown
 
 
 def release(held: Claim, *, now: datetime) -> None:

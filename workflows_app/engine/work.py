@@ -3,14 +3,14 @@
 import logging
 from collections.abc import Callable
 
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
 from workflows_app.engine import clock, express, hooks, transactions
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
-from workflows_app.engine.recover import release
+from workflows_app.engine.recover import holding, release
 from workflows_app.engine.settle import settle_hook, settle_until_recorded
 from workflows_app.planner.outcomes import Bailed, Succeeded
 
@@ -31,7 +31,8 @@ def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
     while following is not None:
         held = following
         try:
-            following = _attempt(held, is_stopping)
+            with holding(held):
+                following = _attempt(held, is_stopping)
         except errors.LostLease as lost:
             logger.warning("%s", lost)
             following = None
@@ -59,10 +60,20 @@ def _attempt(claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
     done = execute(graph, claim)
     _mend_connection()
     if not done.said and not is_stopping():
-        following = express.settle(graph, claim, done.outcome)
+        following = _settle_express(graph, claim, done)
         if following is not None:
             return following
     return settle_until_recorded(claim, done.outcome, go_on=not is_stopping(), events=done.said)
+
+
+def _settle_express(graph: Graph, claim: Claim, done: Done) -> Claim | None:
+    """Take the express lane; None: it was closed, or the database went away on it."""
+    try:
+        return express.settle(graph, claim, done.outcome)
+    except (OperationalError, InterfaceError):
+        claim.session.forget()
+        connection.close()
+        return None
 
 
 class _RollBack(Exception):

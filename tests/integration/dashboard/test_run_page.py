@@ -246,3 +246,20 @@ def test_a_step_that_no_worker_has_code_for_says_so(pages):
     )
     page = page_of(pages, run).content.decode()
     assert "No worker has this version of the code for each[0]" in page
+
+
+def test_a_step_whose_queue_nobody_serves_says_so(pages):
+    run = flows.items.create_run()
+    run.start([3])
+    long_ago = timezone.now() - timedelta(minutes=1)
+    steps = StepSnapshot.objects.filter(run=run.pk, path="each[0]")
+    steps.update(status="queued", queue="gpu", queued_at=long_ago)
+    Worker.objects.all().delete()
+    now = timezone.now()
+    Worker.objects.create(host="h", pid=1, mode="distributed", queues=["default"],
+                          started_at=now, heartbeat_at=now)  # fmt: skip
+    page = page_of(pages, run).content.decode()
+    assert "No worker that is alive serves the queue gpu, so each[0] waits." in page
+
+    Worker.objects.update(queues=["default", "gpu"])
+    assert "serves the queue" not in page_of(pages, run).content.decode()

@@ -8,10 +8,10 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from workflows_app import Workflow, errors
+from workflows_app import Workflow, errors, step
 from workflows_app.engine import clock, verbs, workers
 from workflows_app.engine.claim import claim
-from workflows_app.engine.recover import recover, release
+from workflows_app.engine.recover import holding, orphans, recover, release
 from workflows_app.engine.settle import settle
 from workflows_app.engine.work import work
 from workflows_app.jsontext import Raw
@@ -179,3 +179,58 @@ def test_a_step_without_code_here_is_left_to_others_and_looked_at_again(
 
     assert claim(queued.pk, worker=workers.mine(), now=now + timedelta(seconds=0.2)) is None
     assert claim(queued.pk, worker=workers.mine(), now=now + timedelta(seconds=5)) is not None
+
+
+def test_a_claim_that_was_recorded_and_that_no_thread_knows_of_is_freed(queued):
+    """As when the connection breaks after the commit and before its answer."""
+    now = clock.now()
+    workers.beat(now)
+    assert claim(queued.pk, worker=workers.mine(), now=now) is not None
+    seen = orphans(now, {})
+    assert seen == {queued.pk: 1}
+    assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
+    orphans(now, seen)
+    freed = StepSnapshot.objects.get(pk=queued.pk)
+    assert (freed.status, freed.worker_id, freed.lost_count) == ("queued", None, 1)
+
+
+def test_a_claim_that_a_thread_works_on_is_no_orphan(queued):
+    now = clock.now()
+    held = claim(queued.pk, worker=workers.mine(), now=now)
+    seen = {queued.pk: 1}
+    with holding(held):
+        assert orphans(now, seen) == {}
+    assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
+
+
+def test_outcomes_that_threads_bring_together_are_recorded_in_one_change():
+    each = Workflow("together").foreach(step(lambda n: n * 2, id="double"), concurrency=4).commit()
+    run = verbs.create(each, None, None)
+    verbs.start(each, run, [1, 2, 3, 4, 5])
+    now = clock.now()
+    listing = claim(StepSnapshot.objects.get(run=run).pk, worker=workers.mine(), now=now)
+    work(listing, is_stopping=lambda: True)
+    items = StepSnapshot.objects.filter(run=run, status="queued").order_by("position")
+    held = [claim(pk, worker=workers.mine(), now=now) for pk in items.values_list("pk", flat=True)]
+    before = Run.objects.get(pk=run.pk).revision
+    session = held[0].session
+    threads = [
+        threading.Thread(target=settled, args=(each_held, Succeeded(Raw(str(number)))))
+        for number, each_held in enumerate(held)
+    ]
+    with session.lock:
+        for thread in threads:
+            thread.start()
+        while len(session.brought) < len(held):
+            pass
+    for thread in threads:
+        thread.join()
+    assert Run.objects.get(pk=run.pk).revision == before + 1
+    results = StepSnapshot.objects.filter(run=run, status="success").order_by("position")
+    assert list(results.values_list("output", flat=True)) == [0, 1, 2, 3]
+
+
+def settled(held, outcome):
+    """Settle in a thread of its own."""
+    settle(held, outcome, go_on=False)
+    connection.close()
