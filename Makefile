@@ -60,6 +60,9 @@ chaos: $(VENV)/.dev ## Disturb real servers and workers under load, then check e
 bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.benchmarks
 
+bench-peers: $(VENV)/.dev ## Ours beside other engines, one table (PEERS_FOLDER, PEERS="mastra restate", ROUNDS)
+	@$(BIN)/python -m tests.benchmarks.peers
+
 fmt: $(VENV)/.dev ## Put the code into its one form
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .

@@ -31,6 +31,8 @@ _LIFELINES: Final = {
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
+    # The same for the server: a worker whose machine is gone must not keep its locks.
+    "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
 _POOL: Final = {"min_size": 0, "max_size": 64, "timeout": 20.0, "max_idle": 60.0}
 

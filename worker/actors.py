@@ -38,7 +38,7 @@ def run_step(step: int) -> None:
         while held := held or claim_next(
             worker=workers.mine(), now=clock.now(), queues=serving.queues()
         ):
-            work(held, is_stopping=stopping.is_asked)
+            work(held, is_stopping=stopping.is_asked, queues=serving.queues())
             if stopping.is_asked():
                 return
             held = None

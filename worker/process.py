@@ -8,6 +8,7 @@ database remembers what there is to do, and the sweep finds it again.
 import atexit
 import logging
 import threading
+import time
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
@@ -16,6 +17,7 @@ import dramatiq
 from django.db import Error, connection
 
 from worker import actors, database, heartbeat, live, serving, stopping
+from workflows_app import conf
 from workflows_app.engine import clock, recover, schedules, workers
 from workflows_app.models import StepSnapshot
 
@@ -109,15 +111,25 @@ def _sweep(started_with: object) -> None:
 
 #: Claims of this process that no thread of it knew at the last look.
 _unknown: dict[int, int] = {}
+#: Until then nobody's silence means anything: the database may just have been away for all.
+_patient_until = 0.0
+
+
+def _be_patient() -> None:
+    """Let workers write a heartbeat before they are judged: they may have been unable to."""
+    global _patient_until  # noqa: PLW0603 - one sweep a process
+    _patient_until = time.monotonic() + 1.5 * conf.get("HEARTBEAT_SECONDS")
 
 
 def _sweep_once(*, first: bool) -> bool:
     """Look once, and return whether that went well; at `first` for what a dead process left."""
     global _unknown  # noqa: PLW0603 - one sweep a process
+    if first and not _patient_until:
+        _be_patient()
     try:
         now = clock.now()
         workers.bury_dead(now)
-        recover.recover(now)
+        recover.recover(now, by_silence=time.monotonic() > _patient_until)
         _unknown = recover.orphans(now, _unknown)
         recover.give_up_canceled(now)
         schedules.fire_due(now)
@@ -125,6 +137,7 @@ def _sweep_once(*, first: bool) -> bool:
     except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
         logger.warning("The sweep failed; trying again: %s", error)
         connection.close()
+        _be_patient()
         return False
     finally:
         if connection.vendor == "postgresql":

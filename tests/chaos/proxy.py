@@ -29,7 +29,8 @@ class Wire:
         with self._lock:
             for each in self._open:
                 with contextlib.suppress(OSError):
-                    each.close()
+                    # A close alone would wait for the thread that reads, and tell nobody.
+                    each.shutdown(socket.SHUT_RDWR)
             self._open.clear()
         self._is_whole.set()
 

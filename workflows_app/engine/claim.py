@@ -43,6 +43,13 @@ _OLDEST: Final = f"""
     LIMIT {CANDIDATES}
 """  # noqa: S608 - a number of ours
 
+_OTHERS: Final = """
+    SELECT 1 FROM workflows_app_stepsnapshot
+    WHERE status = 'queued' AND superseded_on IS NULL
+        AND (wake_at IS NULL OR wake_at <= %s) AND run_id <> %s {conditions}
+    LIMIT 1
+"""
+
 _BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=PAYLOAD_FIELDS)
 #: What a worker gets with a step.
 GIVEN: Final = ("payload", "resume_payload", "suspend_payload")
@@ -157,15 +164,33 @@ def claim_next(
     return None
 
 
+def is_work_waiting(
+    besides: uuid.UUID, *, now: datetime, queues: Collection[str] | None = None
+) -> bool:
+    """Return whether a step of another run could be claimed."""
+    of_queues, names = _among(queues)
+    sql = _OTHERS.format(conditions=of_queues)
+    return bool(statements.rows(sql, [now, _as_key(besides), *names]))
+
+
+def _among(queues: Collection[str] | None) -> tuple[str, list[str]]:
+    """Return the condition, and its values, that a step is of these queues; None: of any."""
+    if queues is None:
+        return "", []
+    return f" AND queue IN ({', '.join(['%s'] * len(queues))})", sorted(queues)
+
+
+def _as_key(run: uuid.UUID) -> uuid.UUID | str:
+    return run if connection.vendor == "postgresql" else run.hex
+
+
 def _oldest(run: uuid.UUID | None, now: datetime, queues: Collection[str] | None) -> list[int]:
     """Return sleeps that are over, and the oldest claimable steps: others claim them meanwhile."""
-    conditions, values = "", []
+    conditions, names = _among(queues)
+    values: list[uuid.UUID | str] = [*names]
     if run is not None:
         conditions += " AND run_id = %s"
-        values.append(run if connection.vendor == "postgresql" else run.hex)
-    if queues is not None:
-        conditions += f" AND queue IN ({', '.join(['%s'] * len(queues))})"
-        values += sorted(queues)
+        values.append(_as_key(run))
     sql = _OLDEST.format(conditions=conditions)
     return [pk for (pk,) in statements.rows(sql, [now, *values, now, *values])]
 

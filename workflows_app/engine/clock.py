@@ -22,11 +22,11 @@ _measured: tuple[float, datetime] | None = None
 
 def now() -> datetime:
     """Return the database's time, within a few milliseconds; aware, UTC."""
-    if connection.vendor != "postgresql":
-        return datetime.now(UTC)
     monotonic = time.monotonic()
     measured = _measured
     if measured is None or monotonic - measured[0] > MEASURE_EVERY:
+        if connection.vendor != "postgresql":
+            return datetime.now(UTC)
         measured = _measure()
     return measured[1] + timedelta(seconds=monotonic - measured[0])
 

@@ -33,7 +33,7 @@ _LOGGED: Final = statements.in_order(
     RunEvent, "run_id", "first_seq", "last_seq", "timeline", "at", "events"
 )
 _SHAPE: Final = (
-    (StepSnapshot, (_ENDED,), (_BEGUN,)),
+    (StepSnapshot, ((_ENDED, 1),), (_BEGUN,)),
     (RunEvent, (), (_LOGGED,)),
 )
 

@@ -22,15 +22,19 @@ from workflows_app.planner.statuses import StepStatus
 logger = logging.getLogger(__name__)
 
 
-def lost(now: datetime, limit: int = 500) -> list[StepSnapshot]:
-    """Return steps whose worker has not been heard of for a lease, or has stopped."""
-    missing = StepSnapshot.objects.held().exclude(worker_id__in=workers.alive(now))
+def lost(now: datetime, limit: int = 500, *, by_silence: bool = True) -> list[StepSnapshot]:
+    """Return steps whose worker has stopped, or (`by_silence`) was not heard of for a lease."""
+    alive = workers.alive(now) if by_silence else workers.not_stopped()
+    missing = StepSnapshot.objects.held().exclude(worker_id__in=alive)
     return list(missing.only("pk", "run_id", "token", "path").order_by("worker_id")[:limit])
 
 
-def recover(now: datetime) -> int:
-    """Free every lost step, so that it can be claimed again; return how many were freed."""
-    return sum(_recover(step, now) for step in lost(now))
+def recover(now: datetime, *, by_silence: bool = True) -> int:
+    """Free every lost step, so that it can be claimed again; return how many were freed.
+
+    Without `by_silence` only those of workers that are known to have stopped.
+    """
+    return sum(_recover(step, now) for step in lost(now, by_silence=by_silence))
 
 
 def _recover(step: StepSnapshot, now: datetime) -> bool:

@@ -1,13 +1,16 @@
 """What a worker's thread does with a claim: execute, settle, go on with what follows."""
 
 import logging
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Collection
+from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
 from workflows_app.engine import clock, express, hooks, transactions
+from workflows_app.engine.claim import is_work_waiting
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
 from workflows_app.engine.recover import holding, release
@@ -17,22 +20,63 @@ from workflows_app.planner.outcomes import Bailed, Succeeded
 logger = logging.getLogger(__name__)
 
 
+#: For so long, or so many steps, a thread goes on with one run before it looks at others.
+TURN_SECONDS: Final = 0.1
+TURN_STEPS: Final = 50
+
+
 def never() -> bool:
     """Say that no stop was asked for."""
     return False
 
 
-def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
+class _Turn:
+    """How long a thread has gone on with one run; others may wait for it."""
+
+    def __init__(
+        self, claim: Claim, is_stopping: Callable[[], bool], queues: Collection[str] | None
+    ) -> None:
+        self._run = claim.run
+        self._is_stopping = is_stopping
+        self._queues = queues
+        self._begin()
+
+    def _begin(self) -> None:
+        self._until = time.monotonic() + TURN_SECONDS
+        self._steps = TURN_STEPS
+
+    def is_over(self) -> bool:
+        """Return whether what follows is to be left to others: asked once a step."""
+        if self._is_stopping():
+            return True
+        self._steps -= 1
+        if self._steps > 0 and time.monotonic() < self._until:
+            return False
+        self._begin()
+        try:
+            return is_work_waiting(self._run, now=clock.now(), queues=self._queues)
+        except (OperationalError, InterfaceError):
+            return False  # the settle that follows finds out, and waits until it is back
+
+
+def work(
+    claim: Claim,
+    *,
+    is_stopping: Callable[[], bool] = never,
+    queues: Collection[str] | None = None,
+) -> None:
     """Execute a claim, and then what follows it on its queue, until nothing does.
 
-    After a stop was asked, what follows is left to others.
+    After a stop was asked, what follows is left to others; and where steps of other runs have
+    waited while this one went on for a while. `queues` are those that the worker serves.
     """
+    turn = _Turn(claim, is_stopping, queues)
     following: Claim | None = claim
     while following is not None:
         held = following
         try:
             with holding(held):
-                following = _attempt(held, is_stopping)
+                following = _attempt(held, turn)
         except errors.LostLease as lost:
             logger.warning("%s", lost)
             following = None
@@ -47,7 +91,7 @@ def work(claim: Claim, *, is_stopping: Callable[[], bool] = never) -> None:
             raise
 
 
-def _attempt(claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
+def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
     definition = registry.get(claim.workflow_id)
     if claim.kind == HOOK:
         hooks.call_after_settling(definition, claim)
@@ -56,14 +100,15 @@ def _attempt(claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
     graph = definition.tree
     node = graph.nodes[claim.base_path]
     if node.step is not None and node.step.atomic:
-        return _atomic(graph, claim, is_stopping)
+        return _atomic(graph, claim, turn)
     done = execute(graph, claim)
     _mend_connection()
-    if not done.said and not is_stopping():
+    go_on = not turn.is_over()
+    if go_on and not done.said:
         following = _settle_express(graph, claim, done)
         if following is not None:
             return following
-    return settle_until_recorded(claim, done.outcome, go_on=not is_stopping(), events=done.said)
+    return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
 
 
 def _settle_express(graph: Graph, claim: Claim, done: Done) -> Claim | None:
@@ -84,18 +129,19 @@ class _RollBack(Exception):
         self.done = done
 
 
-def _atomic(graph: Graph, claim: Claim, is_stopping: Callable[[], bool]) -> Claim | None:
+def _atomic(graph: Graph, claim: Claim, turn: _Turn) -> Claim | None:
     """Run the step and record its result in one transaction, or neither."""
     try:
         with transactions.write():
             done = execute(graph, claim)
             if not isinstance(done.outcome, (Succeeded, Bailed)):
                 raise _RollBack(done)  # noqa: TRY301 - undoes what the step wrote
-            go_on = not is_stopping()
+            go_on = not turn.is_over()
             return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
     except _RollBack as back:
         done = back.done
-        return settle_until_recorded(claim, done.outcome, go_on=not is_stopping(), events=done.said)
+        go_on = not turn.is_over()
+        return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
 
 
 def _mend_connection() -> None:

@@ -65,6 +65,11 @@ def alive(now: datetime) -> list[uuid.UUID]:
     return [*beating.values_list("pk", flat=True), mine()]
 
 
+def not_stopped() -> list[uuid.UUID]:
+    """Return the workers of which nobody knows that they have stopped."""
+    return [*Worker.objects.filter(stopped_at=None).values_list("pk", flat=True), mine()]
+
+
 def unserved(queues: Collection[str], now: datetime) -> set[str]:
     """Return which of these queues no worker serves that is alive."""
     since = now - timedelta(seconds=conf.get("LEASE_SECONDS"))

@@ -29,8 +29,9 @@ Preparer = Callable[[Any], Any]
 Model = type[models.Model]
 Names = tuple[str, ...]
 Row = TypeVar("Row", bound=models.Model)
-#: Which columns of which rows one statement updates and inserts: it tells statements apart.
-Shape = tuple[Model, tuple[Names, ...], tuple[Names, ...]]
+#: Which columns of how many rows one statement updates, and of which it inserts: it tells
+#: statements apart.
+Shape = tuple[Model, tuple[tuple[Names, int], ...], tuple[Names, ...]]
 
 #: Statements that are kept prepared on one connection.
 MOST_PREPARED: Final = 200
@@ -266,15 +267,19 @@ def run_together(
 
 def _collected(each: Written, values: list[Any]) -> Shape:
     """Append the values of what is to be written; return the shape of it."""
+    alike: dict[Names, list[Any]] = {}
     for pk, changed in each.updates.items():
-        values += _values(each.model, changed)
-        values.append(pk)
+        alike.setdefault(tuple(changed), []).append(pk)
+    for keys in alike.values():
+        for pk in keys:
+            values += _values(each.model, each.updates[pk])
+            values.append(pk)
     inserted = []
     for made in each.inserts:
         names, given = _given(made, "postgresql")
         inserted.append(names)
         values += given
-    updated = tuple(tuple(changed) for changed in each.updates.values())
+    updated = tuple((names, len(keys)) for names, keys in alike.items())
     return each.model, updated, tuple(inserted)
 
 
@@ -493,17 +498,33 @@ def _together(model: Model, names: Names, guarded_by: str | None, shape: tuple[S
     guard = "" if guarded_by is None else f"AND {_quoted(guarded_by)} = %s"
     parts = [f"first AS ({_updating(model, names, guard)} RETURNING 1)"]
     for other, updates, inserts in shape:
-        table, key = _table(other), _quoted(_field(other, "pk").column)
-        for changed in updates:
-            changes = _assignments(other, changed)
-            parts.append(
-                f"p{len(parts)} AS (UPDATE {table} SET {changes} FROM first WHERE {key} = %s)"  # noqa: S608 - names of ours
-            )
+        for changed, count in updates:
+            parts.append(f"p{len(parts)} AS ({_updating_alike(other, changed, count)})")
         if inserts:
             made = [_inserting(other, given) for given in inserts]
             values = " UNION ALL ".join(f"SELECT {values} FROM first" for _, values in made)  # noqa: S608 - names of ours
-            parts.append(f"p{len(parts)} AS (INSERT INTO {table} ({made[0][0]}) {values})")
+            parts.append(f"p{len(parts)} AS (INSERT INTO {_table(other)} ({made[0][0]}) {values})")
     return _numbered(f"WITH {', '.join(parts)} SELECT 1 FROM first", "postgresql")  # noqa: S608 - names of ours
+
+
+def _updating_alike(model: Model, names: Names, count: int) -> str:
+    """Return the part that updates the same columns of so many rows, each with its own values."""
+    table, key = _table(model), _quoted(_field(model, "pk").column)
+    if count == 1:
+        changes = _assignments(model, names)
+        return f"UPDATE {table} SET {changes} FROM first WHERE {key} = %s"  # noqa: S608 - names of ours
+    connection = _connection()
+    fields = [_field(model, name) for name in (*names, "pk")]
+    places = ", ".join(f"%s::{field.rel_db_type(connection)}" for field in fields)
+    given = ", ".join([f"({places})"] * count)
+    called = ", ".join(f"c{number}" for number in range(len(fields)))
+    changes = ", ".join(
+        f"{_quoted(field.column)} = v.c{number}" for number, field in enumerate(fields[:-1])
+    )
+    where = f"{table}.{key} = v.c{len(names)}"
+    return (
+        f"UPDATE {table} SET {changes} FROM first, (VALUES {given}) AS v ({called}) WHERE {where}"  # noqa: S608 - names of ours
+    )
 
 
 def _inserting(model: Model, given: Names) -> tuple[str, str]:
