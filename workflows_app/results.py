@@ -117,10 +117,16 @@ def build(
 
 
 def of(
-    run: Run, *, include_state: bool = False, include_resume_labels: bool = False
+    run: Run,
+    shown: list[StepSnapshot] | None = None,
+    /,
+    *,
+    include_state: bool = False,
+    include_resume_labels: bool = False,
 ) -> WorkflowResult:
-    """Return the result of a run whose row was read just now."""
-    shown = _SHOWN.all(run.pk)
+    """Return the result of a run whose row was read just now; `shown`: its steps, if known."""
+    if shown is None:
+        shown = _SHOWN.all(run.pk)
     suspended = [row for row in shown if row.status == StepStatus.SUSPENDED]
     rows = [row for row in shown if not row.base_path.endswith(BODY)]
     rows = [row for row in rows if row.kind not in HIDDEN]

@@ -11,11 +11,11 @@ from workflows_app import errors, results, targets
 from workflows_app.engine import given, ports, steering, tracing, travel, verbs, waiting
 from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
+from workflows_app.models import Run as RunRow
 from workflows_app.stream import RunStream
 
 if TYPE_CHECKING:
     from workflows_app.definition import Node
-    from workflows_app.models import Run as RunRow
     from workflows_app.results import WorkflowResult
     from workflows_app.run import Run
     from workflows_app.workflow import Workflow
@@ -333,7 +333,10 @@ class Verbs:
     ) -> WorkflowResult:
         timeout: float | None = options.get("timeout")
         if not options.get("wait", True):
-            act()
+            begun = act()
+            if isinstance(begun, RunRow):
+                self._row = begun
+                return results.of(begun, [], **output_options(options.get("output_options")))
         else:
             with ports.holding_back() as wakes:
                 act()

@@ -11,10 +11,10 @@ from typing import Any, Final
 from django.db import connection
 
 from workflows_app.definition import LOOPS, Kind
-from workflows_app.engine import definitions, payloads, sessions, telling
+from workflows_app.engine import definitions, express, payloads, sessions, telling
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import LEAVING, Change, leave, perform
-from workflows_app.engine.claims import HOOK, Claim
+from workflows_app.engine.claims import HOOK, Claim, describe
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models.step import PAYLOAD_FIELDS
@@ -82,6 +82,8 @@ def claim(
         if session.model is None or session.model.revision < run.revision:
             session.keep(run, sessions.Rows())
             session.rows.add(seen)
+        if (taken := express.claim(session, seen, worker, now)) is not None:
+            return taken
         try:
             return perform(session, now, act)
         except Run.DoesNotExist:
@@ -206,7 +208,8 @@ def take(
         fields["started_at"] = changing.now
     changing.move(step, StepStatus.RUNNING, **fields)
     changing.woken = [other for other in changing.woken if other is not step]
-    taken = _describe(changing, step, session, worker)
+    payload = _payload(changing, step)
+    taken = describe(changing.model, step, session, payload, changing.now)
     if _begins(step):
         answer = taken.resume_payload if taken.is_resuming else None
         telling.started(changing, step, taken.payload, answer)
@@ -216,40 +219,6 @@ def take(
 def _begins(step: StepSnapshot) -> bool:
     """Return whether this claim is news: glue that was lost, or a loop's test, is none."""
     return step.kind == Kind.STEP or (step.token == 1 and step.kind not in LOOPS)
-
-
-def _describe(
-    changing: Change, step: StepSnapshot, session: sessions.Session, worker: uuid.UUID
-) -> Claim:
-    run = changing.model
-    resumed = step.is_resuming
-    return Claim(
-        run=run.pk,
-        run_id=run.run_id,
-        workflow_id=run.workflow_id,
-        resource_id=run.resource_id,
-        trace_id=run.trace_id,
-        span_id=run.span_id,
-        is_sampled=bool(run.trace_id) and run.tracing.get("sampled", True),
-        step=step.pk,
-        path=step.path,
-        base_path=step.base_path,
-        kind=step.kind,
-        token=step.token,
-        worker=worker,
-        queue=step.queue,
-        retry_count=step.retry_count,
-        restarted=step.lost_count > 0,
-        payload=_payload(changing, step),
-        is_resuming=resumed,
-        resume_payload=payloads.column(step, "resume_payload") if resumed else None,
-        suspend_payload=payloads.column(step, "suspend_payload") if resumed else None,
-        state=run.state,
-        request_context=run.request_context,
-        claimed_at=changing.now,
-        round=step.opened - 1 if step.kind in LOOPS else None,
-        session=session,
-    )
 
 
 def _payload(changing: Change, step: StepSnapshot) -> Raw:

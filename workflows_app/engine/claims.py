@@ -5,8 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+from workflows_app.definition import LOOPS
+from workflows_app.engine import payloads
 from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw
+from workflows_app.models import Run, StepSnapshot
 
 #: The kind of the snapshots that stand for a hook to be called; not an entry of the graph.
 HOOK: Final = "hook"
@@ -44,3 +47,35 @@ class Claim:
     session: Session = field(compare=False, repr=False)
     #: Of a loop that is to be tested: the number of its last round.
     round: int | None = None
+
+
+def describe(run: Run, step: StepSnapshot, session: Session, payload: Raw, now: datetime) -> Claim:
+    """Return the claim of a step that a worker holds now, in a run as it stands."""
+    resumed = step.is_resuming
+    return Claim(
+        run=run.pk,
+        run_id=run.run_id,
+        workflow_id=run.workflow_id,
+        resource_id=run.resource_id,
+        trace_id=run.trace_id,
+        span_id=run.span_id,
+        is_sampled=bool(run.trace_id) and run.tracing.get("sampled", True),
+        step=step.pk,
+        path=step.path,
+        base_path=step.base_path,
+        kind=step.kind,
+        token=step.token,
+        worker=step.worker_id or uuid.UUID(int=0),
+        queue=step.queue,
+        retry_count=step.retry_count,
+        restarted=step.lost_count > 0,
+        payload=payload,
+        is_resuming=resumed,
+        resume_payload=payloads.column(step, "resume_payload") if resumed else None,
+        suspend_payload=payloads.column(step, "suspend_payload") if resumed else None,
+        state=run.state,
+        request_context=run.request_context,
+        claimed_at=now,
+        session=session,
+        round=step.opened - 1 if step.kind in LOOPS else None,
+    )

@@ -7,12 +7,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
+from itertools import zip_longest
 from typing import Final
 
 from django.db import InterfaceError, OperationalError, connection
 
 from workflows_app import errors
-from workflows_app.engine import clock, failures, payloads, ports, transactions
+from workflows_app.definition import registry
+from workflows_app.engine import clock, express_items, failures, payloads, ports, transactions
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, perform
 from workflows_app.engine.claim import take
@@ -41,6 +43,8 @@ class _Brought:
     outcome: Outcome
     go_on: bool
     events: Sequence[Said]
+    #: Whether the express lane for items of a foreach can take it.
+    is_plain_item: bool = False
     is_done: bool = False
     following: Claim | None = None
     error: Exception | None = None
@@ -67,6 +71,8 @@ def settle(
         # for while it goes on.
         _settle_alone(Session(held.run), mine)
         return mine.result()
+    graph = registry.get(held.workflow_id).tree
+    mine.is_plain_item = go_on and not events and express_items.is_plain(graph, held, outcome)
     session = held.session
     session.brought.append(mine)
     with session.lock:
@@ -80,10 +86,30 @@ def _settle_all(session: Session) -> None:
     brought: list[_Brought] = []
     while session.brought and len(brought) < MOST_TOGETHER:
         brought.append(session.brought.popleft())
+    brought = _settle_items(brought)
     if len(brought) > 1 and _settle_together(session, brought):
         return
     for each in brought:
         _settle_alone(session, each)
+
+
+def _settle_items(brought: list[_Brought]) -> list[_Brought]:
+    """Record plain items of a foreach by their express lane; return what is left."""
+    plain = [each for each in brought if each.is_plain_item]
+    if not plain or len({each.held.base_path for each in plain}) > 1:
+        return brought
+    graph = registry.get(plain[0].held.workflow_id).tree
+    try:
+        followings = express_items.settle(graph, [(each.held, each.outcome) for each in plain])
+    except (OperationalError, InterfaceError) as error:
+        plain[0].held.session.forget()
+        _end(plain, error)
+        return [each for each in brought if not each.is_done]
+    if followings is None:
+        return brought
+    for each, following in zip_longest(plain, followings):
+        each.following, each.is_done = following, True
+    return [each for each in brought if not each.is_done]
 
 
 def _settle_together(session: Session, brought: Sequence[_Brought]) -> bool:

@@ -225,7 +225,7 @@ def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItems
         for index in range(first, last)
     ]
     change.flush()
-    StepSnapshot.objects.bulk_create(rows, batch_size=200)
+    statements.insert_alike(rows, ("id", "path", "position", "payload"))
     for row in rows:
         change.remember(row)
     change.write(container, written=last)

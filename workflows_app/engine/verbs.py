@@ -3,7 +3,7 @@
 import re
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from workflows_app import errors
 from workflows_app.definition import ANY, Builder
@@ -29,6 +29,7 @@ from workflows_app.models.fields import uuid7
 from workflows_app.planner import decide, enter
 from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
+T = TypeVar("T")
 _BY_RUN_ID: Final = statements.Reader(Run, "run_id")
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 
@@ -101,8 +102,12 @@ def start(
     trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
-) -> None:
-    """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext."""
+) -> Run | None:
+    """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext.
+
+    Return its row as it was written, if all that there is to tell of its steps is that they wait
+    for a worker; else None.
+    """
     if run.status != RunStatus.PENDING or definition.on_start is not None:
         _refuse_started(run.pk, run.run_id)
     taken = given.workflow_input(definition, input_data)
@@ -114,7 +119,7 @@ def start(
             hooks.info_of(run, input=loads(taken), state=state, request_context=context),
         )
 
-    def act(changing: Change) -> None:
+    def act(changing: Change) -> Run | None:
         if changing.model.status != RunStatus.PENDING:
             _refuse_started(run.pk, run.run_id)
         changing.begin_with(versions.ensure(definition))
@@ -123,18 +128,21 @@ def start(
         audit.record(changing, "start", actor, door=door)
         changing.model.allowance = 1 if per_step else None
         apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
+        made = changing.writes.inserts.values()
+        is_all_queued = all(step.status == StepStatus.QUEUED for step in made)
+        return changing.model if is_all_queued else None
 
-    _perform(run, (), act)
+    return _perform(run, (), act)
 
 
-def _perform(run: Run, steps: Sequence[StepSnapshot], act: Callable[[Change], None]) -> None:
+def _perform(run: Run, steps: Sequence[StepSnapshot], act: Callable[[Change], T]) -> T | None:
     """Act on a run and steps that were read a moment ago; anew under the lock if they changed."""
     session = Session(run.pk)
     session.keep(statements.duplicate(run), Rows())
     for step in steps:
         session.rows.add(statements.duplicate(step))
     try:
-        perform(session, clock.now(), act)
+        return perform(session, clock.now(), act)
     except Run.DoesNotExist:
         raise errors.RunNotFound(f"Run {run.run_id!r} was deleted; create a new one.") from None
 

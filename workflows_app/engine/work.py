@@ -105,20 +105,20 @@ def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
     _mend_connection()
     go_on = not turn.is_over()
     if go_on and not done.said:
-        following = _settle_express(graph, claim, done)
-        if following is not None:
+        is_done, following = _settle_express(graph, claim, done)
+        if is_done:
             return following
     return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
 
 
-def _settle_express(graph: Graph, claim: Claim, done: Done) -> Claim | None:
-    """Take the express lane; None: it was closed, or the database went away on it."""
+def _settle_express(graph: Graph, claim: Claim, done: Done) -> tuple[bool, Claim | None]:
+    """Take the express lane; False: it was closed, or the database went away on it."""
     try:
         return express.settle(graph, claim, done.outcome)
     except (OperationalError, InterfaceError):
         claim.session.forget()
         connection.close()
-        return None
+        return False, None
 
 
 class _RollBack(Exception):

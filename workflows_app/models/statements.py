@@ -201,6 +201,51 @@ def insert(row: models.Model, *, or_nothing: bool = False) -> bool:
     return True
 
 
+def insert_alike(made: Sequence[models.Model], differing: Names) -> None:
+    """Insert many rows that differ in these columns alone, in one statement on PostgreSQL."""
+    connection = _connection()
+    model = type(made[0])
+    if connection.vendor != "postgresql":
+        model._default_manager.bulk_create(made, batch_size=200)
+        return
+    template = made[0]
+    common, values = _given(template, "postgresql")
+    places = [
+        (name, value) for name, value in zip(common, values, strict=True) if name not in differing
+    ]
+    lists = [[prepare(row.__dict__[name]) for row in made] for name, prepare in (
+        (name, _prepared(model, name, "postgresql")) for name in differing
+    )]  # fmt: skip
+    sql = _insert_alike(model, tuple(name for name, _ in places), differing)
+    with _cursor(connection) as cursor:
+        cursor.execute(sql, [*(value for _, value in places), *lists])
+    for row in made:
+        adopted(row)
+
+
+@cache
+def _insert_alike(model: Model, common: Names, differing: Names) -> str:
+    connection = _connection()
+    plain, _ = _defaults(model)
+    values = []
+    for field in _inserted(model):
+        kind = field.db_type(connection)
+        if field.attname in differing:
+            values.append(f"u.c{differing.index(field.attname)}")
+        elif field.attname in common:
+            values.append(f"%s::{kind}")
+        elif field.default in _CONTAINERS:
+            values.append(f"{_literal(str(dumps(field.default())))}::{kind}")
+        else:
+            values.append(f"{_literal(plain[field.attname])}::{kind}")
+    columns = ", ".join(_quoted(field.column) for field in _inserted(model))
+    kinds = (_field(model, name).rel_db_type(connection) for name in differing)
+    lists = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    called = ", ".join(f"c{number}" for number in range(len(differing)))
+    rows = f"SELECT {', '.join(values)} FROM unnest({lists}) AS u ({called})"  # noqa: S608 - names of ours
+    return _numbered(f"INSERT INTO {_table(model)} ({columns}) {rows}", "postgresql")
+
+
 def together(
     first: tuple[models.Model, Mapping[str, Any]],
     guard: tuple[str, Any] | None,

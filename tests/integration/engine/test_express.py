@@ -6,14 +6,14 @@ import pytest
 from django.db import connection
 
 from workflows_app import StepContext, Workflow, step
-from workflows_app.engine import express
+from workflows_app.engine import express, express_items
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
 
 #: What differs between two runs of the same workflow.
-OWN = {"id", "run_id", "worker_id"}
+OWN = {"id", "run_id", "parent_id", "worker_id"}
 TIMES = {"queued_at", "started_at", "ended_at"}
 
 
@@ -81,11 +81,12 @@ def test_both_ways_write_the_same(chain, monkeypatch):
 
 def test_on_postgresql_a_chain_takes_the_express_lane(chain, monkeypatch):
     taken = []
-    record = express._record
-    monkeypatch.setattr(express, "_record", lambda *a: taken.append(a[0].path) or record(*a))
+    for name in ("_record", "_finish"):
+        lane = getattr(express, name)
+        monkeypatch.setattr(express, name, lambda *a, f=lane: taken.append(a[0].path) or f(*a))
     chain.create_run().start({"n": 1})
     is_postgresql = connection.vendor == "postgresql"
-    assert taken == (["small", "large", "last", "again"] if is_postgresql else [])
+    assert taken == (["small", "large", "last", "again", "end"] if is_postgresql else [])
 
 
 def test_a_run_that_was_written_to_meanwhile_takes_the_plain_way(monkeypatch):
@@ -99,3 +100,67 @@ def test_a_run_that_was_written_to_meanwhile_takes_the_plain_way(monkeypatch):
     assert result.status == "canceled"
     assert list(result.steps) == ["cut"]
     assert result.steps["cut"].output == {"n": 1}
+
+
+@step
+def item(value: Any) -> Any:
+    """Return something small for small items, something large for every seventh."""
+    return {"n": value["n"], "text": "x" * 2000} if value["n"] % 7 == 0 else value["n"] * 2
+
+
+@pytest.fixture
+def each() -> Workflow:
+    """A foreach of plain items, some of them large, between two plain steps."""
+    flow = Workflow("express-items").then(step(lambda data: data, id="given"))
+    return flow.foreach(item, concurrency=4).then(step(len, id="count")).commit()
+
+
+def listed(number: int) -> list[dict[str, Any]]:
+    """Return items, some of which stand once and are referred to."""
+    return [{"n": n, "text": "y" * (1500 if n % 11 == 0 else 3)} for n in range(number)]
+
+
+def test_both_ways_write_the_same_for_the_items_of_a_list(each, monkeypatch):
+    fast = each.create_run()
+    assert fast.start(listed(60)).result == 60
+    monkeypatch.setattr(express, "is_open", False)
+    plain = each.create_run()
+    assert plain.start(listed(60)).result == 60
+    (steps, events, counts), (plain_steps, plain_events, plain_counts) = (
+        described(run) for run in (fast, plain)
+    )
+    assert sorted(map(repr, steps)) == sorted(map(repr, plain_steps))
+    # Which items end together differs, and with them the order and number of the changes.
+    assert unordered(events) == unordered(plain_events)
+    assert [event[0] for event in events] == list(range(1, len(events) + 1))
+    assert counts[0] == plain_counts[0]
+    assert counts[2:] == plain_counts[2:]
+    assert [i.output for i in fast.result().steps["item"].iterations] == [
+        i.output for i in plain.result().steps["item"].iterations
+    ]
+    progress = [e[3]["completed_count"] for e in events if e[1] == "workflow-step-progress"]
+    assert progress == list(range(1, 61))
+
+
+def unordered(events: list[Any]) -> list[str]:
+    """Return what was told, but not when."""
+    told = [(kind, {**payload, "completed_count": 0}) for _, kind, _, payload in events]
+    return sorted(map(repr, told))
+
+
+def test_on_postgresql_items_take_the_express_lane(each, monkeypatch):
+    taken = []
+    lane = express_items.settle
+    monkeypatch.setattr(express_items, "settle", lambda *a: taken.append(lane(*a)) or taken[-1])
+    each.create_run().start(listed(60))
+    done = [ended for ended in taken if ended is not None]
+    assert bool(done) is (connection.vendor == "postgresql")
+
+
+def test_many_threads_end_every_item_once(each, settings):
+    run = each.create_run()
+    assert run.start(listed(400)).result == 400
+    row = RunRow.objects.get(pk=run.pk)
+    assert (row.active_count, row.waiting_count) == (0, 0)
+    results = [e for e in run.events() if e.type == "workflow-step-result"]
+    assert len({e.payload["path"] for e in results}) == len(results) == 403
