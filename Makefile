@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up worker test browser bench bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: help setup up worker test processes browser bench bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -45,8 +45,11 @@ up: $(VENV)/.run ## Run everything in one process, with the demo (PORT=8123, HOS
 worker: $(VENV)/.run ## Run worker processes (REDIS_URL, DATABASE_URL; PROCESSES=2 THREADS=8 QUEUES=a,b)
 	@$(BIN)/python manage.py worker --processes $(PROCESSES) --threads $(THREADS) --queues "$(QUEUES)"
 
-test: $(VENV)/.dev ## Run every test that needs no browser, over SQLite and over PostgreSQL
+test: $(VENV)/.dev ## Run the tests, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.run
+
+processes: $(VENV)/.dev ## Run the tests that start and kill processes of the product
+	@$(BIN)/python -m pytest tests/integration/processes -q
 
 browser: $(VENV)/.dev ## Run the browser tests; needs Chromium
 	@$(BIN)/python -m pytest tests/browser -q

@@ -19,19 +19,19 @@ from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
 from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw, dumps
-from workflows_app.models import Run, RunEvent, StepSnapshot, statements
+from workflows_app.models import Run, RunEvent, StepSnapshot, sqltext, statements
 from workflows_app.models.fields import step_key
 from workflows_app.planner.outcomes import Outcome, Succeeded
 from workflows_app.planner.statuses import StepStatus
 
 #: What is written of the step that ended, of the one that begins, and of the log.
 _ENDED: Final = ("status", "ended_at", "worker_id", "settled_token", "output")
-_BEGUN: Final = statements.in_order(
+_BEGUN: Final = sqltext.in_order(
     StepSnapshot,
     "id", "run_id", "path", "base_path", "kind", "status", "timeline", "queue", "payload_from",
     "payload", "metadata", "worker_id", "token", "queued_at", "started_at",
 )  # fmt: skip
-_LOGGED: Final = statements.in_order(
+_LOGGED: Final = sqltext.in_order(
     RunEvent, "run_id", "first_seq", "last_seq", "timeline", "at", "events"
 )
 _LOG: Final = (RunEvent, (), (_LOGGED,))

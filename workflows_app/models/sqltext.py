@@ -1,0 +1,263 @@
+"""The text of the statements of the hot path: written once for each shape, and then remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from django.db import DEFAULT_DB_ALIAS, connections, models
+
+from workflows_app.jsontext import Raw, dumps
+
+Converter = Callable[[Any, Any, Any], Any]
+Model = type[models.Model]
+Names = tuple[str, ...]
+#: Which columns of how many rows one statement updates, and of which it inserts: it tells
+#: statements apart.
+Shape = tuple[Model, tuple[tuple[Names, int], ...], tuple[Names, ...]]
+
+#: Defaults that are made anew for each row, and yet are always the same.
+CONTAINERS: Final = (dict, list)
+
+
+class Columns(NamedTuple):
+    """Which attributes a statement reads, and how those become Python's that are not yet."""
+
+    names: list[str]
+    converted: list[tuple[int, Sequence[Converter]]]
+
+
+def connection_here() -> Any:
+    """Return this thread's connection."""
+    return connections[DEFAULT_DB_ALIAS]
+
+
+@cache
+def defaults_of(model: Model) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
+    """Return the defaults of a model's columns, and those that are made anew for each row."""
+    plain: dict[str, Any] = {}
+    called: list[tuple[str, Callable[[], Any]]] = []
+    for field in model._meta.concrete_fields:
+        if field.has_default() and callable(field.default):
+            called.append((field.attname, field.default))
+        else:
+            plain[field.attname] = field.get_default()
+    return plain, called
+
+
+@cache
+def insert_alike(model: Model, common: Names, differing: Names) -> str:
+    """Return the statement that inserts many rows which differ in some columns alone."""
+    wrapper = connection_here()
+    plain, _ = defaults_of(model)
+    values = []
+    for field in inserted_by(model):
+        kind = field.db_type(wrapper)
+        if field.attname in differing:
+            values.append(f"u.c{differing.index(field.attname)}")
+        elif field.attname in common:
+            values.append(f"%s::{kind}")
+        elif field.default in CONTAINERS:
+            values.append(f"{literal(str(dumps(field.default())))}::{kind}")
+        else:
+            values.append(f"{literal(plain[field.attname])}::{kind}")
+    columns = ", ".join(quoted(field.column) for field in inserted_by(model))
+    kinds = (field_of(model, name).rel_db_type(wrapper) for name in differing)
+    lists = ", ".join(f"%s::{kind}[]" for kind in kinds)
+    called = ", ".join(f"c{number}" for number in range(len(differing)))
+    rows = f"SELECT {', '.join(values)} FROM unnest({lists}) AS u ({called})"  # noqa: S608 - names of ours
+    return numbered(f"INSERT INTO {table_of(model)} ({columns}) {rows}", "postgresql")
+
+
+def in_order(model: Model, *names: str) -> Names:
+    """Return columns of a new row in the order in which a statement names them."""
+    return tuple(field.attname for field in inserted_by(model) if field.attname in names)
+
+
+@cache
+def select(
+    model: Model, by: str, leaving: frozenset[str], and_where: str, vendor: str
+) -> tuple[str, Columns]:
+    """Return the statement that reads rows by one column, and the columns that it gives."""
+    names, columns = columns_of(model, leaving)
+    where = f"{quoted(field_of(model, by).column)} = %s {and_where}"
+    sql = f"SELECT {names} FROM {table_of(model)} WHERE {where}"  # noqa: S608 - names of ours
+    return numbered(sql, vendor), columns
+
+
+@cache
+def select_joined(
+    model: Model,
+    via: str,
+    leaving: tuple[frozenset[str], frozenset[str]],
+    as_text: frozenset[str],
+    vendor: str,
+) -> tuple[str, Columns, Columns]:
+    """Return the statement that reads a row and the one that its foreign key names."""
+    link = field_of(model, via)
+    there = link.related_model
+    here_names, here = columns_of(model, leaving[0], as_text)
+    there_names, others = columns_of(there, leaving[1])
+    here_table, there_table = table_of(model), table_of(there)
+    key = quoted(field_of(there, "pk").column)
+    on = f"{there_table}.{key} = {here_table}.{quoted(link.column)}"
+    where = f"{here_table}.{quoted(field_of(model, 'pk').column)} = %s"
+    tables = f"{here_table} JOIN {there_table} ON {on}"
+    sql = f"SELECT {here_names}, {there_names} FROM {tables} WHERE {where}"  # noqa: S608 - names of ours
+    return numbered(sql, vendor), here, others
+
+
+def columns_of(
+    model: Model, leaving: frozenset[str], as_text: frozenset[str] = frozenset()
+) -> tuple[str, Columns]:
+    """Return the columns of a model without some, as a statement names them, and what they are."""
+    wrapper = connection_here()
+    table = model._meta.db_table
+    fields = [field for field in model._meta.concrete_fields if field.name not in leaving]
+    converted: list[tuple[int, Sequence[Converter]]] = []
+    for index, field in enumerate(fields):
+        converters: list[Converter] = [
+            *wrapper.ops.get_db_converters(field.get_col(table)),
+            *field.get_db_converters(wrapper),
+        ]
+        if field.name in as_text:
+            converters = [as_raw]
+        if converters:
+            converted.append((index, converters))
+    names = ", ".join(f"{table_of(model)}.{quoted(field.column)}" for field in fields)
+    return names, Columns([field.attname for field in fields], converted)
+
+
+def as_raw(value: str | None, _expression: object, _connection: object) -> Raw | None:
+    """Return JSON text as the text that it is."""
+    return None if value is None else Raw(value)
+
+
+@cache
+def update(model: Model, names: Names, and_where: str, vendor: str) -> str:
+    """Return the statement that writes some columns of one row."""
+    return numbered(updating(model, names, and_where), vendor)
+
+
+def updating(model: Model, names: Names, and_where: str) -> str:
+    """Return that statement with its places as `%s`."""
+    key = quoted(field_of(model, "pk").column)
+    changes = assignments(model, names)
+    return f"UPDATE {table_of(model)} SET {changes} WHERE {key} = %s {and_where}"  # noqa: S608 - names of ours
+
+
+def assignments(model: Model, names: Names) -> str:
+    """Return columns and places for their values."""
+    return ", ".join(f"{quoted(field_of(model, name).column)} = %s" for name in names)
+
+
+@cache
+def insert(
+    model: Model,
+    given: Names,
+    or_nothing: bool,  # noqa: FBT001 - a key of the cache
+    vendor: str,
+) -> str:
+    """Return the statement that inserts one row, of which some columns are given."""
+    columns, values = inserting(model, given)
+    conflict = "ON CONFLICT DO NOTHING " if or_nothing else ""
+    key = quoted(field_of(model, "pk").column)
+    sql = f"INSERT INTO {table_of(model)} ({columns}) SELECT {values} WHERE true {conflict}RETURNING {key}"  # noqa: E501 - names of ours
+    return numbered(sql, vendor)
+
+
+@cache
+def together(model: Model, names: Names, guarded_by: str | None, shape: tuple[Shape, ...]) -> str:
+    """Return the statement of `statements.together` for what has this shape."""
+    guard = "" if guarded_by is None else f"AND {quoted(guarded_by)} = %s"
+    parts = [f"first AS ({updating(model, names, guard)} RETURNING 1)"]
+    for other, updates, inserts in shape:
+        for changed, count in updates:
+            parts.append(f"p{len(parts)} AS ({updating_alike(other, changed, count)})")
+        if inserts:
+            made = [inserting(other, given) for given in inserts]
+            values = " UNION ALL ".join(f"SELECT {values} FROM first" for _, values in made)  # noqa: S608 - names of ours
+            insert = f"INSERT INTO {table_of(other)} ({made[0][0]}) {values}"
+            parts.append(f"p{len(parts)} AS ({insert})")
+    return numbered(f"WITH {', '.join(parts)} SELECT 1 FROM first", "postgresql")  # noqa: S608 - names of ours
+
+
+def updating_alike(model: Model, names: Names, count: int) -> str:
+    """Return the part that updates the same columns of so many rows, each with its own values."""
+    table, key = table_of(model), quoted(field_of(model, "pk").column)
+    if count == 1:
+        changes = assignments(model, names)
+        return f"UPDATE {table} SET {changes} FROM first WHERE {key} = %s"  # noqa: S608 - names of ours
+    wrapper = connection_here()
+    fields = [field_of(model, name) for name in (*names, "pk")]
+    places = ", ".join(f"%s::{field.rel_db_type(wrapper)}" for field in fields)
+    given = ", ".join([f"({places})"] * count)
+    called = ", ".join(f"c{number}" for number in range(len(fields)))
+    changes = ", ".join(
+        f"{quoted(field.column)} = v.c{number}" for number, field in enumerate(fields[:-1])
+    )
+    where = f"{table}.{key} = v.c{len(names)}"
+    return (
+        f"UPDATE {table} SET {changes} FROM first, (VALUES {given}) AS v ({called}) WHERE {where}"  # noqa: S608 - names of ours
+    )
+
+
+def inserting(model: Model, given: Names) -> tuple[str, str]:
+    """Return the columns of a new row, and its values: places, and defaults written out."""
+    wrapper = connection_here()
+    plain, _ = defaults_of(model)
+    fields = inserted_by(model)
+    is_typed = wrapper.vendor == "postgresql"
+    values = []
+    for field in fields:
+        value = "%s"
+        if field.attname not in given:
+            is_made = field.default in CONTAINERS
+            value = literal(str(dumps(field.default())) if is_made else plain[field.attname])
+        values.append(f"{value}::{field.db_type(wrapper)}" if is_typed else value)
+    return ", ".join(quoted(field.column) for field in fields), ", ".join(values)
+
+
+def literal(default: str | float | None) -> str:
+    """Return a column's default as SQL."""
+    if default is None:
+        return "NULL"
+    if isinstance(default, str):
+        escaped = default.replace("'", "''").replace("%", "%%")
+        return f"'{escaped}'"
+    return str(int(default)) if isinstance(default, bool) else repr(default)
+
+
+@cache
+def inserted_by(model: Model) -> list[Any]:
+    """Return the columns of a new row that the database does not fill by itself."""
+    return [
+        field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)
+    ]
+
+
+@cache
+def field_of(model: Model, name: str) -> Any:
+    """Return a field of a model by its name, or by `pk`."""
+    return model._meta.pk if name == "pk" else model._meta.get_field(name)
+
+
+def table_of(model: Model) -> str:
+    """Return the name of a model's table, quoted."""
+    return quoted(model._meta.db_table)
+
+
+def quoted(name: str | None) -> str:
+    """Return a name as SQL takes it."""
+    quoted: str = connection_here().ops.quote_name(name or "")
+    return quoted
+
+
+@cache
+def numbered(sql: str, vendor: str) -> str:
+    """Return a statement with its places as the driver wants them: `%s` as $1, $2, …"""
+    if vendor != "postgresql":
+        return sql
+    first, *rest = sql.replace("%%", "%").split("%s")
+    return first + "".join(f"${number}{part}" for number, part in enumerate(rest, start=1))
