@@ -47,12 +47,16 @@ class Product:
         }
         self._process: subprocess.Popen[bytes] | None = None
 
-    def up(self, *options: str) -> None:
-        """Start the product and wait until it says that it is up."""
+    def up(self, *options: str, most_bytes: int | None = None) -> None:
+        """Start the product and wait until it says that it is up.
+
+        `most_bytes`: no file that it writes may grow beyond, as on a disk that is full.
+        """
+        limit = [] if most_bytes is None else ["prlimit", f"--fsize={most_bytes}"]
         with self.log.open("ab") as log:
             seen = self.log.stat().st_size
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "up", "--port", str(self.port), *options],
+                [*limit, sys.executable, "manage.py", "up", "--port", str(self.port), *options],
                 cwd=ROOT, env=self._env, stdout=log, stderr=log,
             )  # fmt: skip
         wait_until(lambda: "Press Ctrl+C" in self._said(seen), READY_SECONDS, self._said)
