@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 import dramatiq
-from django.db import connection
+from django.db import InterfaceError, OperationalError, connection
 
 from worker import broker as brokers
 from worker import serving, stopping
@@ -30,24 +30,33 @@ def broker() -> dramatiq.Broker:
 
 def run_step(step: int) -> None:
     """Take the step that is hinted at, else the oldest there is, and go on until nothing waits."""
-    if stopping.is_asked():
-        return
     connection.close_if_unusable_or_obsolete()
     try:
-        held = claim(step, worker=workers.mine(), now=clock.now(), queues=serving.queues())
-        while held := held or claim_next(
-            worker=workers.mine(), now=clock.now(), queues=serving.queues()
-        ):
-            work(held, is_stopping=stopping.is_asked, queues=serving.queues())
-            if stopping.is_asked():
-                return
-            held = None
+        try:
+            _work_from(step)
+        except (OperationalError, InterfaceError):
+            # The connection may have died while this thread was idle: once more with another.
+            connection.close()
+            _work_from(step)
     except Exception:
         logger.exception("A worker thread could not go on; the sweep will try again.")
         connection.close()
     except BaseException:
         logger.warning("A step left its worker thread by a foreign exception.", exc_info=True)
         connection.close()
+
+
+def _work_from(step: int) -> None:
+    if stopping.is_asked():
+        return
+    held = claim(step, worker=workers.mine(), now=clock.now(), queues=serving.queues())
+    while held := held or claim_next(
+        worker=workers.mine(), now=clock.now(), queues=serving.queues()
+    ):
+        work(held, is_stopping=stopping.is_asked, queues=serving.queues())
+        if stopping.is_asked():
+            return
+        held = None
 
 
 _here = dramatiq.actor(broker=in_process, queue_name=IN_PROCESS)(run_step)
