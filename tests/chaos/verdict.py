@@ -43,7 +43,7 @@ class Verdict:
             did[line["run"], line["path"]].append(line["value"])
         for run in runs.values():
             self._judge_run(run, started.get(run.run_id), did)
-        self._judge_answers()
+        self._judge_answers(runs)
         self._judge_rows()
         self._tell(started, runs, lost)
         return not self.problems
@@ -96,11 +96,16 @@ class Verdict:
         if before:
             self._recoveries.append(moment - before[-1])
 
-    def _judge_answers(self) -> None:
+    def _judge_answers(self, runs: dict[str, Run]) -> None:
         answers = Counter(line["run"] for line in self._offered if line["what"] == "answered")
         doubled = [line["run"] for line in self._offered if line.get("times", 1) > 1]
         self._say_all("took two answers to one question", doubled)
         self._say_all("was answered twice", [run for run, times in answers.items() if times > 1])
+        forgotten = [run for run in answers if run in runs and runs[run].status == "suspended"]
+        self._say_all("was answered, and still asks", forgotten)
+        canceled = {line["run"] for line in self._offered if line["what"] == "canceled"}
+        going_on = [run for run in canceled if run in runs and runs[run].status == "failed"]
+        self._say_all("was canceled, and failed all the same", going_on)
 
     def _judge_rows(self) -> None:
         rows = Group.objects.values("name").annotate(times=Count("pk")).filter(times__gt=1)
