@@ -99,11 +99,6 @@ def push(hints: Sequence[tuple[str, int]]) -> None:
         pipe.execute()
 
 
-def held(queue: str) -> int:
-    """Return how many hints Redis holds for a queue. Raises `redis.RedisError`."""
-    return int(connections.quick().llen(_key(queue)))
-
-
 def _key(queue: str) -> str:
     return connections.named(f"queue:{queue}")
 

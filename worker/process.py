@@ -92,11 +92,6 @@ def stop(timeout: float = 10.0, *, for_good: bool = False) -> None:
         atexit.unregister(stop)
 
 
-def is_running() -> bool:
-    """Return whether the threads run."""
-    return _worker is not None
-
-
 def _sweep(started_with: object) -> None:
     """Look each second for what was lost, is due, or was never hinted at."""
     first = True

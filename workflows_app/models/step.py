@@ -67,10 +67,6 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
         """Steps that a worker has claimed."""
         return self.filter(written("{0}.status = 'running'"), worker__isnull=False)
 
-    def held_by(self, worker: uuid.UUID) -> Self:
-        """Steps that this worker has claimed."""
-        return self.filter(status=StepStatus.RUNNING, worker_id=worker)
-
     def move(self, target: StepStatus, **changes: Any) -> int:
         """Move every step here that may move to `target`; return how many did.
 
