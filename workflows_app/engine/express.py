@@ -195,6 +195,8 @@ def claim(session: Session, seen: StepSnapshot, worker: uuid.UUID, now: datetime
         return None
     if model is None or row is None or row.pk != seen.pk or row.token != seen.token:
         return None
+    if row.status != "queued":
+        return None
     definition = registry.find(model.workflow_id)
     if model.status != "running" or model.ending or definition is None or seen.unknown_since:
         return None

@@ -32,6 +32,9 @@ PLANNED: Final = "planned"
 QUEUED: Final = "queued"
 NOTHING: Final = "nothing"
 
+#: Where the key and the path of an item that was taken stand in a row that the statement gives.
+_FIRST_OF_TAKEN: Final = 7
+
 Ended = tuple[Claim, Outcome]
 
 
@@ -61,7 +64,7 @@ def settle(graph: Graph, ended: Sequence[Ended]) -> list[Claim] | None:
         except (DataError, IntegrityError):
             continue
         if found:
-            _keep_up(held, ended, found[0])
+            _keep_up(held, ended, found)
             ports.published(held.run, found[0][1], is_settled=False)
             return [] if takes == NOTHING else [_following(held, now, each) for each in found]
         break
@@ -118,9 +121,9 @@ def _told(held: Claim, body: Node, container: Node, output: Raw, at: str) -> tup
     return f'{head},"completed_count":', f"{tail}{more}}}"
 
 
-def _keep_up(held: Claim, ended: Sequence[Ended], written: tuple[Any, ...]) -> None:
+def _keep_up(held: Claim, ended: Sequence[Ended], found: Sequence[tuple[Any, ...]]) -> None:
     """Know the run as it stands now, if it stood before as this process knew it."""
-    revision, event_seq, active_count, unfinished, opened = written[:5]
+    revision, event_seq, active_count, unfinished, opened = found[0][:5]
     session = held.session
     model = session.model
     row = session.rows.by_path.get(held.base_path.removesuffix(BODY))
@@ -128,12 +131,12 @@ def _keep_up(held: Claim, ended: Sequence[Ended], written: tuple[Any, ...]) -> N
         session.forget()
         return
     model.revision, model.event_seq, model.active_count = revision, event_seq, active_count
-    before = row.opened
     row.unfinished, row.opened = unfinished, opened
     for each, _ in ended:
         session.rows.drop(each.path)
-    for index in range(before, opened):
-        session.rows.drop(f"{row.path}[{index}]")
+    for taken in found:
+        if len(taken) > _FIRST_OF_TAKEN + 1:
+            session.rows.drop(taken[_FIRST_OF_TAKEN + 1])
 
 
 def _following(held: Claim, now: datetime, found: tuple[Any, ...]) -> Claim:

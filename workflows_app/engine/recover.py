@@ -41,8 +41,9 @@ def _recover(step: StepSnapshot, now: datetime) -> bool:
     freed = False
     try:
         with change(step.run_id, now) as changing:
+            # Without a worker it is an open container by now: its claim was settled meanwhile.
             current = StepSnapshot.objects.light().filter(
-                pk=step.pk, token=step.token, status=StepStatus.RUNNING
+                pk=step.pk, token=step.token, status=StepStatus.RUNNING, worker__isnull=False
             )
             found = current.first()
             if found is None or not _may_restart(changing):
@@ -96,7 +97,8 @@ def release(held: Claim, *, now: datetime) -> None:
     """Give a claim back unrecorded: its attempt was lost, and the step is free again at once."""
     with change(held.run, now) as changing:
         step = changing.snapshot(held.path)
-        if step.pk != held.step or step.token != held.token or step.status != StepStatus.RUNNING:
+        is_mine = step.pk == held.step and step.token == held.token
+        if not is_mine or step.status != StepStatus.RUNNING or step.worker_id is None:
             leave()
         _free(changing, step)
 

@@ -11,12 +11,12 @@ from django.db import connection
 from workflows_app import Workflow, errors, step
 from workflows_app.engine import clock, verbs, workers
 from workflows_app.engine.claim import claim
-from workflows_app.engine.recover import holding, orphans, recover, release
+from workflows_app.engine.recover import _recover, holding, lost, orphans, recover, release
 from workflows_app.engine.settle import settle
 from workflows_app.engine.work import work
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, Worker
-from workflows_app.planner.outcomes import Succeeded
+from workflows_app.planner.outcomes import Listed, Succeeded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -234,3 +234,36 @@ def settled(held, outcome):
     """Settle in a thread of its own."""
     settle(held, outcome, go_on=False)
     connection.close()
+
+
+@pytest.fixture
+def listing(settings):
+    """The claim of a foreach that is to count its items, and its run."""
+    flow = Workflow("opened").foreach(step(lambda n: n * 2, id="double"), concurrency=2).commit()
+    run = verbs.create(flow, None, None)
+    verbs.start(flow, run, [1, 2, 3])
+    worker = uuid.uuid4()
+    return claim(StepSnapshot.objects.get(run=run).pk, worker=worker, now=clock.now())
+
+
+def test_a_claim_that_became_an_open_container_meanwhile_is_not_recovered(listing):
+    """As when the late worker settles between the look and the lock of the one that recovers."""
+    (seen,) = lost(clock.now())
+    settle(listing, Listed(3, 2), go_on=False)
+    assert _recover(seen, clock.now()) is False
+    assert describes_open(listing)
+
+
+def test_a_claim_that_became_an_open_container_is_not_released(listing):
+    settle(listing, Listed(3, 2), go_on=False)
+    release(listing, now=clock.now())
+    assert describes_open(listing)
+
+
+def describes_open(held) -> bool:
+    """Return whether the container is open, held by nobody, and counted once."""
+    container = StepSnapshot.objects.get(pk=held.step)
+    run = Run.objects.get(pk=held.run)
+    return (container.status, container.worker_id, container.lost_count, run.active_count) == (
+        "running", None, 0, 2,
+    )  # fmt: skip
