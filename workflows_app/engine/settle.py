@@ -105,6 +105,10 @@ def _settle_items(brought: list[_Brought]) -> list[_Brought]:
         plain[0].held.session.forget()
         _end(plain, error)
         return [each for each in brought if not each.is_done]
+    except Exception:
+        logger.exception("Items of %s take the long way.", plain[0].held.run_id)
+        plain[0].held.session.forget()
+        return brought
     if followings is None:
         return brought
     for each, following in zip_longest(plain, followings):
@@ -120,11 +124,11 @@ def _settle_together(session: Session, brought: Sequence[_Brought]) -> bool:
 
     try:
         followings = perform(session, clock.now(), act)
-    except (errors.LostLease, payloads.ListTooLarge, _SettledBefore, Run.DoesNotExist):
-        return False
     except (OperationalError, InterfaceError) as error:
         _end(brought, error)
         return True
+    except Exception:  # noqa: BLE001 - whose it is shows when each is recorded by itself
+        return False
     for each, following in zip(brought, followings or (), strict=True):
         each.following, each.is_done = following, True
     return True

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Collection
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import Error, InterfaceError, OperationalError, connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
@@ -112,10 +112,10 @@ def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
 
 
 def _settle_express(graph: Graph, claim: Claim, done: Done) -> tuple[bool, Claim | None]:
-    """Take the express lane; False: it was closed, or the database went away on it."""
+    """Take the express lane; False: it was closed, or the database refused or went away."""
     try:
         return express.settle(graph, claim, done.outcome)
-    except (OperationalError, InterfaceError):
+    except Error:
         claim.session.forget()
         connection.close()
         return False, None

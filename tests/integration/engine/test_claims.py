@@ -10,6 +10,7 @@ from django.db import connection
 
 from workflows_app import Workflow, errors, step
 from workflows_app.engine import clock, verbs, workers
+from workflows_app.engine import settle as settling
 from workflows_app.engine.claim import claim
 from workflows_app.engine.recover import _recover, holding, lost, orphans, recover, release
 from workflows_app.engine.settle import settle
@@ -267,3 +268,24 @@ def describes_open(held) -> bool:
     return (container.status, container.worker_id, container.lost_count, run.active_count) == (
         "running", None, 0, 2,
     )  # fmt: skip
+
+
+def test_what_one_outcome_meets_costs_no_other_thread_its_own(listing, monkeypatch):
+    """The thread that records for all must not take the others' outcomes down with it."""
+    settle(listing, Listed(3, 2), go_on=False)
+    items = StepSnapshot.objects.filter(run=listing.run, status="queued").order_by("position")
+    now = clock.now()
+    held = [claim(pk, worker=workers.mine(), now=now) for pk in items.values_list("pk", flat=True)]
+    one_by_one = settling._record
+
+    def record(changing, session, mine):
+        if mine.held.step == held[0].step:
+            raise ZeroDivisionError
+        return one_by_one(changing, session, mine)
+
+    monkeypatch.setattr(settling, "_record", record)
+    session = held[0].session
+    session.brought.append(settling._Brought(held[0], Succeeded(Raw("1")), go_on=False, events=()))
+    settle(held[1], Succeeded(Raw("2")), go_on=False)
+    statuses = StepSnapshot.objects.filter(pk__in=[each.step for each in held]).order_by("position")
+    assert list(statuses.values_list("status", flat=True)) == ["running", "success"]
