@@ -19,6 +19,9 @@ logger = logging.getLogger(__name__)
 #: The queue of the broker in this process, through which the hints of all queues go.
 IN_PROCESS: Final = "steps"
 
+#: Hints and looks are of different clocks, milliseconds apart.
+STALE_AFTER: Final = 100
+
 in_process = brokers.in_process()
 over_redis = brokers.HintBroker()
 
@@ -28,8 +31,17 @@ def broker() -> dramatiq.Broker:
     return over_redis if conf.get("EXECUTION") == "distributed" else in_process
 
 
-def run_step(step: int) -> None:
-    """Take the step that is hinted at, else the oldest there is, and go on until nothing waits."""
+#: When threads of this process last began to look for work and found none, ms since 1970.
+_found_nothing_at = 0
+
+
+def run_step(step: int, said_at: int) -> None:
+    """Take the step that is hinted at, else the oldest there is, and go on until nothing waits.
+
+    What was said long before a look that found nothing was claimed by others since.
+    """
+    if said_at + STALE_AFTER < _found_nothing_at:
+        return
     connection.close_if_unusable_or_obsolete()
     try:
         try:
@@ -47,13 +59,18 @@ def run_step(step: int) -> None:
 
 
 def _work_from(step: int) -> None:
+    global _found_nothing_at  # noqa: PLW0603 - one worker a process
     if stopping.is_asked():
         return
-    held = claim(step, worker=workers.mine(), now=clock.now(), queues=serving.queues())
-    while held := held or claim_next(
-        worker=workers.mine(), now=clock.now(), queues=serving.queues()
-    ):
-        work(held, is_stopping=stopping.is_asked, queues=serving.queues())
+    worker, queues = workers.mine(), serving.queues()
+    held = claim(step, worker=worker, now=clock.now(), queues=queues)
+    while True:
+        looked_at = brokers.milliseconds()
+        held = held or claim_next(worker=worker, now=clock.now(), queues=queues)
+        if held is None:
+            _found_nothing_at = looked_at
+            return
+        work(held, is_stopping=stopping.is_asked, queues=queues)
         if stopping.is_asked():
             return
         held = None
@@ -65,4 +82,4 @@ dramatiq.actor(broker=over_redis, queue_name=DEFAULT_QUEUE)(run_step)
 
 def hint_here(step: int) -> None:
     """Tell the threads of an embedded process that a step can be claimed."""
-    _here.send(step)
+    _here.send(*brokers.Hint.now(step))

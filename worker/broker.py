@@ -13,7 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import dramatiq
 import redis
@@ -22,6 +22,7 @@ from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
 from worker import connections
+from workflows_app.engine import clock
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,29 @@ BLOCK_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 0.5
 #: The one actor's name.
 RUN_STEP: Final = "run_step"
+
+
+class Hint(NamedTuple):
+    """The key of a step that can be claimed, and when that was said: ms since 1970."""
+
+    step: int
+    at: int
+
+    @classmethod
+    def now(cls, step: int) -> Hint:
+        """Return a hint of this moment, by the database's clock."""
+        return cls(step, milliseconds())
+
+    @classmethod
+    def parsed(cls, text: bytes | str) -> Hint:
+        """Return the hint that stands in Redis."""
+        step, _, at = (text.decode() if isinstance(text, bytes) else text).partition("@")
+        return cls(int(step), int(at or 0))
+
+
+def milliseconds() -> int:
+    """Return the database's time."""
+    return int(clock.now().timestamp() * 1000)
 
 
 class ClosesConnections(dramatiq.Middleware):
@@ -56,7 +80,7 @@ class HintBroker(dramatiq.Broker):
     def __init__(self) -> None:
         super().__init__(middleware=[ClosesConnections()])
         #: Hints of this process to itself, by queue: they work while Redis is away.
-        self.own: dict[str, deque[int]] = {}
+        self.own: dict[str, deque[Hint]] = {}
         #: Hints that threads of this process have taken and not ended.
         self.out = 0
         self.changed = threading.Condition()
@@ -79,19 +103,19 @@ class HintBroker(dramatiq.Broker):
         delay: int | None = None,
     ) -> dramatiq.Message[Any]:
         """Push the hint that a message stands for. Raises `redis.RedisError`."""
-        push([(message.queue_name, int(message.args[0]))])
+        push([(message.queue_name, Hint(*message.args))])
         return message
 
     def hint_itself(self, queue: str, steps: Iterable[int]) -> None:
         """Give hints to the threads of this process, past Redis."""
-        self.own.setdefault(queue, deque()).extend(steps)
+        self.own.setdefault(queue, deque()).extend(Hint.now(step) for step in steps)
 
 
-def push(hints: Sequence[tuple[str, int]]) -> None:
-    """Push hints (queue, key of a step) in one round trip. Raises `redis.RedisError`."""
-    by_queue: dict[str, list[int]] = {}
-    for queue, step in hints:
-        by_queue.setdefault(queue, []).append(step)
+def push(hints: Sequence[tuple[str, Hint]]) -> None:
+    """Push hints by queue in one round trip. Raises `redis.RedisError`."""
+    by_queue: dict[str, list[str]] = {}
+    for queue, hint in hints:
+        by_queue.setdefault(queue, []).append(f"{hint.step}@{hint.at}")
     with connections.quick().pipeline(transaction=False) as pipe:
         for queue, steps in by_queue.items():
             pipe.rpush(_key(queue), *steps)
@@ -124,7 +148,7 @@ class _HintConsumer(Consumer):
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
         """Push hints that no thread has begun with back, for others."""
-        hints = [(self._queue, int(message.args[0])) for message in messages]
+        hints = [(self._queue, Hint(*message.args)) for message in messages]
         with self._broker.changed:
             self._broker.out -= len(hints)
         if hints:
@@ -141,17 +165,17 @@ class _HintConsumer(Consumer):
                 broker.changed.wait(BLOCK_SECONDS)
             if broker.out >= self._threads:
                 return None
-        step = self._own.popleft() if self._own else self._pop()
-        if step is None:
+        hint = self._own.popleft() if self._own else self._pop()
+        if hint is None:
             return None
         with broker.changed:
             broker.out += 1
         message = dramatiq.Message[None](
-            queue_name=self._queue, actor_name=RUN_STEP, args=(step,), kwargs={}, options={}
+            queue_name=self._queue, actor_name=RUN_STEP, args=tuple(hint), kwargs={}, options={}
         )
         return MessageProxy(message)
 
-    def _pop(self) -> int | None:
+    def _pop(self) -> Hint | None:
         try:
             found = self._client.blpop([_key(self._queue)], timeout=BLOCK_SECONDS)
         except redis.RedisError as error:
@@ -163,7 +187,7 @@ class _HintConsumer(Consumer):
         if self._is_away:
             logger.info("Redis is back.")
             self._is_away = False
-        return None if found is None else int(found[1])
+        return None if found is None else Hint.parsed(found[1])
 
     def close(self) -> None:
         """Close the connection."""

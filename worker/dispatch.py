@@ -96,7 +96,7 @@ class DistributedDispatcher:
         if not hints or time.monotonic() < self._ask_again:
             return
         try:
-            brokers.push(hints)
+            brokers.push([(queue, brokers.Hint.now(step)) for queue, step in hints])
         except redis.RedisError as error:
             self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
             logger.warning("Redis is away (%s); workers find the steps by looking.", error)

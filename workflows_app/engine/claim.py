@@ -3,20 +3,21 @@
 import logging
 import random
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from functools import partial
+from functools import cache, partial
 from typing import Any, Final
 
-from django.db import connection
+from django.db import connection, transaction
 
 from workflows_app.definition import LOOPS, Kind
-from workflows_app.engine import definitions, express, payloads, sessions, telling
+from workflows_app.engine import clock, definitions, express, payloads, ports, sessions, telling
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import LEAVING, Change, leave, perform
 from workflows_app.engine.claims import HOOK, Claim, describe
+from workflows_app.engine.together import Together
 from workflows_app.jsontext import Raw
-from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.models import Run, StepSnapshot, grouped, statements
 from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.decide import wake
 from workflows_app.planner.statuses import StepStatus
@@ -42,6 +43,13 @@ _OLDEST: Final = f"""
     ) AS waiting
     LIMIT {CANDIDATES}
 """  # noqa: S608 - a number of ours
+
+#: Runs that somebody is writing to are passed over: the caller looks for what is left.
+_FREE: Final = """
+    WHERE here.status = 'queued' AND here.superseded_on IS NULL
+        AND (here.wake_at IS NULL OR here.wake_at <= %s) {conditions}
+    ORDER BY here.id LIMIT %s FOR NO KEY UPDATE OF there SKIP LOCKED
+"""
 
 _OTHERS: Final = """
     SELECT 1 FROM workflows_app_stepsnapshot
@@ -152,8 +160,13 @@ def claim_next(
 ) -> Claim | None:
     """Claim the oldest claimable step, of one run or of all; None when there is none.
 
-    `queues` names those that the worker serves; None: all.
+    `queues` names those that the worker serves; None: all. What several threads of this process
+    look for at the same time is claimed together.
     """
+    if run is None and express.is_open and express.is_here():
+        taken = _together(worker, None if queues is None else frozenset(queues)).get(now)
+        if taken is not None:
+            return taken
     while batch := _oldest(run, now, queues):
         first, *others = batch
         # When others were faster, they are at the next ones too: then chance spreads the workers.
@@ -166,6 +179,53 @@ def claim_next(
     return None
 
 
+@cache
+def _together(
+    worker: uuid.UUID, queues: frozenset[str] | None
+) -> Together[datetime, Claim | None]:
+    def serve(times: Sequence[datetime]) -> list[Claim | None]:
+        taken: list[Claim | None] = [*_claim_plain(len(times), worker, max(times), queues)]
+        return taken + [None] * (len(times) - len(taken))
+
+    return Together(serve, grouped.MOST)
+
+
+def _claim_plain(
+    most: int, worker: uuid.UUID, now: datetime, queues: frozenset[str] | None
+) -> list[Claim]:
+    """Claim the oldest plain queued steps, passing over runs that are being written to."""
+    of_queues, names = _among(queues, "here.queue")
+    with transaction.atomic():
+        pairs = _WITH_RUN.all(_FREE.format(conditions=of_queues), [now, *names, most])
+        found: dict[uuid.UUID, tuple[Run, list[StepSnapshot]]] = {}
+        for row, run in pairs:
+            if express.is_claimable(run, row):
+                found.setdefault(run.pk, (run, []))[1].append(row)
+        claimed = express.claim_together(found, worker, max(now, clock.now()))
+    return [taken for run, rows in claimed for taken in _told(run, rows)]
+
+
+def _told(run: Run, rows: Sequence[StepSnapshot]) -> list[Claim]:
+    """Let the session know what was claimed, tell who watches, and return the claims."""
+    ports.published(run.pk, run.event_seq, is_settled=False)
+    session = sessions.of(run.pk)
+    given = [Raw(row.payload) for row in rows]
+    with session.lock:
+        known = session.model
+        if known is None or known.revision < run.revision - 1:
+            session.keep(run, sessions.Rows())
+        elif known.revision == run.revision - 1:
+            known.revision, known.event_seq = run.revision, run.event_seq
+        if session.model is not None and session.model.revision == run.revision:
+            for row in rows:
+                session.rows.drop(row.path)
+                session.rows.add(row)
+    at = rows[0].started_at or clock.now()
+    return [
+        describe(run, row, session, payload, at) for row, payload in zip(rows, given, strict=True)
+    ]
+
+
 def is_work_waiting(
     besides: uuid.UUID, *, now: datetime, queues: Collection[str] | None = None
 ) -> bool:
@@ -175,11 +235,11 @@ def is_work_waiting(
     return bool(statements.rows(sql, [now, _as_key(besides), *names]))
 
 
-def _among(queues: Collection[str] | None) -> tuple[str, list[str]]:
+def _among(queues: Collection[str] | None, column: str = "queue") -> tuple[str, list[str]]:
     """Return the condition, and its values, that a step is of these queues; None: of any."""
     if queues is None:
         return "", []
-    return f" AND queue IN ({', '.join(['%s'] * len(queues))})", sorted(queues)
+    return f" AND {column} IN ({', '.join(['%s'] * len(queues))})", sorted(queues)
 
 
 def _as_key(run: uuid.UUID) -> uuid.UUID | str:

@@ -1,49 +1,29 @@
 """The express lane: a plain step has succeeded, and a plain step follows it on the same queue.
 
 What `settle` does for it by way of the planner and a `Change` is done here in one go, on
-PostgreSQL: one statement, guarded by the run's revision, of which only the values differ. Wherever
+PostgreSQL: one statement, guarded by the run's revision, that many runs share (`ledger`). Wherever
 anything is not plain, or not as this process remembers it, the caller takes the long way; a test
 holds the two equal (`tests/integration/engine/test_express.py`).
 """
 
 import uuid
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Final
+from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from workflows_app.definition import Graph, Kind, Node, registry
-from workflows_app.engine import clock, payloads, ports, versions
+from workflows_app.engine import clock, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
 from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw, dumps
-from workflows_app.models import Run, RunEvent, StepSnapshot, sqltext, statements
+from workflows_app.models import Run, StepSnapshot, grouped, statements
 from workflows_app.models.fields import step_key
 from workflows_app.planner.outcomes import Outcome, Succeeded
 from workflows_app.planner.statuses import StepStatus
-
-#: What is written of the step that ended, of the one that begins, and of the log.
-_ENDED: Final = ("status", "ended_at", "worker_id", "settled_token", "output")
-_BEGUN: Final = sqltext.in_order(
-    StepSnapshot,
-    "id", "run_id", "path", "base_path", "kind", "status", "timeline", "queue", "payload_from",
-    "payload", "metadata", "worker_id", "token", "queued_at", "started_at",
-)  # fmt: skip
-_LOGGED: Final = sqltext.in_order(
-    RunEvent, "run_id", "first_seq", "last_seq", "timeline", "at", "events"
-)
-_LOG: Final = (RunEvent, (), (_LOGGED,))
-_CLAIMED: Final = ("status", "worker_id", "token", "wake_at", "started_at")
-_RUN_GOES_ON: Final = ("revision", "event_seq")
-_RUN_ENDED: Final = (
-    "status", "revision", "event_seq", "active_count", "settled_at", "ended_at", "error", "result",
-)  # fmt: skip
-#: What each statement is made of: see `statements.Shape`.
-_NEXT: Final = ((StepSnapshot, ((_ENDED, 1),), (_BEGUN,)), _LOG)
-_LAST: Final = ((StepSnapshot, ((_ENDED, 1),), ()), _LOG)
-_TAKEN: Final = ((StepSnapshot, ((_CLAIMED, 1),), ()), _LOG)
 
 #: Switched off by the test that holds the two ways equal.
 is_open = True
@@ -112,6 +92,7 @@ def _record(held: Claim, model: Run, node: Node, following: Node, output: Raw) -
     first = model.event_seq + 1
     at = now.isoformat()
     ended = _ended(held, node, output, at)
+    session = held.session
     payload = {"status": "running", "started_at": at}
     begun_event = _event(
         "workflow-step-start",
@@ -119,20 +100,14 @@ def _record(held: Claim, model: Run, node: Node, following: Node, output: Raw) -
         {"payload": f"{key}.payload"} if is_large else {},
     )
     metadata = {} if following.step is None else following.step.metadata
-    begun = {
-        "id": key, "run_id": model.pk, "path": following.path, "base_path": following.path,
-        "kind": "step", "status": "running", "timeline": model.timeline, "queue": held.queue,
-        "payload_from": str(held.step) if is_large else "", "payload": None if is_large else output,
-        "metadata": dumps(metadata), "worker_id": held.worker, "token": 1, "queued_at": now,
-        "started_at": now,
-    }  # fmt: skip
-    values = [
-        model.revision + 1, first + 2, model.pk, model.revision,
-        "success", now, None, held.token, output, held.step,
-        *[begun[name] for name in _BEGUN], *_logged(model, first, now, [*ended, begun_event]),
-    ]  # fmt: skip
-    session = held.session
-    if not statements.run_together(Run, _RUN_GOES_ON, "revision", _NEXT, values):
+    is_written = ledger.settle(
+        **_of_run(model, first, now, [*ended, begun_event]),
+        is_end=False, step=held.step, token=held.token, output=output,
+        next=key, path=following.path, queue=held.queue, worker=held.worker,
+        payload_from=str(held.step) if is_large else "", payload=None if is_large else output,
+        metadata=dumps(metadata),
+    )  # fmt: skip
+    if not is_written:
         session.forget()
         return None
     model.revision += 1
@@ -170,13 +145,10 @@ def _finish(held: Claim, model: Run, node: Node, output: Raw) -> bool:
         {"result": f"{held.step}.output"} if payloads.is_large(output) else {},
     )
     events = [*_ended(held, node, output, now.isoformat()), finished]
-    values = [
-        "success", model.revision + 1, first + 2, 0, now, now, None, output, model.pk,
-        model.revision,
-        "success", now, None, held.token, output, held.step,
-        *_logged(model, first, now, events),
-    ]  # fmt: skip
-    is_done = statements.run_together(Run, _RUN_ENDED, "revision", _LAST, values)
+    is_done = ledger.settle(
+        **_of_run(model, first, now, events),
+        is_end=True, step=held.step, token=held.token, output=output,
+    )  # fmt: skip
     held.session.forget()
     if is_done:
         ports.published(model.pk, first + 2, is_settled=True)
@@ -189,30 +161,98 @@ def claim(session: Session, seen: StepSnapshot, worker: uuid.UUID, now: datetime
     The caller holds the session's lock.
     """
     model, row = session.model, session.rows.by_path.get(seen.path)
-    payload = seen.__dict__.get("payload")
-    is_plain = seen.kind == Kind.STEP and seen.status == "queued" and not seen.is_resuming
-    if not (is_open and is_plain and isinstance(payload, Raw) and is_here()):
+    if not (is_open and is_here()) or model is None or row is None:
         return None
-    if model is None or row is None or row.pk != seen.pk or row.token != seen.token:
+    if row.pk != seen.pk or row.token != seen.token or row.status != "queued":
         return None
-    if row.status != "queued":
+    if not is_claimable(model, seen):
         return None
-    definition = registry.find(model.workflow_id)
-    if model.status != "running" or model.ending or definition is None or seen.unknown_since:
-        return None
-    if not versions.is_present(definition, model.version_id):
-        return None
-    row.__dict__["payload"] = payload
+    row.__dict__["payload"] = seen.payload
     return _claim(session, model, row, worker, max(now, clock.now()))
 
 
 def _claim(
     session: Session, model: Run, row: StepSnapshot, worker: uuid.UUID, now: datetime
 ) -> Claim | None:
+    event = begun_event(model, row, now)
+    if event is None:
+        return None
+    taken = claimed(row, worker, now)
+    of_run = {**_of_run(model, model.event_seq + 1, now, [event]), "steps": 1}
+    if not grouped.claim([grouped.record(**of_run)], [taken]):
+        session.forget()
+        return None
+    note_claimed(model, [(row, taken)])
+    ports.published(model.pk, model.event_seq, is_settled=False)
+    return describe(model, row, session, row.payload, now)
+
+
+def claim_together(
+    found: Mapping[uuid.UUID, tuple[Run, Sequence[StepSnapshot]]], worker: uuid.UUID, now: datetime
+) -> list[tuple[Run, list[StepSnapshot]]]:
+    """Claim plain queued steps of runs that the caller has locked, and return what was claimed.
+
+    The rows in hand are as they stand then. Steps that are not plain are left out.
+    """
+    asked = []
+    for model, rows in found.values():
+        events = [(row, begun_event(model, row, now)) for row in rows]
+        told = [(row, event) for row, event in events if event is not None]
+        if told:
+            asked.append((model, told))
+    runs = []
+    taken: dict[uuid.UUID, list[tuple[StepSnapshot, grouped.Record]]] = {}
+    for model, told in asked:
+        of_run = _of_run(model, model.event_seq + 1, now, [event for _, event in told])
+        runs.append(grouped.record(**of_run, steps=len(told)))
+        taken[model.pk] = [(row, claimed(row, worker, now)) for row, _ in told]
+    steps = [record for of_one in taken.values() for _, record in of_one]
+    written = grouped.claim(runs, steps) if runs else set()
+    done = [(model, taken[model.pk]) for model, _ in asked if model.pk in written]
+    for model, of_one in done:
+        note_claimed(model, of_one)
+    return [(model, [row for row, _ in of_one]) for model, of_one in done]
+
+
+def is_claimable(model: Run, row: StepSnapshot) -> bool:
+    """Return whether a queued step can be claimed on the express lane, by all that is known."""
+    if row.kind != Kind.STEP or row.status != "queued" or row.is_resuming or row.unknown_since:
+        return False
+    if model.status != "running" or model.ending or not isinstance(row.__dict__["payload"], Raw):
+        return False
+    definition = registry.find(model.workflow_id)
+    return definition is not None and versions.is_present(definition, model.version_id)
+
+
+def claimed(row: StepSnapshot, worker: uuid.UUID, now: datetime) -> grouped.Record:
+    """Return what is written of a step that is claimed."""
+    return grouped.record(
+        run=row.run_id,
+        step=row.pk,
+        token=row.token + 1,
+        worker=worker,
+        started_at=row.started_at or now,
+    )
+
+
+def note_claimed(model: Run, taken: Sequence[tuple[StepSnapshot, grouped.Record]]) -> None:
+    """Let the rows in hand be as they were written."""
+    model.revision += 1
+    model.event_seq += len(taken)
+    for row, record in taken:
+        row.__dict__.update(
+            status="running", worker_id=record["worker"], token=record["token"], wake_at=None,
+            started_at=record["started_at"],
+        )  # fmt: skip
+
+
+def begun_event(model: Run, row: StepSnapshot, now: datetime) -> Event | None:
+    """Return what the log is told of a plain step that begins; None: it is not known here."""
+    node = registry.get(model.workflow_id).tree.nodes.get(row.base_path)
+    if node is None:
+        return None
     payload: Raw = row.payload
-    node = registry.get(model.workflow_id).tree.nodes[row.base_path]
-    seq = model.event_seq + 1
-    event = _event(
+    return _event(
         "workflow-step-start",
         {
             "id": node.key, "path": row.path, "payload": payload, "status": "running",
@@ -220,23 +260,6 @@ def _claim(
         },
         {"payload": f"{row.pk}.payload"} if payloads.is_large(payload) else {},
     )  # fmt: skip
-    started_at = row.started_at or now
-    values = [
-        model.revision + 1, seq, model.pk, model.revision,
-        "running", worker, row.token + 1, None, started_at, row.pk,
-        *_logged(model, seq, now, [event]),
-    ]  # fmt: skip
-    if not statements.run_together(Run, _RUN_GOES_ON, "revision", _TAKEN, values):
-        session.forget()
-        return None
-    model.revision += 1
-    model.event_seq = seq
-    row.__dict__.update(
-        status="running", worker_id=worker, token=row.token + 1, wake_at=None,
-        started_at=started_at,
-    )  # fmt: skip
-    ports.published(model.pk, seq, is_settled=False)
-    return describe(model, row, session, payload, now)
 
 
 def _ended(held: Claim, node: Node, output: Raw, at: str) -> list[Event]:
@@ -258,13 +281,13 @@ def _event(kind: str, payload: dict[str, object], refs: dict[str, str]) -> Event
     return {"type": kind, "payload": kept, "refs": refs}
 
 
-def _logged(model: Run, first: int, now: datetime, events: list[Event]) -> list[object]:
-    """Return the values of the row that the log gets."""
-    row = {
-        "run_id": model.pk, "first_seq": first, "last_seq": first + len(events) - 1,
-        "timeline": model.timeline, "at": now, "events": dumps(events),
+def _of_run(model: Run, first: int, now: datetime, events: list[Event]) -> dict[str, Any]:
+    """Return what is written of the run, if it is still as it is known, and of its log."""
+    return {
+        "run": model.pk, "revision": model.revision, "first_seq": first,
+        "last_seq": first + len(events) - 1, "timeline": model.timeline, "at": now,
+        "events": dumps(events),
     }  # fmt: skip
-    return [row[name] for name in _LOGGED]
 
 
 def _begun(held: Claim, model: Run, following: Node, key: int, now: datetime) -> StepSnapshot:

@@ -21,8 +21,8 @@ logger = logging.getLogger(__name__)
 
 
 #: For so long, or so many steps, a thread goes on with one run before it looks at others.
-TURN_SECONDS: Final = 0.1
-TURN_STEPS: Final = 50
+TURN_SECONDS: Final = 0.5
+TURN_STEPS: Final = 200
 
 
 def never() -> bool:

@@ -19,10 +19,10 @@ class RunEvent(models.Model):
     run = models.ForeignKey(
         Run, models.CASCADE, related_name="log", db_constraint=False, db_index=False
     )
-    first_seq = models.PositiveBigIntegerField()
+    first_seq = models.BigIntegerField()
     #: The number of the last event in this row.
-    last_seq = models.PositiveBigIntegerField()
-    timeline = models.PositiveIntegerField(default=1)
+    last_seq = models.BigIntegerField()
+    timeline = models.IntegerField(default=1)
     at = models.DateTimeField()
     events = JSONText()
 

@@ -90,28 +90,37 @@ def select(
 def select_joined(
     model: Model,
     via: str,
-    leaving: tuple[frozenset[str], frozenset[str]],
-    as_text: frozenset[str],
+    leaving: tuple[frozenset[str], frozenset[str], frozenset[str]],
+    and_where: str,
     vendor: str,
 ) -> tuple[str, Columns, Columns]:
-    """Return the statement that reads a row and the one that its foreign key names."""
+    """Return the statement that reads rows and those that their foreign key names.
+
+    The tables are called `here` and `there`; without a condition, of one key. `leaving` names the
+    columns that are left out, here and there, and those here that are wanted as text.
+    """
     link = field_of(model, via)
     there = link.related_model
-    here_names, here = columns_of(model, leaving[0], as_text)
-    there_names, others = columns_of(there, leaving[1])
-    here_table, there_table = table_of(model), table_of(there)
+    here_names, here = columns_of(model, leaving[0], leaving[2], "here")
+    there_names, others = columns_of(there, leaving[1], frozenset(), "there")
     key = quoted(field_of(there, "pk").column)
-    on = f"{there_table}.{key} = {here_table}.{quoted(link.column)}"
-    where = f"{here_table}.{quoted(field_of(model, 'pk').column)} = %s"
-    tables = f"{here_table} JOIN {there_table} ON {on}"
-    sql = f"SELECT {here_names}, {there_names} FROM {tables} WHERE {where}"  # noqa: S608 - names of ours
+    where = and_where or f"WHERE here.{quoted(field_of(model, 'pk').column)} = %s"
+    on = f"there.{key} = here.{quoted(link.column)}"
+    tables = f"{table_of(model)} AS here JOIN {table_of(there)} AS there ON {on}"
+    sql = f"SELECT {here_names}, {there_names} FROM {tables} {where}"  # noqa: S608 - names of ours
     return numbered(sql, vendor), here, others
 
 
 def columns_of(
-    model: Model, leaving: frozenset[str], as_text: frozenset[str] = frozenset()
+    model: Model,
+    leaving: frozenset[str],
+    as_text: frozenset[str] = frozenset(),
+    called: str = "",
 ) -> tuple[str, Columns]:
-    """Return the columns of a model without some, as a statement names them, and what they are."""
+    """Return the columns of a model without some, as a statement names them, and what they are.
+
+    `called` is what the statement calls the table, if not by its name.
+    """
     wrapper = connection_here()
     table = model._meta.db_table
     fields = [field for field in model._meta.concrete_fields if field.name not in leaving]
@@ -125,7 +134,7 @@ def columns_of(
             converters = [as_raw]
         if converters:
             converted.append((index, converters))
-    names = ", ".join(f"{table_of(model)}.{quoted(field.column)}" for field in fields)
+    names = ", ".join(f"{called or table_of(model)}.{quoted(field.column)}" for field in fields)
     return names, Columns([field.attname for field in fields], converted)
 
 

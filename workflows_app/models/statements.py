@@ -115,23 +115,31 @@ class JoinedReader:
 
     def find(self, pk: Any) -> tuple[Any, Any] | None:
         """Return the row with this key, and the other one; None when there is none."""
+        vendor = sqltext.connection_here().vendor
+        return next(iter(self.all("", [_prepared(self._model, "pk", vendor)(pk)])), None)
+
+    def all(self, where: str, values: Sequence[Any]) -> list[tuple[Any, Any]]:
+        """Return all pairs of rows that fit; without a condition, those with this key.
+
+        In `where` the two tables are called `here` and `there`.
+        """
         connection = sqltext.connection_here()
-        vendor = connection.vendor
         there = sqltext.field_of(self._model, self._via).related_model
-        leaving = (self._leaving, self._leaving_there)
+        leaving = (self._leaving, self._leaving_there, self._as_text)
         sql, here_columns, there_columns = sqltext.select_joined(
-            self._model, self._via, leaving, self._as_text, vendor
+            self._model, self._via, leaving, where, connection.vendor
         )
         with _cursor(connection) as cursor:
-            cursor.execute(sql, [_prepared(self._model, "pk", vendor)(pk)])
-            row = cursor.fetchone()
-        if row is None:
-            return None
+            cursor.execute(sql, values)
+            found = cursor.fetchall()
         middle = len(here_columns.names)
-        return (
-            _built(self._model, here_columns, row[:middle], connection),
-            _built(there, there_columns, row[middle:], connection),
-        )
+        return [
+            (
+                _built(self._model, here_columns, row[:middle], connection),
+                _built(there, there_columns, row[middle:], connection),
+            )
+            for row in found
+        ]
 
 
 def rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:

@@ -116,20 +116,20 @@ class StepSnapshot(models.Model):
     #: A container: what it becomes when its running steps have ended.
     ending = models.CharField(max_length=12, blank=True, default="")
     #: A container: how many of its parts have not ended.
-    unfinished = models.PositiveIntegerField(default=0)
+    unfinished = models.IntegerField(default=0)
     #: A foreach: how many items it has, and how many of them may be worked on at a time.
-    total = models.PositiveIntegerField(default=0)
-    concurrency = models.PositiveIntegerField(default=1)
+    total = models.IntegerField(default=0)
+    concurrency = models.IntegerField(default=1)
     #: A foreach or loop: how many parts were opened; a foreach: how many are written.
-    opened = models.PositiveIntegerField(default=0)
-    written = models.PositiveIntegerField(default=0)
+    opened = models.IntegerField(default=0)
+    written = models.IntegerField(default=0)
     #: Order among its siblings; in a foreach or loop, the index.
-    position = models.PositiveIntegerField(default=0)
-    timeline = models.PositiveIntegerField(default=1)
-    superseded_on = models.PositiveIntegerField(null=True, blank=True)
+    position = models.IntegerField(default=0)
+    timeline = models.IntegerField(default=1)
+    superseded_on = models.IntegerField(null=True, blank=True)
     queue = models.CharField(max_length=100, default="default")
-    retry_count = models.PositiveIntegerField(default=0)
-    lost_count = models.PositiveIntegerField(default=0)
+    retry_count = models.IntegerField(default=0)
+    lost_count = models.IntegerField(default=0)
     #: Where the input stands when it is not here: `run.input`, or a snapshot whose output it is.
     payload_from = models.CharField(max_length=40, blank=True, default="")
     payload = JSONText(null=True, blank=True)
@@ -157,9 +157,9 @@ class StepSnapshot(models.Model):
         db_index=False,
     )
     #: Rises with every claim; the only fence.
-    token = models.PositiveIntegerField(default=0)
+    token = models.IntegerField(default=0)
     #: The token whose outcome was recorded.
-    settled_token = models.PositiveIntegerField(null=True, blank=True)
+    settled_token = models.IntegerField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
     #: Since when workers hand it back because their code does not know it; None: they know it.
     unknown_since = models.DateTimeField(null=True, blank=True)
