@@ -1,6 +1,7 @@
 """The one actor: a door to the engine."""
 
 import logging
+import threading
 from typing import Final
 
 import dramatiq
@@ -11,6 +12,8 @@ from worker import serving, stopping
 from workflows_app import conf
 from workflows_app.engine import clock, workers
 from workflows_app.engine.claim import claim, claim_next
+from workflows_app.engine.claims import Claim
+from workflows_app.engine.recover import keep, release
 from workflows_app.engine.work import work
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
@@ -34,36 +37,84 @@ def broker() -> dramatiq.Broker:
 #: When threads of this process last began to look for work and found none, ms since 1970.
 _found_nothing_at = 0
 
+_lock = threading.Lock()
+#: Threads that take hints in this process, and how many of them work or are kept for a claim.
+_threads = 0
+_busy = 0
+#: Claims that were handed to a thread which has not begun with them, by step.
+_handed: Final[dict[int, Claim]] = {}
+
+
+def has(threads: int) -> None:
+    """Note how many threads take hints in this process; 0: none any more."""
+    global _threads  # noqa: PLW0603 - one worker a process
+    _threads = threads
+
+
+def reserve() -> bool:
+    """Keep an idle thread for a claim to come; return whether there is one."""
+    with _lock:
+        is_idle = _busy < _threads
+        if is_idle:
+            _engage(1)
+    return is_idle
+
+
+def give_back() -> None:
+    """Let the thread that was kept do something else."""
+    with _lock:
+        _engage(-1)
+
+
+def _engage(threads: int) -> None:
+    global _busy  # noqa: PLW0603 - one worker a process
+    _busy += threads
+
+
+def hand(held: Claim) -> None:
+    """Let the thread that was kept begin with a claim."""
+    keep(held)
+    _handed[held.step] = held
+    give_back()
+    hint_here(held.step)
+
 
 def run_step(step: int, said_at: int) -> None:
     """Take the step that is hinted at, else the oldest there is, and go on until nothing waits.
 
     What was said long before a look that found nothing was claimed by others since.
     """
-    if said_at + STALE_AFTER < _found_nothing_at:
+    handed = _handed.pop(step, None)
+    if handed is None and said_at + STALE_AFTER < _found_nothing_at:
         return
+    with _lock:
+        _engage(1)
     connection.close_if_unusable_or_obsolete()
     try:
         try:
-            _work_from(step)
+            _work_from(step, handed)
         except (OperationalError, InterfaceError):
             # The connection may have died while this thread was idle: once more with another.
             connection.close()
-            _work_from(step)
+            _work_from(step, None)
     except Exception:
         logger.exception("A worker thread could not go on; the sweep will try again.")
         connection.close()
     except BaseException:
         logger.warning("A step left its worker thread by a foreign exception.", exc_info=True)
         connection.close()
+    finally:
+        give_back()
 
 
-def _work_from(step: int) -> None:
+def _work_from(step: int, held: Claim | None) -> None:
     global _found_nothing_at  # noqa: PLW0603 - one worker a process
-    if stopping.is_asked():
-        return
     worker, queues = workers.mine(), serving.queues()
-    held = claim(step, worker=worker, now=clock.now(), queues=queues)
+    if stopping.is_asked():
+        if held is not None:
+            release(held, now=clock.now())
+        return
+    held = held or claim(step, worker=worker, now=clock.now(), queues=queues)
     while True:
         looked_at = brokers.milliseconds()
         held = held or claim_next(worker=worker, now=clock.now(), queues=queues)

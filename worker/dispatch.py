@@ -7,9 +7,10 @@ from collections.abc import Sequence
 
 import redis
 
-from worker import actors, inline, live, process
+from worker import actors, inline, live, process, serving
 from worker import broker as brokers
-from workflows_app.engine import attempts, clock, timers, transactions
+from workflows_app.engine import attempts, clock, timers, transactions, workers
+from workflows_app.engine.handing import Slot
 from workflows_app.engine.ports import Wake
 
 logger = logging.getLogger(__name__)
@@ -59,6 +60,21 @@ class EmbeddedDispatcher:
             return
         delay = (step.wake_at - clock.now()).total_seconds()
         timers.after(delay, lambda: actors.hint_here(step.step))
+
+    def reserve(self) -> Slot | None:
+        """Return an idle thread of this process, for the first step that a verb makes ready."""
+        if transactions.is_inside_testcase():
+            return None
+        process.start()
+        if not actors.reserve():
+            return None
+        queues = serving.queues()
+        return Slot(
+            workers.mine(),
+            lambda queue: queues is None or queue in queues,
+            actors.hand,
+            actors.give_back,
+        )
 
     def drive(self, run: uuid.UUID) -> bool:
         """Leave it to the threads, unless nobody else can see the run."""

@@ -52,6 +52,7 @@ def start(threads: int = DEFAULT_THREADS, queues: Sequence[str] | None = None) -
         heartbeat.start(threads)
         _worker = _dramatiq_worker(threads)
         _worker.start()
+        actors.has(threads)
         threading.Thread(
             target=_sweep, args=(database.name(),), name="signalbox-sweep", daemon=True
         ).start()
@@ -81,6 +82,7 @@ def stop(timeout: float = 10.0, *, for_good: bool = False) -> None:
         if _worker is None:
             return
         stopping.ask()
+        actors.has(0)
         _done.set()
         _worker.stop(timeout=int(timeout * 1000))
         _worker = None

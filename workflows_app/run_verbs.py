@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from workflows_app import errors, results, targets
-from workflows_app.engine import given, ports, steering, tracing, travel, verbs, waiting
+from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
 from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
@@ -337,13 +337,16 @@ class Verbs:
             if isinstance(begun, RunRow):
                 self._row = begun
                 return results.of(begun, [], **output_options(options.get("output_options")))
+            self.refresh()
         else:
-            with ports.holding_back() as wakes:
-                act()
-            if timeout is not None or not ports.dispatcher().drive(self.pk):
-                ports.wake(wakes)
-                waiting.wait(self.pk, timeout)
-        self.refresh()
+            with waiting.Expected(self.pk) as expected:
+                with ports.holding_back() as wakes, handing.slot():
+                    act()
+                if timeout is not None or not ports.dispatcher().drive(self.pk):
+                    ports.wake(wakes)
+                    expected.wait(timeout, lambda: waiting.is_settled(self.refresh()._row))  # noqa: SLF001
+                else:
+                    self.refresh()
         return results.of(self._row, **output_options(options.get("output_options")))
 
     def _begin_stream(

@@ -180,9 +180,7 @@ def claim_next(
 
 
 @cache
-def _together(
-    worker: uuid.UUID, queues: frozenset[str] | None
-) -> Together[datetime, Claim | None]:
+def _together(worker: uuid.UUID, queues: frozenset[str] | None) -> Together[datetime, Claim | None]:
     def serve(times: Sequence[datetime]) -> list[Claim | None]:
         taken: list[Claim | None] = [*_claim_plain(len(times), worker, max(times), queues)]
         return taken + [None] * (len(times) - len(taken))

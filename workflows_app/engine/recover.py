@@ -63,10 +63,15 @@ def _recover(step: StepSnapshot, now: datetime) -> bool:
 _held: Final[dict[int, int]] = {}
 
 
+def keep(held: Claim) -> None:
+    """Know that a thread of this process is going to work on a claim."""
+    _held[held.step] = held.token
+
+
 @contextmanager
 def holding(held: Claim) -> Iterator[None]:
     """Know that a thread of this process works on a claim while the block runs."""
-    _held[held.step] = held.token
+    keep(held)
     try:
         yield
     finally:

@@ -12,9 +12,11 @@ from workflows_app.engine import (
     clock,
     definitions,
     given,
+    handing,
     hooks,
     payloads,
     ports,
+    sessions,
     timelines,
     tracing,
     transactions,
@@ -22,7 +24,6 @@ from workflows_app.engine import (
 )
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave, perform
-from workflows_app.engine.sessions import Rows, Session
 from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models.fields import uuid7
@@ -128,6 +129,7 @@ def start(
         audit.record(changing, "start", actor, door=door)
         changing.model.allowance = 1 if per_step else None
         apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
+        handing.begin(changing)
         made = changing.writes.inserts.values()
         is_all_queued = all(step.status == StepStatus.QUEUED for step in made)
         return changing.model if is_all_queued else None
@@ -137,14 +139,16 @@ def start(
 
 def _perform(run: Run, steps: Sequence[StepSnapshot], act: Callable[[Change], T]) -> T | None:
     """Act on a run and steps that were read a moment ago; anew under the lock if they changed."""
-    session = Session(run.pk)
-    session.keep(statements.duplicate(run), Rows())
+    session = sessions.Session(run.pk)
+    session.keep(statements.duplicate(run), sessions.Rows())
     for step in steps:
         session.rows.add(statements.duplicate(step))
     try:
-        return perform(session, clock.now(), act)
+        done = perform(session, clock.now(), act)
     except Run.DoesNotExist:
         raise errors.RunNotFound(f"Run {run.run_id!r} was deleted; create a new one.") from None
+    handing.let_know(session)
+    return done
 
 
 def _begin(
@@ -209,6 +213,7 @@ def resume(
         _log_resume(changing, targets, answers, actor)
         for step in targets:
             _answer_one(changing, step, answers[step.path], retry_count)
+        handing.begin(changing)
         paths = ", ".join(step.path for step in targets)
         audit.record(changing, "resume", actor, door=door, path=paths, resume_data=resume_data)
 

@@ -4,7 +4,8 @@ import asyncio
 import threading
 import time
 import uuid
-from typing import Final
+from collections.abc import Callable
+from typing import Final, Self
 
 from workflows_app import errors
 from workflows_app.engine import ports
@@ -31,24 +32,46 @@ _SETTLED: Final = [status.value for status in SETTLED]
 def has_settled(run: uuid.UUID) -> bool:
     """Return whether the run has settled and its hooks were called. A deleted one has."""
     found = _STANDING.find(run)
-    return found is None or (found.status in _SETTLED and found.hooks_pending == 0)
+    return found is None or is_settled(found)
+
+
+def is_settled(run: Run) -> bool:
+    """Return whether a run, as it was read, has settled and its hooks were called."""
+    return run.status in _SETTLED and run.hooks_pending == 0
+
+
+class Expected:
+    """What a caller waits for who subscribed before it let the run go on."""
+
+    def __init__(self, run: uuid.UUID) -> None:
+        self._run = run
+        self._changed = threading.Event()
+        self._unsubscribe = ports.hub().subscribe_settled(run, self._changed.set)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._unsubscribe()
+
+    def wait(self, timeout: float | None, is_settled: Callable[[], bool]) -> None:
+        """Wait until it settles, as `wait` does; look when there is news, and now and then."""
+        started = time.monotonic()
+        pause = _FIRST_LOOK
+        while True:
+            left = _left(self._run, started, timeout)
+            woken = self._changed.wait(min(pause, left))
+            self._changed.clear()
+            if is_settled():
+                return
+            pause = _FIRST_LOOK if woken else min(pause * 2, _LAST_LOOK)
 
 
 def wait(run: uuid.UUID, timeout: float | None) -> None:
     """Wait until the run settles. Raises WaitTimeout after `timeout` seconds; the run goes on."""
-    changed = threading.Event()
-    unsubscribe = ports.hub().subscribe_settled(run, changed.set)
-    started = time.monotonic()
-    pause = _FIRST_LOOK
-    try:
-        while True:
-            changed.clear()
-            if has_settled(run):
-                return
-            left = _left(run, started, timeout)
-            pause = _FIRST_LOOK if changed.wait(min(pause, left)) else min(pause * 2, _LAST_LOOK)
-    finally:
-        unsubscribe()
+    with Expected(run) as expected:
+        if not has_settled(run):
+            expected.wait(timeout, lambda: has_settled(run))
 
 
 async def await_settled(run: uuid.UUID, timeout: float | None) -> None:

@@ -92,9 +92,7 @@ _LOGGED: Final = {
 
 def record(**values: Any) -> Record:
     """Return a record, its texts as plain strings: the encoder takes no other kind."""
-    return {
-        name: str(value) if isinstance(value, str) else value for name, value in values.items()
-    }
+    return {name: str(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def settle(records: Sequence[Record]) -> set[uuid.UUID]:
