@@ -135,6 +135,16 @@ class Line:
     text: str = ""
 
     @property
+    def data_x(self) -> float:
+        """Where the dot stands that leads to the data which passed."""
+        return self.end.x
+
+    @property
+    def data_y(self) -> float:
+        """The height of that dot: shortly before the entry that got it."""
+        return self.end.y - 9
+
+    @property
     def label_x(self) -> float:
         """Where the room for its text begins."""
         return self.end.x - WIDTH / 2

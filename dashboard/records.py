@@ -9,12 +9,15 @@ from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
+from dashboard.run_view import View
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
-MOST_STEPS: Final = 300
+MOST_STEPS: Final = 250
 #: Records of entries inside a foreach or loop.
 MOST_REPEATED: Final = 100
+#: Rows of the timeline that are shown at once.
+MOST_ROWS: Final = 100
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.
 _ASKING: Final = (
@@ -54,6 +57,11 @@ def _interesting(inside: QuerySet[StepSnapshot]) -> list[int]:
     return keys + list(rest.values_list("pk", flat=True)[: MOST_REPEATED - len(keys)])
 
 
+def shown(run: Run, keys: list[int]) -> list[StepSnapshot]:
+    """Return these records with the beginnings of their values."""
+    return _with_previews(run, keys)
+
+
 def _with_previews(run: Run, keys: list[int]) -> list[StepSnapshot]:
     """Return these records, in this order, with the beginnings of their values."""
     steps = run.steps.light().filter(pk__in=keys).select_related("worker")
@@ -61,6 +69,14 @@ def _with_previews(run: Run, keys: list[int]) -> list[StepSnapshot]:
     shown = previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
     found = {step.pk: step for step in shown}
     return [found[key] for key in keys if key in found]
+
+
+def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
+    """Return the steps of one window of the timeline, without their values; lists are folded."""
+    steps = run.steps.current().light().exclude(path__startswith="$").exclude(path__contains="[")
+    if view.errors_only:
+        steps = steps.filter(status=StepStatus.FAILED)
+    return list(steps.order_by("pk")[view.skip : view.skip + MOST_ROWS + 1])
 
 
 def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:

@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import path
 
 from dashboard import consumers
-from dashboard.views import answer, cancel, run, runs, session, workflows
+from dashboard.views import act, answer, run, runs, session, travel, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),
@@ -14,12 +14,15 @@ urlpatterns = [
     path("sign-out/", session.sign_out, name="sign-out"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<str:run_id>/", run.run, name="run"),
+    path("runs/<str:run_id>/steps/<path:path>/", run.step, name="run-step"),
     path("runs/<str:run_id>/events/", run.events, name="run-events"),
     path("runs/<str:run_id>/log/", run.log_page, name="run-log"),
-    path("runs/<str:run_id>/cancel/", cancel.cancel, name="run-cancel"),
+    path("runs/<str:run_id>/time-travel/", travel.travel, name="run-travel"),
+    path("runs/<str:run_id>/time-travel/value/", travel.value, name="run-travel-value"),
     path("runs/<str:run_id>/answer/<uuid:suspension>/", answer.answer, name="run-answer"),
     path("runs/<str:run_id>/raw/<slug:field>/", run.raw_run, name="raw-run"),
     path("runs/<str:run_id>/raw/<int:step>/<slug:field>/", run.raw_step, name="raw-step"),
+    path("runs/<str:run_id>/<slug:name>/", act.act, name="run-act"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),
     path("workflows/<str:workflow_id>/start/", workflows.start, name="workflow-start"),

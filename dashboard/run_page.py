@@ -14,21 +14,22 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import graphs, previews, records
+from dashboard import graphs, playback, previews, records, related
+from dashboard import timeline as timelines
 from dashboard.drawing import Box, Line
 from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph, Place
+from dashboard.notices import Notice, notices_of
 from dashboard.previews import Preview
-from workflows_app import actions, conf, jsontext, results
+from dashboard.run_view import View
+from workflows_app import actions, jsontext, results
 from workflows_app.actions import Offer, Person
-from workflows_app.engine import log, payloads, places, workers
+from workflows_app.engine import log, payloads, places
 from workflows_app.models import Action, Run, StepSnapshot
-from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
+from workflows_app.planner.statuses import ENDED, STEP_ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
-#: For so long a step may wait before the page asks why.
-PATIENCE: Final = timedelta(seconds=5)
 MOST_FACTS: Final = 12
 RUN_FIELDS: Final = ("input", "result")
 LABELS: Final = {
@@ -124,12 +125,10 @@ class Question:
         return previews.question_in(self.payload.text if self.payload else "")
 
 
-@dataclass(frozen=True)
-class Notice:
-    """One sentence about the state of the run that people must know of."""
-
-    tone: str
-    text: str
+#: What the menu of a run offers besides the button; an answer has its form on the page.
+MENU: Final = ("retry", "proceed", "rerun", "time-travel", "restart", "cancel", "delete")
+#: Entries of a graph that the page lists.
+MOST_CARDS: Final = 200
 
 
 @dataclass
@@ -147,6 +146,66 @@ class RunPage:
     people: list[Action]
     offers: dict[str, Offer]
     hidden_steps: int = 0
+    tab: str = "graph"
+    #: What only the tab that is shown needs.
+    timeline: timelines.Timeline | None = None
+    related: related.Related | None = None
+    state: Payload | None = None
+    #: The run as it stood at an event, where the page is played back.
+    moment: playback.Moment | None = None
+    view: View = field(default_factory=View)
+
+    @property
+    def primary(self) -> Offer:
+        """The action that stands out."""
+        return self.offers[actions.likely(self.run).name]
+
+    @property
+    def menu(self) -> list[Offer]:
+        """The other actions: those that end something last."""
+        others = [o for name, o in self.offers.items() if name in MENU and o is not self.primary]
+        return sorted(others, key=lambda offer: offer.is_dangerous)
+
+    @property
+    def status(self) -> str:
+        """The run's status, now or at the moment that is played back."""
+        return self.moment.status if self.moment else self.run.status
+
+    @property
+    def timeline_next(self) -> int | None:
+        """Where the next rows of the timeline begin; None: there are no more."""
+        if self.timeline is None or len(self.timeline.rows) <= records.MOST_ROWS:
+            return None
+        return self.view.skip + records.MOST_ROWS
+
+    @property
+    def timeline_previous(self) -> int:
+        """Where the rows before those shown begin."""
+        return max(self.view.skip - records.MOST_ROWS, 0)
+
+    @property
+    def tallies(self) -> dict[str, str]:
+        """How far each foreach and loop has come, by path, in a few words."""
+        found = {}
+        for card in self.cards:
+            if card.tally and card.place.is_repeated:
+                whole = card.place.parent
+                done = sum(number for status, number in card.tally if status in STEP_ENDED)
+                total = sum(number for _, number in card.tally)
+                step = next((c.step for c in self.cards if c.place.path == whole), None)
+                total = max(total, step.total if step is not None else 0)
+                found[whole] = f"{done} of {total}"
+        return found
+
+    @property
+    def shown_cards(self) -> list[Card]:
+        """The entries that the page lists."""
+        return self.cards[:MOST_CARDS]
+
+    @property
+    def cards_left_out(self) -> int:
+        """How many entries it does not list."""
+        return max(len(self.cards) - MOST_CARDS, 0)
 
     @property
     def statuses(self) -> dict[str, str]:
@@ -174,33 +233,97 @@ class RunPage:
         if box.kind == "start":
             return "success" if self.run.started_at else "pending"
         if box.kind == "end":
-            return self.run.status if self.run.is_ended else "pending"
+            return self.status if RunStatus(self.status) in ENDED else "pending"
         return self.statuses.get(box.path, "pending")
 
     def _is_taken(self, line: Line) -> bool:
         if line.to == "end":
-            return self.run.status == RunStatus.SUCCESS
+            return self.status == RunStatus.SUCCESS
         return self.statuses.get(line.to, "pending") not in {"pending", "untaken", "skipped"}
 
 
-def page_for(run: Run, person: Person) -> RunPage:
+def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     """Gather the page of a run as this person may see it."""
+    view = view or View()
     graph = graphs.of_version(run.version_id)
     steps, hidden = records.steps_of(run)
     people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
-    cards = _cards(run, graph, steps, people)
-    return RunPage(
+    moment = playback.at(run, view.at) if view.at is not None else None
+    tallies = records.tallies_of(run, graph)
+    cards = _cards(run, graph, steps, people, tallies)
+    if moment is not None:
+        cards = [_as_of(card, moment) for card in cards]
+    page = RunPage(
         run=run,
         graph=graph,
         cards=cards,
-        questions=_questions(run, graph, steps, person),
-        notices=_notices(run, steps),
+        questions=[] if moment else _questions(run, graph, steps, person),
+        notices=[] if moment else notices_of(run, steps),
         payloads=_run_payloads(run),
-        error=_run_error(run),
-        events=events_of(run),
+        error=None if moment and moment.status != RunStatus.FAILED else _run_error(run),
+        events=[],
         people=people,
         offers={a.name: actions.offer(a, person, run) for a in actions.ACTIONS.values()},
         hidden_steps=hidden,
+        tab=view.tab,
+        moment=moment,
+        view=view,
+    )
+    _fill_tab(page, tallies)
+    return page
+
+
+def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
+    """Gather what only the tab that is shown needs."""
+    run, view = page.run, page.view
+    if view.tab == "events":
+        page.events = events_of(run, None if view.at is None else view.at + 1)
+    elif view.tab == "timeline":
+        page.timeline = _timeline(run, view, page.moment, tallies)
+    elif view.tab == "related":
+        page.related = related.of(run)
+    elif view.tab == "data":
+        page.state = _state(run)
+
+
+def _timeline(
+    run: Run,
+    view: View,
+    moment: playback.Moment | None,
+    tallies: dict[str, list[tuple[str, int]]],
+) -> timelines.Timeline | None:
+    if run.started_at is None:
+        return None
+    steps = records.timed_steps(run, view)
+    end = moment.at if moment and moment.at else run.ended_at or timezone.now()
+    start = run.started_at
+    if view.window is not None:
+        whole = (end - start).total_seconds()
+        first, last = view.window
+        end = start + timedelta(seconds=min(last, whole))
+        start += timedelta(seconds=min(first, whole))
+    return timelines.of(steps, start, end, tallies=tallies, folds=view.folds)
+
+
+def _as_of(card: Card, moment: playback.Moment) -> Card:
+    """Return a card with what was known of its step at a moment."""
+    if card.place.is_fork:
+        return card
+    path = card.step.path if card.step is not None else card.place.path
+    known = moment.of(path)
+    if known is None:
+        return Card(card.place, "pending")
+    seen = {LABELS["payload"]}
+    if known.ended_at is not None:
+        seen |= set(LABELS.values())
+    elif known.status == "suspended":
+        seen.add(LABELS["suspend_payload"])
+    return Card(
+        card.place,
+        known.status,
+        card.step,
+        [payload for payload in card.payloads if payload.label in seen],
+        card.error if known.status == StepStatus.FAILED else None,
     )
 
 
@@ -213,12 +336,15 @@ def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:
 
 
 def _cards(
-    run: Run, graph: Graph, steps: Sequence[StepSnapshot], people: Sequence[Action]
+    run: Run,
+    graph: Graph,
+    steps: Sequence[StepSnapshot],
+    people: Sequence[Action],
+    tallies: Mapping[str, list[tuple[str, int]]],
 ) -> list[Card]:
     known: dict[str, StepSnapshot] = {}
     for each in steps:
         known.setdefault(each.base_path, each)
-    tallies = records.tallies_of(run, graph)
     statuses = _statuses(run, graph, known)
     borrowed = records.borrowed_by(run, steps)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
@@ -232,6 +358,15 @@ def _cards(
             card.answered_by = answers.get(step.path, "")
         cards.append(card)
     return cards
+
+
+def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]) -> Card:
+    """Return the card of one record, for the page of a step."""
+    step = steps[0]
+    card = Card(place, results.status_of(step, list(steps)), step)
+    card.payloads = _payloads(run, step, records.borrowed_by(run, steps))
+    card.error = _error_of(step)
+    return card
 
 
 def _statuses(run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> dict[str, str]:
@@ -297,6 +432,13 @@ def _run_payloads(run: Run) -> list[Payload]:
     return found
 
 
+def _state(run: Run) -> Payload | None:
+    rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["state"])
+    url = reverse("raw-run", args=[run.run_id, "state"])
+    preview = previews.preview_of(rows.get(), "state", url)
+    return None if preview is None or preview.text == "{}" else Payload("State", preview)
+
+
 def _run_error(run: Run) -> Mapping[str, Any] | None:
     return _error_from(run.__dict__.get("error_text"))
 
@@ -320,79 +462,6 @@ def _questions(
         of_items = items.get(step.path.rpartition("[")[0], 0)
         found.append(Question(step, place, payload, offer, of_items))
     return found
-
-
-def _notices(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
-    found = []
-    if run.is_canceling:
-        grace = conf.get("CANCEL_GRACE_SECONDS")
-        found.append(
-            Notice(
-                "warning",
-                "This run is being canceled. Nothing new starts; the steps that are running were "
-                f"asked to stop and are given up after {grace:g} s.",
-            )
-        )
-    unknown = [s.path for s in steps if s.unknown_since and s.status == StepStatus.QUEUED]
-    if unknown:
-        found.append(
-            Notice(
-                "warning",
-                f"No worker has this version of the code for {_listed(unknown)}. Deploy code that "
-                f"fits the run; after {conf.get('VERSION_GRACE_SECONDS'):g} s the step fails, and "
-                "can be retried.",
-            )
-        )
-    if left := _left_waiting(steps):
-        found.append(left)
-    lost = [step.path for step in steps if _is_lost(step)]
-    if lost:
-        found.append(
-            Notice(
-                "warning",
-                f"No sign of life from the worker that runs {_listed(lost)}. Another worker takes "
-                "it over by itself, unless the workflow says auto_restart=False.",
-            )
-        )
-    return found
-
-
-def _left_waiting(steps: Sequence[StepSnapshot]) -> Notice | None:
-    """Return the notice that nobody serves the queue of a step that waits for a worker."""
-    now = timezone.now()
-    waiting = [
-        step
-        for step in steps
-        if step.status == StepStatus.QUEUED
-        and step.unknown_since is None
-        and now - step.queued_at > PATIENCE
-        and (step.wake_at is None or step.wake_at < now)
-    ]
-    unserved = workers.unserved({step.queue for step in waiting}, now) if waiting else set()
-    if not unserved:
-        return None
-    paths = [step.path for step in waiting if step.queue in unserved]
-    queues = ", ".join(sorted(unserved))
-    return Notice(
-        "warning",
-        f"No worker that is alive serves the queue {queues}, so {_listed(paths)} waits. Start "
-        f"one: manage.py worker --queues {queues}.",
-    )
-
-
-def _is_lost(step: StepSnapshot) -> bool:
-    if step.status != StepStatus.RUNNING or step.kind != "step" or step.worker_id is None:
-        return False
-    worker = step.worker
-    if worker is None or worker.stopped_at is not None:
-        return True
-    age = timezone.now() - worker.heartbeat_at
-    return age.total_seconds() > conf.get("LEASE_SECONDS")
-
-
-def _listed(paths: Sequence[str]) -> str:
-    shown = ", ".join(paths[:3])
-    return shown if len(paths) <= 3 else f"{shown} and {len(paths) - 3} more"  # noqa: PLR2004
 
 
 def find(run_id: str) -> Run | None:

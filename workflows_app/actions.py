@@ -13,7 +13,7 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
 from workflows_app.models import Run
-from workflows_app.planner.statuses import RunStatus
+from workflows_app.planner.statuses import ACTIVE, RunStatus
 
 APP: Final = "workflows_app"
 VIEW: Final = f"{APP}.view_run"
@@ -48,6 +48,11 @@ class Offer:
         """Whether the person may do it now."""
         return not self.why_not
 
+    @property
+    def is_dangerous(self) -> bool:
+        """Whether it ends something, or cannot be taken back."""
+        return self.action.name in DANGEROUS
+
 
 def _why_no_start(run: Run) -> str:
     if run.status != RunStatus.PENDING:
@@ -73,9 +78,49 @@ def _why_no_cancel(run: Run) -> str:
     return ""
 
 
-START: Final = Action(
-    "start", "Start", f"{APP}.start_run", "You need the permission to start runs.", _why_no_start
-)
+def _why_no_restart(run: Run) -> str:
+    if run.is_canceling:
+        return "This run is being canceled, so nothing of it starts anew."
+    if run.status not in ACTIVE:
+        return f"This run is {run.status}; only one that is under way has steps to restart."
+    return ""
+
+
+def _why_no_retry(run: Run) -> str:
+    if run.status != RunStatus.FAILED:
+        return f"This run is {run.status}; only one that failed has something to run again."
+    return ""
+
+
+def _why_no_proceed(run: Run) -> str:
+    if run.status != RunStatus.PAUSED:
+        return f"This run is {run.status}; only one that is paused waits to be let on."
+    return ""
+
+
+def _why_no_rerun(run: Run) -> str:
+    if run.started_at is None:
+        return "This run was never started, so there is nothing to run again."
+    return ""
+
+
+def _why_no_travel(run: Run) -> str:
+    if run.status in ACTIVE:
+        return "This run is under way; cancel it or wait until it settles, then travel."
+    return "" if run.started_at is not None else _why_no_rerun(run)
+
+
+def _why_no_delete(run: Run) -> str:
+    if run.status in ACTIVE:
+        return "This run is under way; cancel it first, or wait until it settles."
+    return ""
+
+
+_STEER: Final = f"{APP}.steer_run"
+_NEED_STEER: Final = "You need the permission to steer runs."
+_NEED_START: Final = "You need the permission to start runs."
+
+START: Final = Action("start", "Start", f"{APP}.start_run", _NEED_START, _why_no_start)
 RESUME: Final = Action(
     "resume",
     "Answer",
@@ -83,6 +128,12 @@ RESUME: Final = Action(
     "You need the permission to answer suspended steps.",
     _why_no_resume,
 )
+RETRY: Final = Action("retry", "Re-run from the failed step", _STEER, _NEED_STEER, _why_no_retry)
+PROCEED: Final = Action("proceed", "Continue", _STEER, _NEED_STEER, _why_no_proceed)
+RESTART: Final = Action("restart", "Restart", _STEER, _NEED_STEER, _why_no_restart)
+RERUN: Final = Action("rerun", "Run again", f"{APP}.start_run", _NEED_START, _why_no_rerun)
+TRAVEL: Final = Action("time-travel", "Time travel", _STEER, _NEED_STEER, _why_no_travel)
+FORK: Final = Action("fork", "Fork", f"{APP}.start_run", _NEED_START, _why_no_travel)
 CANCEL: Final = Action(
     "cancel",
     "Cancel run",
@@ -90,9 +141,39 @@ CANCEL: Final = Action(
     "You need the permission to cancel runs.",
     _why_no_cancel,
 )
+DELETE: Final = Action(
+    "delete",
+    "Delete run",
+    f"{APP}.delete_run",
+    "You need the permission to delete runs.",
+    _why_no_delete,
+)
 
 #: Every action by name, in the order in which doors list them.
-ACTIONS: Final = {action.name: action for action in (START, RESUME, CANCEL)}
+ACTIONS: Final = {
+    action.name: action
+    for action in (
+        START, RESUME, RETRY, PROCEED, RERUN, TRAVEL, FORK, RESTART, CANCEL, DELETE,
+    )
+}  # fmt: skip
+#: What cannot be taken back, or ends something.
+DANGEROUS: Final = frozenset({CANCEL.name, DELETE.name})
+#: The one action that most people want of a run as it stands.
+_LIKELY: Final = {
+    RunStatus.PENDING: START,
+    RunStatus.RUNNING: CANCEL,
+    RunStatus.WAITING: CANCEL,
+    RunStatus.SUSPENDED: RESUME,
+    RunStatus.PAUSED: PROCEED,
+    RunStatus.FAILED: RETRY,
+    RunStatus.SUCCESS: RERUN,
+    RunStatus.CANCELED: RERUN,
+}
+
+
+def likely(run: Run) -> Action:
+    """Return the action that stands out as a button; the others are in the menu."""
+    return _LIKELY[RunStatus(run.status)]
 
 
 def offer(action: Action, person: Person, run: Run | None, special: str | None = None) -> Offer:

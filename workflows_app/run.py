@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self
 
 from workflows_app import errors, results, targets
-from workflows_app.engine import deleting, payloads, timelines, verbs
+from workflows_app.engine import audit, clock, deleting, payloads, timelines, transactions, verbs
 from workflows_app.jsontext import loads
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
@@ -156,9 +156,16 @@ class Run(Twins):
         """Return the recorded events after number `after`, oldest first."""
         return read_events(self.pk, after)
 
-    def delete(self) -> None:
-        """Delete the run and all that is known of it. Raises RunStillRunning while it is active."""
-        if not deleting.delete([self.pk]) and RunRow.objects.filter(pk=self.pk).exists():
+    def delete(self, *, actor: Any = None, door: str = "") -> None:
+        """Delete the run and all that is known of it. Raises RunStillRunning while it is active.
+
+        The audit trail stays, and names `actor` as who deleted it.
+        """
+        with transactions.write():
+            deleted = deleting.delete([self.pk])
+            if deleted:
+                audit.record_deletion(self._row, clock.now(), actor, door)
+        if not deleted and RunRow.objects.filter(pk=self.pk).exists():
             raise errors.RunStillRunning(
                 f"Run {self.run_id!r} is active and cannot be deleted; cancel it first."
             )

@@ -108,9 +108,9 @@ class Twins(Verbs):
         """Async twin of `timelines`."""
         return await in_thread(self._run.timelines)()
 
-    async def adelete(self) -> None:
+    async def adelete(self, *, actor: Any = None, door: str = "") -> None:
         """Async twin of `delete`."""
-        await in_thread(self._run.delete)()
+        await in_thread(self._run.delete)(actor=actor, door=door)
 
     async def arefresh(self) -> Self:
         """Async twin of `refresh`."""

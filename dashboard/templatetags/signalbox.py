@@ -93,6 +93,12 @@ def in_words(length: timedelta) -> str:
     return f"{whole // DAY} d {whole % DAY // HOUR} h"
 
 
+@register.simple_tag
+def span(length: timedelta) -> str:
+    """Show a length of time."""
+    return in_words(length)
+
+
 @register.filter
 def pretty(value: Any) -> str:
     """Return a JSON value as indented text."""
@@ -111,9 +117,9 @@ def size(characters: int | None) -> str:
 
 
 @register.filter
-def at(mapping: Mapping[str, Any], key: str) -> Any:
+def at(mapping: Mapping[str, Any] | None, key: str) -> Any:
     """Return what stands under a key that only the template knows."""
-    return mapping.get(key)
+    return mapping.get(key) if mapping else None
 
 
 @register.filter

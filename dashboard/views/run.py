@@ -5,12 +5,16 @@ from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
 from django.views.decorators.http import require_safe
 
-from dashboard import run_page
+from dashboard import run_page, step_page
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
+from dashboard.run_view import TABS, View
 from dashboard.views.access import json_for_signed_in, run_or_404, signed_in
 from workflows_app.engine import log, payloads
 from workflows_app.models import Run, StepSnapshot
+
+#: Which tab of a run a person looked at last.
+TAB_COOKIE = "signalbox_tab"
 
 #: Events in one answer of the polling twin of the socket.
 BATCH = 200
@@ -23,16 +27,32 @@ STEP_FIELDS = frozenset({"payload", "output", "error", "suspend_payload", "resum
 @signed_in
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run; for the page's own script, only the part that changes."""
-    page = run_page.page_for(run_or_404(run_id), request.user)
+    found = run_or_404(run_id)
+    view = View.read(request.GET.dict(), found, request.COOKIES.get(TAB_COOKIE, ""))
+    page = run_page.page_for(found, request.user, view)
     if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
         return render(request, "dashboard/run.html#live", shown(page))
-    return render(request, "dashboard/run.html", shown(page))
+    response = render(request, "dashboard/run.html", shown(page))
+    if request.GET.get("tab"):
+        response.set_cookie(TAB_COOKIE, view.tab, samesite="Lax", httponly=True)
+    return response
+
+
+@require_safe
+@signed_in
+def step(request: HttpRequest, run_id: str, path: str) -> HttpResponse:
+    """Show one step by itself: what it got, what came of it, its attempts, its items."""
+    found = run_or_404(run_id)
+    page = step_page.page_for(found, path, request.GET.dict(), request.user)
+    if page is None:
+        raise Http404(f"Run {run_id} has no step “{path}”; it may not have been reached yet.")
+    return render(request, "dashboard/step.html", {"run": found, "page": page})
 
 
 def shown(page: RunPage) -> dict[str, object]:
     """Return what the template needs: the page, and an empty form for each question."""
     forms = [(question, form_for(page.run, question)) for question in page.questions]
-    return {"page": page, "run": page.run, "questions": forms}
+    return {"page": page, "run": page.run, "questions": forms, "tabs": TABS}
 
 
 def form_for(run: Run, question: run_page.Question) -> SchemaForm:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
+from typing import Any
 
 from django.contrib import messages
 from django.db.models import Count
@@ -73,7 +75,7 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     schema = known.graph.json.get("input_schema")
     if request.method != "POST":
         draft = drafts.taken(request)
-        form = SchemaForm.blank(schema) if draft is None else SchemaForm.posted(schema, draft)
+        form = SchemaForm.posted(schema, draft) if draft is not None else _first(request, schema)
         form.is_locked = not offer.is_possible
         return _form(request, known, form)
     require(offer)
@@ -81,6 +83,15 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     if form.act():
         return _form(request, known, form)
     return _started(request, known, form)
+
+
+def _first(request: HttpRequest, schema: Mapping[str, Any] | None) -> SchemaForm:
+    """Return the form as it is first shown: blank, or holding the input of the run `?from=`."""
+    source = Run.objects.filter(run_id=request.GET.get("from", "")).first()
+    if source is None or source.input is None:
+        return SchemaForm.blank(schema)
+    messages.info(request, f"This is the input of run {source.run_id}; change what you like.")
+    return SchemaForm.blank(schema, source.input)
 
 
 def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpResponse:

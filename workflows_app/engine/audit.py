@@ -1,9 +1,10 @@
 """The audit trail: written in the transaction of the verb that a person called."""
 
+from datetime import datetime
 from typing import Any
 
 from workflows_app.engine.change import Change
-from workflows_app.models import Action
+from workflows_app.models import Action, Run
 
 
 def name_of(actor: Any) -> str | None:
@@ -20,17 +21,27 @@ def record(
     """Append who did what to the run; nothing when no actor was named."""
     if actor is None:
         return
+    action = _row(change.model, change.now, verb, actor, door)
+    action.run_id = change.model.pk
+    action.path = path
+    action.data = {key: value for key, value in data.items() if value is not None}
+    change.also_insert(action)
+
+
+def record_deletion(run: Run, now: datetime, actor: Any, door: str) -> None:
+    """Append who deleted a run, which is gone by now."""
+    if actor is not None:
+        _row(run, now, "delete", actor, door).save()
+
+
+def _row(run: Run, now: datetime, verb: str, actor: Any, door: str) -> Action:
     has_account = getattr(actor, "pk", None) is not None
-    action = Action(
-        at=change.now,
+    return Action(
+        at=now,
         actor=actor if has_account else None,
         actor_name=name_of(actor) or "",
         verb=verb,
         door=door,
-        run_id=change.model.pk,
-        public_run_id=change.model.run_id,
-        workflow_name=change.model.workflow_id,
-        path=path,
-        data={key: value for key, value in data.items() if value is not None},
+        public_run_id=run.run_id,
+        workflow_name=run.workflow_id,
     )
-    change.also_insert(action)

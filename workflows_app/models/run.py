@@ -138,6 +138,7 @@ class Run(models.Model):
             ("start_run", "Can start runs"),
             ("resume_run", "Can answer suspended steps"),
             ("cancel_run", "Can cancel runs"),
+            ("steer_run", "Can retry, restart, continue and time travel runs"),
         ]
 
     def __str__(self) -> str:

@@ -4,6 +4,7 @@ import { keepTime } from "./time.js";
 import { minding } from "./forms.js";
 import { watchFeed, watchRun } from "./live.js";
 import { dialogs } from "./dialog.js";
+import { runPage } from "./run.js";
 
 document.documentElement.dataset.script = "on";
 keepTheme();
@@ -12,6 +13,7 @@ minding();
 dialogs();
 watchRun();
 watchFeed();
+runPage();
 
 // A link to a step opens it.
 function openTarget() {
@@ -22,7 +24,4 @@ function openTarget() {
 addEventListener("hashchange", openTarget);
 openTarget();
 
-for (const form of document.querySelectorAll("[data-filters]")) {
-  form.querySelectorAll("[data-without-script]").forEach((button) => { button.hidden = true; });
-  form.addEventListener("change", () => form.requestSubmit());
-}
+document.addEventListener("change", (event) => event.target.closest("[data-filters]")?.requestSubmit());

@@ -32,7 +32,7 @@ def test_a_run_that_has_ended_is_not_canceled_and_says_so(pages):
     answer = pages.post(f"/runs/{run.run_id}/cancel/", follow=True).content.decode()
 
     assert "This run has ended (success), so there is nothing to cancel." in page
-    assert "had ended already (success); nothing changed" in answer
+    assert "so there is nothing to cancel. Nothing changed." in answer
 
 
 def test_without_the_permission_it_is_refused_with_the_reason(person):

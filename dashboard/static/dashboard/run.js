@@ -1,0 +1,111 @@
+// The page of one run: tabs and playback change the page in place, and a brush cuts the timeline.
+import { patch } from "./patch.js";
+
+function liveOf() { return document.querySelector("[data-run-page]"); }
+
+// Show another view of the run: the address says which, and the page is made like it.
+async function turnTo(address, { push = true } = {}) {
+  const live = liveOf();
+  try {
+    const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+    if (!answer.ok) throw new Error(String(answer.status));
+    patch(live, await answer.text());
+    live.dataset.address = address;
+    if (push) history.pushState(null, "", address); else history.replaceState(null, "", address);
+  } catch {
+    location.href = address;
+  }
+}
+
+function tabs() {
+  document.addEventListener("click", (event) => {
+    const tab = event.target.closest("a[data-tab]");
+    if (!tab || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
+    event.preventDefault();
+    // Which tab was looked at last is remembered by the server, which a fetched part tells too.
+    turnTo(tab.href).then(() => {
+      document.querySelector(`a[data-tab][href="${CSS.escape(tab.getAttribute("href"))}"]`)?.focus();
+    });
+  });
+  addEventListener("popstate", () => turnTo(location.href, { push: false }));
+}
+
+function playback() {
+  let timer = 0;
+  document.addEventListener("input", (event) => {
+    const slider = event.target.closest("[data-playback] input[type=range]");
+    if (!slider) return;
+    const isNow = slider.value === slider.max;
+    slider.form.querySelector("output").textContent = isNow ? "now" : slider.value;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      const query = new URLSearchParams(location.search);
+      query.set("tab", slider.form.elements.tab.value);
+      if (isNow) query.delete("at"); else query.set("at", slider.value);
+      turnTo(`${location.pathname}?${query}`, { push: false });
+    }, 120);
+  });
+}
+
+function brush() {
+  let begun = null;
+  const share = (event, axis) => {
+    const box = axis.getBoundingClientRect();
+    return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1);
+  };
+  document.addEventListener("pointerdown", (event) => {
+    const axis = event.target.closest(".axis svg");
+    if (!axis || event.button) return;
+    const mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
+    mark.setAttribute("class", "brush");
+    mark.setAttribute("height", "22");
+    axis.append(mark);
+    begun = { axis, mark, from: share(event, axis) };
+    axis.setPointerCapture(event.pointerId);
+  });
+  document.addEventListener("pointermove", (event) => {
+    if (!begun) return;
+    const now = share(event, begun.axis);
+    begun.mark.setAttribute("x", String(1000 * Math.min(now, begun.from)));
+    begun.mark.setAttribute("width", String(1000 * Math.abs(now - begun.from)));
+  });
+  document.addEventListener("pointerup", (event) => {
+    if (!begun) return;
+    const { axis, mark, from } = begun;
+    begun = null;
+    mark.remove();
+    const to = share(event, axis);
+    if (Math.abs(to - from) < 0.01) return;
+    const timeline = axis.closest("[data-brush]");
+    const [length, first] = [Number(timeline.dataset.brush), Number(timeline.dataset.first)];
+    const query = new URLSearchParams(location.search);
+    query.set("tab", "timeline");
+    query.set("since", (first + Math.min(from, to) * length).toFixed(3));
+    query.set("until", (first + Math.max(from, to) * length).toFixed(3));
+    turnTo(`${location.pathname}?${query}`);
+  });
+}
+
+// Follow the executing node until somebody scrolls the drawing.
+function follow() {
+  let isTheirs = false;
+  for (const kind of ["wheel", "pointerdown", "touchstart"]) {
+    document.addEventListener(kind, (event) => { if (event.target.closest?.(".graph-scroll")) isTheirs = true; }, { passive: true });
+  }
+  document.addEventListener("signalbox:event", () => setTimeout(() => {
+    const node = !isTheirs && document.querySelector(".graph .node[data-status=running]");
+    const room = node && node.closest(".graph-scroll");
+    if (!room || room.scrollWidth <= room.clientWidth) return;
+    const box = node.getBoundingClientRect();
+    const place = room.getBoundingClientRect();
+    if (box.left < place.left || box.right > place.right) room.scrollLeft += box.left - place.left - place.width / 3;
+  }, 600));
+}
+
+export function runPage() {
+  if (!liveOf()) return;
+  tabs();
+  playback();
+  brush();
+  follow();
+}

@@ -1,0 +1,240 @@
+"""The bars of a run's timeline: queue, run and waiting for people, with idle gaps folded.
+
+Pure but for the rows that it is given: moments in, places on an axis of `WIDTH` units out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from workflows_app.models import StepSnapshot
+from workflows_app.planner.statuses import StepStatus
+
+WIDTH: Final = 1000.0
+#: A gap in which nothing runs is folded when it is longer than this, and than a tenth of all.
+SHORTEST_GAP: Final = timedelta(seconds=2)
+GAP_SHARE: Final = 0.1
+GAP_WIDTH: Final = 36.0
+#: Bars are at least so wide that they can be seen.
+LEAST: Final = 3.0
+TICKS: Final = 5
+
+
+@dataclass(frozen=True)
+class Segment:
+    """One part of a bar: `queue`, `run`, `ask` or `sleep`."""
+
+    kind: str
+    x: float
+    width: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """One step on the timeline."""
+
+    step: StepSnapshot
+    segments: list[Segment]
+    #: How many items or rounds are folded into it, by status.
+    tally: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def depth(self) -> int:
+        """How deep it stands."""
+        return min(self.step.path.count("."), 4)
+
+
+@dataclass(frozen=True)
+class Gap:
+    """A stretch in which nothing ran, drawn narrower than it was."""
+
+    x: float
+    width: float
+    lasted: timedelta
+
+
+@dataclass(frozen=True)
+class Timeline:
+    """Rows on one axis."""
+
+    rows: list[Row]
+    gaps: list[Gap]
+    ticks: list[tuple[float, timedelta]]
+    lasted: timedelta
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    start: datetime
+    end: datetime
+    x: float
+    width: float
+    is_gap: bool
+
+
+class Axis:
+    """Where a moment stands, once gaps are folded."""
+
+    def __init__(
+        self,
+        start: datetime,
+        end: datetime,
+        busy: Iterable[tuple[datetime, datetime]],
+        *,
+        folds: bool,
+    ) -> None:
+        end = max(end, start + timedelta(milliseconds=1))
+        self.start, self.end = start, end
+        gaps = list(_gaps(start, end, busy)) if folds else []
+        self.stretches = list(_stretches(start, end, gaps))
+
+    def x(self, moment: datetime) -> float:
+        """Return where a moment stands."""
+        moment = min(max(moment, self.start), self.end)
+        for stretch in self.stretches:
+            if moment <= stretch.end:
+                share = (moment - stretch.start) / (stretch.end - stretch.start)
+                return round(stretch.x + max(share, 0) * stretch.width, 2)
+        return WIDTH
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What was folded."""
+        return [Gap(s.x, s.width, s.end - s.start) for s in self.stretches if s.is_gap]
+
+    @property
+    def ticks(self) -> list[tuple[float, timedelta]]:
+        """Marks at even distances on the drawing, each with the time since the start."""
+        found = []
+        for stretch in self.stretches:
+            if stretch.is_gap:
+                continue
+            count = max(1, round(TICKS * stretch.width / WIDTH))
+            for number in range(count):
+                share = number / count
+                moment = stretch.start + share * (stretch.end - stretch.start)
+                found.append((round(stretch.x + share * stretch.width, 1), moment - self.start))
+        return found
+
+
+def of(
+    steps: Sequence[StepSnapshot],
+    start: datetime,
+    end: datetime,
+    *,
+    tallies: dict[str, list[tuple[str, int]]],
+    folds: bool = True,
+) -> Timeline:
+    """Return the timeline of these steps between two moments; later ones are cut off at `end`."""
+    shown = [step for step in steps if step.queued_at <= end]
+    busy = [part for step in shown if not _holds_others(step) for part in _busy(step, end)]
+    axis = Axis(start, end, busy, folds=folds)
+    rows = [
+        Row(step, list(_segments(step, axis, end)), tallies.get(f"{step.base_path}[]", []))
+        for step in shown
+    ]
+    return Timeline(rows, axis.gaps, axis.ticks, end - start)
+
+
+def _holds_others(step: StepSnapshot) -> bool:
+    return step.kind != "step" and step.kind not in {"map", "sleep"}
+
+
+def _spans(step: StepSnapshot, end: datetime) -> Iterator[tuple[str, datetime, datetime]]:
+    """Return what a step did when: waited for a worker, ran, asked, ran again."""
+    started = step.started_at
+    yield (
+        "queue",
+        step.queued_at if started is None else min(step.queued_at, started),
+        started or (end if step.status == StepStatus.QUEUED else step.queued_at),
+    )
+    if started is None:
+        return
+    ended = step.ended_at or end
+    if step.suspended_at is not None and step.suspended_at <= end:
+        answered = step.resumed_at if _was_answered(step) else ended
+        yield "run", started, step.suspended_at
+        yield "ask", step.suspended_at, min(answered or ended, end)
+        if answered is not None and answered < ended:
+            yield "run", answered, min(ended, end)
+        return
+    yield "sleep" if step.kind == "sleep" else "run", started, min(ended, end)
+
+
+def _was_answered(step: StepSnapshot) -> bool:
+    return step.resumed_at is not None and (
+        step.suspended_at is None or step.resumed_at >= step.suspended_at
+    )
+
+
+def _busy(step: StepSnapshot, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    for kind, start, stop in _spans(step, end):
+        if kind in {"run", "queue"} and stop > start:
+            yield start, stop
+
+
+def _segments(step: StepSnapshot, axis: Axis, end: datetime) -> Iterator[Segment]:
+    words = {
+        "queue": "waited for a worker",
+        "run": "ran",
+        "ask": "waited for an answer",
+        "sleep": "slept",
+    }
+    for kind, start, stop in _spans(step, end):
+        if start > axis.end or stop < axis.start or (stop <= start and kind != "run"):
+            continue
+        x = axis.x(start)
+        width = max(axis.x(stop) - x, LEAST)
+        lasted = (stop - start).total_seconds()
+        yield Segment(kind, min(x, WIDTH - LEAST), width, f"{words[kind]} {lasted:.3f} s")
+
+
+def _gaps(
+    start: datetime, end: datetime, busy: Iterable[tuple[datetime, datetime]]
+) -> Iterator[tuple[datetime, datetime]]:
+    """Return the stretches that are long enough to fold, in which nothing ran."""
+    least = max(SHORTEST_GAP, GAP_SHARE * (end - start))
+    at = start
+    for begun, ended in sorted(busy):
+        if begun - at > least:
+            yield at, min(begun, end)
+        at = max(at, ended)
+        if at >= end:
+            return
+    if end - at > least:
+        yield at, end
+
+
+def _stretches(
+    start: datetime, end: datetime, gaps: Sequence[tuple[datetime, datetime]]
+) -> Iterator[_Stretch]:
+    folded = sum(((stop - begin) for begin, stop in gaps), timedelta())
+    lively = max(end - start - folded, timedelta(microseconds=1))
+    room = WIDTH - GAP_WIDTH * len(gaps)
+    x, at = 0.0, start
+    for begin, stop in [*gaps, (end, end)]:
+        if begin > at:
+            width = room * ((begin - at) / lively)
+            yield _Stretch(at, begin, x, width, is_gap=False)
+            x += width
+        if stop > begin:
+            yield _Stretch(begin, stop, x, GAP_WIDTH, is_gap=True)
+            x += GAP_WIDTH
+        at = stop
+
+
+def bounds(
+    steps: Sequence[StepSnapshot], started: datetime | None, ended: datetime | None, now: datetime
+) -> tuple[datetime, datetime]:
+    """Return from when to when a run's steps are to be shown."""
+    first = min([step.queued_at for step in steps], default=started or now)
+    return min(first, started or first), ended or now
+
+
+def matching(rows: Any, *, errors_only: bool) -> Any:
+    """Keep the steps that failed, or all."""
+    return rows.filter(status=StepStatus.FAILED) if errors_only else rows
