@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
@@ -98,7 +98,14 @@ def borrowed_by(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, tuple[str,
         rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["input"])
         row: Any = rows.first()
         found["run.input"] = (row.input_text or "null", row.input_size or 0)
+    return found | lent_by(steps)
+
+
+def lent_by(steps: Iterable[StepSnapshot]) -> dict[str, tuple[str, int]]:
+    """Return the values of other steps that these refer to, by reference; one query."""
+    wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
     keys = {int(ref.partition(".")[0]) for ref in wanted if ref[0].isdecimal()}
+    found: dict[str, tuple[str, int]] = {}
     if keys:
         others = StepSnapshot.objects.filter(pk__in=keys).only("pk")
         for other in previews.with_previews(others, ["output", "payload"]):

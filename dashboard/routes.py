@@ -5,7 +5,7 @@ from typing import Any
 from django.urls import path
 
 from dashboard import consumers
-from dashboard.views import act, answer, run, runs, session, travel, workflows
+from dashboard.views import act, answer, compare, run, runs, session, travel, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),
@@ -13,6 +13,7 @@ urlpatterns = [
     path("sign-in/<str:uidb64>/<str:token>/", session.sign_in_link, name="sign-in-link"),
     path("sign-out/", session.sign_out, name="sign-out"),
     path("runs/", runs.runs, name="runs"),
+    path("runs/compare/", compare.compare, name="run-compare"),
     path("runs/<str:run_id>/", run.run, name="run"),
     path("runs/<str:run_id>/steps/<path:path>/", run.step, name="run-step"),
     path("runs/<str:run_id>/events/", run.events, name="run-events"),

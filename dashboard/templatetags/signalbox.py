@@ -13,7 +13,12 @@ from django.utils.safestring import SafeString
 register = template.Library()
 
 #: The words of statuses that are not their own: what no status says by itself.
-WORDS = {"untaken": "not taken", "canceling": "canceling", "queued": "queued"}
+WORDS = {
+    "untaken": "not taken",
+    "canceling": "canceling",
+    "queued": "queued",
+    "unknown": "not in its version",
+}
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MILLISECONDS = 1000
@@ -97,6 +102,16 @@ def in_words(length: timedelta) -> str:
 def span(length: timedelta) -> str:
     """Show a length of time."""
     return in_words(length)
+
+
+@register.filter
+def signed(length: timedelta | None) -> str:
+    """Return how much longer or shorter something took, with its sign."""
+    if length is None:
+        return "–"
+    if not length:
+        return "±0"
+    return ("+" if length > timedelta() else "\N{MINUS SIGN}") + in_words(abs(length))
 
 
 @register.filter

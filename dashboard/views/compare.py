@@ -1,0 +1,102 @@
+"""Two runs side by side, or two timelines of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from urllib.parse import urlencode
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from dashboard import comparison
+from dashboard.comparison import Side
+from dashboard.views.access import signed_in
+from workflows_app.models import Run
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the address asks for: two run ids, a timeline of each, and whether all is shown."""
+
+    a: str = ""
+    b: str = ""
+    at: str = ""
+    bt: str = ""
+    only: bool = True
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Asked:
+        """Read an address; a second timeline without a second run is one of the first run."""
+        a, b, at, bt = (query.get(name, "").strip() for name in ("a", "b", "at", "bt"))
+        return cls(a, b or (a if bt else ""), at, bt, query.get("only") != "0")
+
+    @property
+    def link(self) -> str:
+        """The address that asks for this, to share or to keep."""
+        given = {"a": self.a, "at": self.at, "b": self.b, "bt": self.bt}
+        query = {name: value for name, value in given.items() if value}
+        return "?" + urlencode(query | ({} if self.only else {"only": "0"}))
+
+    @property
+    def swapped(self) -> str:
+        """The same with the sides changed."""
+        return replace(self, a=self.b, b=self.a, at=self.bt, bt=self.at).link
+
+    @property
+    def only_differences(self) -> str:
+        """The same, without what is the same on both sides."""
+        return replace(self, only=True).link
+
+    @property
+    def everything(self) -> str:
+        """The same, with what is the same on both sides."""
+        return replace(self, only=False).link
+
+
+@require_safe
+@signed_in
+def compare(request: HttpRequest) -> HttpResponse:
+    """Show what differs between two runs, or ask which ones to compare."""
+    asked = Asked.read(request.GET.dict())
+    runs = comparison.find([asked.a, asked.b])
+    earlier = comparison.timelines_of(runs.values())
+    sides: list[Side] = []
+    problems: list[str] = []
+    for letter, run_id, number in (("A", asked.a, asked.at), ("B", asked.b, asked.bt)):
+        run = runs.get(run_id)
+        timeline = _timeline(run, number)
+        if run is None or timeline is None:
+            problems.append(_problem(letter, run_id, number, run))
+        else:
+            row = earlier.get((run.pk, timeline))
+            sides.append(comparison.side_of(letter, run, timeline, row))
+    context: dict[str, object] = {"asked": asked, "problems": problems, "known": sides}
+    if len(sides) < 2:  # noqa: PLR2004 - it takes two
+        is_wrong = bool((asked.a and asked.a not in runs) or (asked.b and asked.b not in runs))
+        return render(request, "dashboard/compare.html", context, status=404 if is_wrong else 200)
+    found = comparison.compare(sides[0], sides[1])
+    context |= {"found": found, "shown": found.different if asked.only else found.rows}
+    return render(request, "dashboard/compare.html", context)
+
+
+def _timeline(run: Run | None, number: str) -> int | None:
+    """Return the number of the timeline that was asked for; None: there is no such one."""
+    if run is None or not number:
+        return run.timeline if run else None
+    is_number = number.isascii() and number.isdigit() and len(number) <= 9  # noqa: PLR2004
+    wanted = int(number) if is_number else 0
+    return wanted if 1 <= wanted <= run.timeline else None
+
+
+def _problem(letter: str, run_id: str, number: str, run: Run | None) -> str:
+    if not run_id:
+        return f"Run {letter} is not chosen yet."
+    if run is None:
+        return (
+            f"Run {letter}: there is no run with the id “{run_id}”. It may have been deleted, or "
+            "the id may be incomplete."
+        )
+    last = f"timelines 1 to {run.timeline}" if run.timeline > 1 else "only timeline 1"
+    return f"Run {letter}: there is no timeline “{number}” of {run_id}; it has {last}."
