@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup up worker test processes browser bench bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: screens help setup up worker test processes browser bench bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -59,6 +59,9 @@ bench-distributed: $(VENV)/.dev ## The same over PostgreSQL, Redis and worker pr
 
 chaos: $(VENV)/.dev ## Disturb real servers and workers under load, then check every promise (SEED, SEEDS, SECONDS)
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
+
+screens: $(VENV)/.dev ## Pictures of every page, desktop and phone, light and dark (FOLDER, default .screens)
+	@$(BIN)/python -m tests.screens $(if $(FOLDER),--folder $(FOLDER))
 
 bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.benchmarks

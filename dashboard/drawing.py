@@ -133,6 +133,8 @@ class Line:
     end: Point
     to: str = ""
     text: str = ""
+    #: Whether it leads into the entry that it is taken for, and not out of it or within it.
+    is_entry: bool = True
 
     @property
     def data_x(self) -> float:
@@ -228,7 +230,9 @@ def draw(graph: Mapping[str, Any]) -> Drawing | None:
     sheet.boxes.insert(0, Box("", "start", "Start", axis - END / 2, 0, END, END))
     sheet.boxes.append(Box("", "end", "End", axis - END / 2, bottom + GAP_Y, END, END))
     sheet.lines.append(Line(Point(axis, END), Point(axis, END + GAP_Y), first))
-    sheet.lines.append(Line(Point(axis, bottom), Point(axis, bottom + GAP_Y), "end"))
+    sheet.lines.append(
+        Line(Point(axis, bottom), Point(axis, bottom + GAP_Y), "end", is_entry=False)
+    )
     return sheet.done(inner.width + 2 * PAD, bottom + GAP_Y + END, axis)
 
 
@@ -306,7 +310,9 @@ def _fork(entry: Entry) -> Drawing:
         middle = x + part.axis
         sheet.lines.append(Line(Point(axis, top), Point(middle, first), arm["path"], condition))
         down = first + part.height
-        sheet.lines.append(Line(Point(middle, down), Point(axis, bottom + GAP_Y), arm["path"]))
+        sheet.lines.append(
+            Line(Point(middle, down), Point(axis, bottom + GAP_Y), arm["path"], is_entry=False)
+        )
         x += part.width + GAP_X
     return sheet.done(width, bottom + GAP_Y, axis)
 
@@ -343,8 +349,8 @@ def _frame(entry: Entry, title: str) -> Drawing:
     axis = placed.axis
     lines = (
         *placed.lines,
-        Line(Point(axis, TITLE), Point(axis, TITLE + PAD), entry["path"]),
-        Line(Point(axis, height - PAD), Point(axis, height), entry["path"]),
+        Line(Point(axis, TITLE), Point(axis, TITLE + PAD), entry["path"], is_entry=False),
+        Line(Point(axis, height - PAD), Point(axis, height), entry["path"], is_entry=False),
     )
     return Drawing(width, height, (frame, *placed.boxes), lines, axis)
 

@@ -259,7 +259,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         cards=cards,
         questions=[] if moment else _questions(run, graph, steps, person),
         notices=[] if moment else notices_of(run, steps),
-        payloads=_run_payloads(run),
+        payloads=_run_payloads(run, moment.status if moment else run.status),
         error=None if moment and moment.status != RunStatus.FAILED else _run_error(run),
         events=[],
         people=people,
@@ -420,14 +420,14 @@ def _error_from(text: str | None) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else {"type": "Error", "message": str(value)}
 
 
-def _run_payloads(run: Run) -> list[Payload]:
+def _run_payloads(run: Run, status: str) -> list[Payload]:
     rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), RUN_FIELDS)
     row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
     run.__dict__["error_text"] = row.error_text
     found = []
     for name in RUN_FIELDS:
         preview = previews.preview_of(row, name, reverse("raw-run", args=[run.run_id, name]))
-        if preview is not None and (name == "input" or run.status == RunStatus.SUCCESS):
+        if preview is not None and (name == "input" or status == RunStatus.SUCCESS):
             found.append(Payload(LABELS[name], preview))
     return found
 

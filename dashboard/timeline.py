@@ -1,6 +1,6 @@
 """The bars of a run's timeline: queue, run and waiting for people, with idle gaps folded.
 
-Pure but for the rows that it is given: moments in, places on an axis of `WIDTH` units out.
+Pure but for the rows that it is given: moments in, places on an axis out, per cent of its width.
 """
 
 from __future__ import annotations
@@ -8,18 +8,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
-WIDTH: Final = 1000.0
+WIDTH: Final = 100.0
 #: A gap in which nothing runs is folded when it is longer than this, and than a tenth of all.
 SHORTEST_GAP: Final = timedelta(seconds=2)
 GAP_SHARE: Final = 0.1
-GAP_WIDTH: Final = 36.0
+GAP_WIDTH: Final = 3.6
 #: Bars are at least so wide that they can be seen.
-LEAST: Final = 3.0
+LEAST: Final = 0.4
 TICKS: Final = 5
 
 
@@ -117,7 +117,7 @@ class Axis:
             for number in range(count):
                 share = number / count
                 moment = stretch.start + share * (stretch.end - stretch.start)
-                found.append((round(stretch.x + share * stretch.width, 1), moment - self.start))
+                found.append((round(stretch.x + share * stretch.width, 2), moment - self.start))
         return found
 
 
@@ -225,16 +225,3 @@ def _stretches(
             yield _Stretch(begin, stop, x, GAP_WIDTH, is_gap=True)
             x += GAP_WIDTH
         at = stop
-
-
-def bounds(
-    steps: Sequence[StepSnapshot], started: datetime | None, ended: datetime | None, now: datetime
-) -> tuple[datetime, datetime]:
-    """Return from when to when a run's steps are to be shown."""
-    first = min([step.queued_at for step in steps], default=started or now)
-    return min(first, started or first), ended or now
-
-
-def matching(rows: Any, *, errors_only: bool) -> Any:
-    """Keep the steps that failed, or all."""
-    return rows.filter(status=StepStatus.FAILED) if errors_only else rows

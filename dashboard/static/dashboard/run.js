@@ -66,8 +66,8 @@ function brush() {
   document.addEventListener("pointermove", (event) => {
     if (!begun) return;
     const now = share(event, begun.axis);
-    begun.mark.setAttribute("x", String(1000 * Math.min(now, begun.from)));
-    begun.mark.setAttribute("width", String(1000 * Math.abs(now - begun.from)));
+    begun.mark.setAttribute("x", `${100 * Math.min(now, begun.from)}%`);
+    begun.mark.setAttribute("width", `${100 * Math.abs(now - begun.from)}%`);
   });
   document.addEventListener("pointerup", (event) => {
     if (!begun) return;

@@ -58,7 +58,7 @@ def test_a_finished_run_shows_input_and_result(pages):
 
     assert "&quot;paid&quot;: true" in page
     assert "&quot;amount&quot;: 5" in page
-    assert "Start another" in page
+    assert "Run again" in page
 
 
 def test_script_gets_the_part_that_changes_and_no_more(pages):
