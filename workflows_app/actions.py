@@ -1,4 +1,4 @@
-"""The one registry of what a person may do to a run: every door reads it.
+"""The one registry of what a person may do to a run or a schedule: every door reads it.
 
 A button, a menu item, a page that refuses: all ask here whether an action is possible now, who
 may do it, and with what words to say no. It decides nothing for the engine, whose verbs refuse by
@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 
-from workflows_app.models import Run
+from workflows_app.models import Run, Schedule
 from workflows_app.planner.statuses import ACTIVE, RunStatus
 
 APP: Final = "workflows_app"
@@ -32,13 +32,13 @@ class Action:
     permission: str
     #: What someone without the permission is told.
     need: str
-    #: Why it is not possible for this run now; empty: it is possible.
-    refusal: Callable[[Run], str]
+    #: Why it is not possible for this run, or schedule, now; empty: it is possible.
+    refusal: Callable[[Any], str]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """An action as it is offered to one person for one run: to do, or with the reason why not."""
+    """An action as it is offered to one person: to do, or with the reason why not."""
 
     action: Action
     why_not: str = ""
@@ -120,6 +120,24 @@ _STEER: Final = f"{APP}.steer_run"
 _NEED_STEER: Final = "You need the permission to steer runs."
 _NEED_START: Final = "You need the permission to start runs."
 
+def _why_not_defined(schedule: Schedule) -> str:
+    if not schedule.is_defined:
+        return "The code has this schedule no more, so it does not fire; its history stays."
+    return ""
+
+
+def _why_no_pause(schedule: Schedule) -> str:
+    if schedule.status == "paused":
+        return "This schedule is paused already."
+    return _why_not_defined(schedule)
+
+
+def _why_no_unpause(schedule: Schedule) -> str:
+    if schedule.status != "paused":
+        return "This schedule is not paused."
+    return _why_not_defined(schedule)
+
+
 START: Final = Action("start", "Start", f"{APP}.start_run", _NEED_START, _why_no_start)
 RESUME: Final = Action(
     "resume",
@@ -174,19 +192,50 @@ _LIKELY: Final = {
 def likely(run: Run) -> Action:
     """Return the action that stands out as a button; the others are in the menu."""
     return _LIKELY[RunStatus(run.status)]
+PAUSE_SCHEDULE: Final = Action(
+    "pause-schedule",
+    "Pause",
+    f"{APP}.pause_schedule",
+    "You need the permission to pause schedules.",
+    _why_no_pause,
+)
+UNPAUSE_SCHEDULE: Final = Action(
+    "unpause-schedule",
+    "Unpause",
+    f"{APP}.pause_schedule",
+    "You need the permission to pause and unpause schedules.",
+    _why_no_unpause,
+)
+TRIGGER_SCHEDULE: Final = Action(
+    "trigger-schedule",
+    "Trigger now",
+    f"{APP}.trigger_schedule",
+    "You need the permission to trigger schedules.",
+    _why_not_defined,
+)
+
+#: Every action on a run by name, in the order in which doors list them.
+ACTIONS: Final = {action.name: action for action in (START, RESUME, CANCEL)}
+
+#: Every action on a schedule by name.
+SCHEDULE_ACTIONS: Final = {
+    action.name: action for action in (PAUSE_SCHEDULE, UNPAUSE_SCHEDULE, TRIGGER_SCHEDULE)
+}
 
 
-def offer(action: Action, person: Person, run: Run | None, special: str | None = None) -> Offer:
+def offer(
+    action: Action, person: Person, target: Run | Schedule | None, special: str | None = None
+) -> Offer:
     """Return whether `person` may do this now, and the sentence why not.
 
     `special` is the permission that the workflow (to start) or the step (to answer) asks for on
-    top: `app.codename`, or `group:<name>`. Without a run, only the person is asked about.
+    top: `app.codename`, or `group:<name>`. Without a target, only the person is asked about.
     """
     if not _has(person, action.permission):
         return Offer(action, action.need)
     if special and not holds(person, special):
         return Offer(action, _need_of(special))
-    return Offer(action, action.refusal(run) if run is not None else "")
+    return Offer(action, action.refusal(target) if target is not None else "")
 
 
 def may_view(person: Person) -> bool:

@@ -266,7 +266,7 @@ class WorkerAdmin(ReadOnly):
 class ActionAdmin(PageLink, ReadOnly):
     """Who did what: the audit trail."""
 
-    list_display = ["at", "actor_name", "verb", "door", "workflow_name", "public_run_id", "page"]
+    list_display = ["at", "actor_name", "verb", "door", "subject", "public_run_id", "page"]
     list_filter = ["verb", "door"]
     search_fields = ["public_run_id__exact", "actor_name__exact"]
     search_help_text = "A whole run id, or the name of a person."

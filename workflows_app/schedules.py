@@ -92,22 +92,22 @@ class WorkflowSchedule:
         self._row = Row.objects.get(pk=self._row.pk)
         return self
 
-    def pause(self, note: str = "") -> None:
+    def pause(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
         """Stop it from firing until it is unpaused. A deploy does not undo it."""
-        schedules.pause(self.id, note)
+        schedules.pause(self.id, note, clock.now(), actor, door)
         self.refresh()
 
-    def unpause(self) -> None:
+    def unpause(self, *, actor: Any = None, door: str = "") -> None:
         """Let it fire again from its next time on; what came meanwhile is not made up for."""
-        schedules.unpause(self.id, clock.now())
+        schedules.unpause(self.id, clock.now(), actor, door)
         self.refresh()
 
-    def run_now(self, *, actor: Any = None) -> Run:
+    def run_now(self, *, actor: Any = None, door: str = "") -> Run:
         """Start a run with what it gives, now, and return it; also while it is paused.
 
         Raises InvalidSchedule when the workflow refuses what the schedule gives.
         """
-        row = schedules.run_now(self.id, self.workflow, actor)
+        row = schedules.run_now(self.id, self.workflow, actor, door)
         self.refresh()
         return Run(self.workflow, row).refresh()
 
@@ -125,17 +125,17 @@ class WorkflowSchedule:
             for row in self._row.triggers.all()[:limit]
         ]
 
-    async def apause(self, note: str = "") -> None:
+    async def apause(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
         """Async twin of `pause`."""
-        await in_thread(self.pause)(note)
+        await in_thread(self.pause)(note, actor=actor, door=door)
 
-    async def aunpause(self) -> None:
+    async def aunpause(self, *, actor: Any = None, door: str = "") -> None:
         """Async twin of `unpause`."""
-        await in_thread(self.unpause)()
+        await in_thread(self.unpause)(actor=actor, door=door)
 
-    async def arun_now(self, *, actor: Any = None) -> Run:
+    async def arun_now(self, *, actor: Any = None, door: str = "") -> Run:
         """Async twin of `run_now`."""
-        return await in_thread(self.run_now)(actor=actor)
+        return await in_thread(self.run_now)(actor=actor, door=door)
 
     async def atriggers(self, limit: int = 100) -> list[ScheduleTrigger]:
         """Async twin of `triggers`."""

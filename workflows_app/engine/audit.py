@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from workflows_app.engine.change import Change
-from workflows_app.models import Action, Run
+from workflows_app.models import Action, Run, Schedule
 
 
 def name_of(actor: Any) -> str | None:
@@ -21,20 +21,46 @@ def record(
     """Append who did what to the run; nothing when no actor was named."""
     if actor is None:
         return
-    action = _row(change.model, change.now, verb, actor, door)
-    action.run_id = change.model.pk
-    action.path = path
-    action.data = {key: value for key, value in data.items() if value is not None}
+    model = change.model
+    action = _action(verb, actor, change.now, door, data)
+    action.workflow_name, action.path = model.workflow_id, path
+    action.run_id, action.public_run_id = model.pk, model.run_id
     change.also_insert(action)
 
 
 def record_deletion(run: Run, now: datetime, actor: Any, door: str) -> None:
     """Append who deleted a run, which is gone by now."""
-    if actor is not None:
-        _row(run, now, "delete", actor, door).save()
+    if actor is None:
+        return
+    action = _action("delete", actor, now, door, {})
+    action.workflow_name, action.public_run_id = run.workflow_id, run.run_id
+    action.save(force_insert=True)
 
 
-def _row(run: Run, now: datetime, verb: str, actor: Any, door: str) -> Action:
+def record_on_schedule(
+    row: Schedule,
+    verb: str,
+    actor: Any,
+    now: datetime,
+    *,
+    door: str = "",
+    run: Run | None = None,
+    **data: Any,
+) -> None:
+    """Append who did what to a schedule, and the run that it started; nothing without an actor.
+
+    Inside the caller's transaction.
+    """
+    if actor is None:
+        return
+    action = _action(verb, actor, now, door, data)
+    action.workflow_name, action.subject = row.workflow_id, row.pk
+    if run is not None:
+        action.run_id, action.public_run_id = run.pk, run.run_id
+    action.save(force_insert=True)
+
+
+def _action(verb: str, actor: Any, now: datetime, door: str, data: dict[str, Any]) -> Action:
     has_account = getattr(actor, "pk", None) is not None
     return Action(
         at=now,
@@ -42,6 +68,5 @@ def _row(run: Run, now: datetime, verb: str, actor: Any, door: str) -> Action:
         actor_name=name_of(actor) or "",
         verb=verb,
         door=door,
-        public_run_id=run.run_id,
-        workflow_name=run.workflow_id,
+        data={key: value for key, value in data.items() if value is not None},
     )

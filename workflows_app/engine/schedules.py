@@ -21,7 +21,7 @@ from django.db.models.signals import post_migrate
 from workflows_app import errors
 from workflows_app.definition import Builder, Schedule, registry
 from workflows_app.definition.schedules import stored_id
-from workflows_app.engine import clock, failures, transactions, verbs, versions
+from workflows_app.engine import audit, clock, failures, transactions, verbs, versions
 from workflows_app.models import Run, Trigger
 from workflows_app.models import Schedule as Row
 from workflows_app.planner.statuses import ENDED
@@ -271,22 +271,26 @@ def _has_ended(run_id: str) -> bool:
 # What people do.
 
 
-def pause(key: str, note: str) -> None:
+def pause(key: str, note: str, now: datetime, actor: Any = None, door: str = "") -> None:
     """Stop a schedule from firing until it is unpaused; a deploy does not undo it."""
     with transactions.write():
-        Row.objects.filter(pk=key).update(status=PAUSED, note=note, next_fire_at=None)
+        row = Row.objects.select_for_update().get(pk=key)
+        row.status, row.note, row.next_fire_at = PAUSED, note, None
+        row.save(update_fields=["status", "note", "next_fire_at"])
+        audit.record_on_schedule(row, "pause-schedule", actor, now, door=door, note=note or None)
 
 
-def unpause(key: str, now: datetime) -> None:
+def unpause(key: str, now: datetime, actor: Any = None, door: str = "") -> None:
     """Let a schedule fire again, from its next time on: what came meanwhile is not made up for."""
     with transactions.write():
         row = Row.objects.select_for_update().get(pk=key)
         row.status, row.note = ACTIVE, ""
         row.next_fire_at = from_row(row).next_after(now) if row.is_defined else None
         row.save()
+        audit.record_on_schedule(row, "unpause-schedule", actor, now, door=door)
 
 
-def run_now(key: str, definition: Builder, actor: Any = None) -> Run:
+def run_now(key: str, definition: Builder, actor: Any = None, door: str = "") -> Run:
     """Start a run with what the schedule gives, now; also of one that is paused.
 
     Raises what `start` raises.
@@ -296,11 +300,26 @@ def run_now(key: str, definition: Builder, actor: Any = None) -> Run:
         row = Row.objects.select_for_update().get(pk=key)
         run = start(definition, row, from_row(row), Tick(now, now, "manual"), actor=actor)
         row.save(update_fields=["last_fire_at", "last_run_id"])
+        audit.record_on_schedule(row, "trigger-schedule", actor, now, door=door, run=run)
         failed = None if run is not None else row.triggers.order_by("-pk").first()
     if run is None:
         message = failed.error["message"] if failed is not None and failed.error else "unknown"
         raise errors.InvalidSchedule(f"Schedule {key!r} could not start a run: {message}")
     return run
+
+
+def upcoming(row: Row, now: datetime, number: int) -> list[datetime]:
+    """Return the next times of a schedule, in UTC: those of a paused one as if it went on now.
+
+    The first is the time that is stored, which may have passed when it waits to be fired.
+    """
+    schedule = from_row(row)
+    at = row.next_fire_at if row.status == ACTIVE else schedule.next_after(now)
+    found: list[datetime] = []
+    while at is not None and len(found) < number:
+        found.append(at)
+        at = schedule.next_after(at)
+    return found
 
 
 def from_row(row: Row) -> Schedule:

@@ -10,7 +10,7 @@ from workflows_app.models.run import Run
 
 
 class Action(models.Model):
-    """Who did what to which run, with what data, through which door.
+    """Who did what to which run or schedule, with what data, through which door.
 
     Appended by the verb that a person called, in its transaction; never changed.
     """
@@ -28,10 +28,17 @@ class Action(models.Model):
     public_run_id = models.CharField(max_length=255, blank=True)
     workflow_name = models.CharField(max_length=255, blank=True)
     path = models.CharField(max_length=1000, blank=True)
+    #: What it was done to when that is no run: the id of a schedule.
+    subject = models.CharField(max_length=520, blank=True, default="")
     data = JSONText(default=dict)
 
     class Meta:
         ordering: ClassVar = ["-pk"]
+        indexes: ClassVar = [
+            models.Index(fields=["actor_name", "-id"], name="action_by_person"),
+            models.Index(fields=["verb", "-id"], name="action_by_verb"),
+            models.Index(fields=["public_run_id", "-id"], name="action_by_run"),
+        ]
 
     def __str__(self) -> str:
-        return f"{self.actor_name or 'somebody'} {self.verb} {self.public_run_id}"
+        return f"{self.actor_name or 'somebody'} {self.verb} {self.public_run_id or self.subject}"

@@ -40,6 +40,10 @@ class Schedule(models.Model):
                 condition=Q(status="active", is_defined=True, next_fire_at__isnull=False),
             ),
         ]
+        permissions: ClassVar = [
+            ("pause_schedule", "Can pause and unpause schedules"),
+            ("trigger_schedule", "Can start a run of a schedule now"),
+        ]
 
     def __str__(self) -> str:
         return self.id
