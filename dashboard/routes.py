@@ -6,6 +6,7 @@ from django.urls import path
 
 from dashboard import consumers
 from dashboard.views import act, answer, compare, run, runs, session, travel, workflows
+from dashboard.views import answer, cancel, run, runs, schedules, session, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),
@@ -24,6 +25,17 @@ urlpatterns = [
     path("runs/<str:run_id>/raw/<slug:field>/", run.raw_run, name="raw-run"),
     path("runs/<str:run_id>/raw/<int:step>/<slug:field>/", run.raw_step, name="raw-step"),
     path("runs/<str:run_id>/<slug:name>/", act.act, name="run-act"),
+    path("schedules/", schedules.schedules, name="schedules"),
+    path("schedules/<str:schedule_id>/", schedules.schedule, name="schedule"),
+    *(
+        path(
+            f"schedules/<str:schedule_id>/{verb}/",
+            schedules.act,
+            {"verb": verb},
+            f"schedule-{verb}",
+        )
+        for verb in ("pause", "unpause", "trigger")
+    ),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),
     path("workflows/<str:workflow_id>/start/", workflows.start, name="workflow-start"),

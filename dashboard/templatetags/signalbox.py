@@ -115,6 +115,18 @@ def signed(length: timedelta | None) -> str:
 
 
 @register.filter
+def took(length: timedelta) -> str:
+    """Return a length of time as `lasting` words it."""
+    return in_words(length)
+
+
+@register.filter
+def schedule_route(action: str) -> str:
+    """Return the name of the address at which an action on a schedule is confirmed."""
+    return f"schedule-{action.removesuffix('-schedule')}"
+
+
+@register.filter
 def pretty(value: Any) -> str:
     """Return a JSON value as indented text."""
     return json.dumps(value, indent=2, ensure_ascii=False)
