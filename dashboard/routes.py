@@ -7,6 +7,7 @@ from django.urls import path
 from dashboard import consumers
 from dashboard.views import act, answer, compare, run, runs, session, travel, workflows
 from dashboard.views import answer, cancel, run, runs, schedules, session, workflows
+from dashboard.views import answer, cancel, run, runs, schedules, session, workers, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),
@@ -36,6 +37,7 @@ urlpatterns = [
         )
         for verb in ("pause", "unpause", "trigger")
     ),
+    path("workers/", workers.workers, name="workers"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),
     path("workflows/<str:workflow_id>/start/", workflows.start, name="workflow-start"),

@@ -5,6 +5,7 @@ import { minding } from "./forms.js";
 import { watchFeed, watchRun } from "./live.js";
 import { dialogs } from "./dialog.js";
 import { runPage } from "./run.js";
+import { polling } from "./poll.js";
 
 document.documentElement.dataset.script = "on";
 keepTheme();
@@ -14,6 +15,7 @@ dialogs();
 watchRun();
 watchFeed();
 runPage();
+polling();
 
 // A link to a step opens it.
 function openTarget() {
