@@ -8,6 +8,7 @@ from dashboard import consumers
 from dashboard.views import act, answer, compare, run, runs, session, travel, workflows
 from dashboard.views import answer, cancel, run, runs, schedules, session, workflows
 from dashboard.views import answer, cancel, run, runs, schedules, session, workers, workflows
+from dashboard.views import answer, audit, cancel, run, runs, schedules, session, workers, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),
@@ -37,6 +38,9 @@ urlpatterns = [
         )
         for verb in ("pause", "unpause", "trigger")
     ),
+    path("audit/", audit.audit, name="audit"),
+    path("audit/export.csv", audit.export, {"form": "csv"}, "audit-csv"),
+    path("audit/export.json", audit.export, {"form": "json"}, "audit-json"),
     path("workers/", workers.workers, name="workers"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),

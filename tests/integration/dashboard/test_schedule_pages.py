@@ -46,7 +46,7 @@ def forgotten(count=1) -> list[Schedule]:
     return list(Schedule.objects.filter(pk__startswith="wf_elsewhere"))
 
 
-def text(client, address) -> str:
+def text(client, address):
     return client.get(address).content.decode()
 
 

@@ -52,7 +52,7 @@ def distributed(settings, monkeypatch):
     monkeypatch.setattr(redis.Redis, "ping", lambda self: True)
 
 
-def text(client, address="/workers/", **headers) -> str:
+def text(client, address="/workers/", **headers):
     return client.get(address, headers=headers).content.decode()
 
 

@@ -1,0 +1,172 @@
+"""What the page of the audit trail shows: who did what, newest first, and the same as a file.
+
+No payload is read: what was answered to a step stays on the page of its run.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC
+from typing import Any, Final
+
+from django.db.models import QuerySet
+from django.db.models.functions import Substr
+
+from dashboard import paging
+from dashboard.paging import Page, Place
+from workflows_app import jsontext
+from workflows_app.engine import payloads
+from workflows_app.models import Action
+
+#: Actions that an export holds at most.
+MOST: Final = 10_000
+#: Characters of an action's data that are looked at for a reason: more than a note may have.
+_LOOK: Final = 4000
+VERBS: Final = (
+    "start",
+    "resume",
+    "cancel",
+    "restart",
+    "retry",
+    "proceed",
+    "time-travel",
+    "fork",
+    "pause-schedule",
+    "unpause-schedule",
+    "trigger-schedule",
+)
+COLUMNS: Final = ("at", "who", "verb", "run", "workflow", "path", "schedule", "door", "reason")
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Whose actions are wanted, which, and on which run. All names are whole names."""
+
+    person: str = ""
+    verb: str = ""
+    run: str = ""
+
+    @classmethod
+    def read(cls, query: Mapping[str, str]) -> Filters:
+        """Read an address."""
+        return cls(*(_clean(query.get(name, "")) for name in ("person", "verb", "run")))
+
+    @property
+    def is_any(self) -> bool:
+        """Whether something is filtered out."""
+        return bool(self.person or self.verb or self.run)
+
+    @property
+    def kept(self) -> dict[str, str]:
+        """What links to the same list keep of the address."""
+        return {"person": self.person, "verb": self.verb, "run": self.run}
+
+    @property
+    def query(self) -> str:
+        """The query of the same list; a page is not kept."""
+        return paging.link(self.kept)
+
+    @property
+    def verbs(self) -> list[str]:
+        """The verbs to choose from, and the one that was asked for."""
+        return [*VERBS, *([self.verb] if self.verb and self.verb not in VERBS else [])]
+
+    def wanted(self) -> QuerySet[Action]:
+        """Return all actions that match, newest first, with the beginning of their data."""
+        look = Substr(payloads.as_text("data"), 1, _LOOK)
+        actions = Action.objects.defer("data").annotate(data_text=look).order_by("-pk")
+        if self.person:
+            actions = actions.filter(actor_name=self.person)
+        if self.verb:
+            actions = actions.filter(verb=self.verb)
+        if self.run:
+            actions = actions.filter(public_run_id=self.run)
+        return actions
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One action, and the reason that was given for it."""
+
+    action: Action
+    reason: str
+
+    @property
+    def row(self) -> dict[str, str]:
+        """The action as an export names it: times in UTC."""
+        action = self.action
+        at = action.at.astimezone(UTC).isoformat(timespec="milliseconds")
+        said = (
+            at,
+            action.actor_name,
+            action.verb,
+            action.public_run_id,
+            action.workflow_name,
+            action.path,
+            action.subject,
+            action.door,
+            self.reason,
+        )
+        return dict(zip(COLUMNS, said, strict=True))
+
+
+def shown(filters: Filters, place: Place) -> tuple[list[Entry], Page[Action]]:
+    """Return one page of the trail."""
+    page = paging.page_of(filters.wanted(), place, filters.kept)
+    return [_entry(action) for action in page.rows], page
+
+
+def exported(filters: Filters) -> tuple[list[Entry], bool]:
+    """Return the newest `MOST` actions that match, and whether there are more."""
+    found = [_entry(action) for action in filters.wanted()[: MOST + 1]]
+    return found[:MOST], len(found) > MOST
+
+
+def as_csv(entries: list[Entry]) -> Iterator[str]:
+    """Yield a CSV file by lines. What a spreadsheet would calculate is made plain text."""
+    line = io.StringIO()
+    writer = csv.writer(line)
+    for cells in (COLUMNS, *(entry.row.values() for entry in entries)):
+        writer.writerow([_plain(cell) for cell in cells])
+        yield line.getvalue()
+        line.seek(0)
+        line.truncate()
+
+
+def as_json(filters: Filters, entries: list[Entry], *, is_cut: bool) -> str:
+    """Return a JSON text that says what was asked for, and whether it is all of it."""
+    said = {
+        "filter": {name: value for name, value in filters.kept.items() if value},
+        "limit": MOST,
+        "is_cut": is_cut,
+        "actions": [entry.row for entry in entries],
+    }
+    return json.dumps(said, ensure_ascii=False, indent=1)
+
+
+def _entry(action: Action) -> Entry:
+    return Entry(action, _reason(getattr(action, "data_text", None)))
+
+
+def _reason(text: str | None) -> str:
+    """Return the reason in an action's data; data that is longer than a look holds none."""
+    if not text or len(text) >= _LOOK:
+        return ""
+    try:
+        data: Any = jsontext.loads(text)
+    except ValueError:
+        return ""
+    said = data.get("reason") or data.get("note") if isinstance(data, dict) else ""
+    return said if isinstance(said, str) else ""
+
+
+def _plain(cell: str) -> str:
+    return f"'{cell}" if cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell
+
+
+def _clean(text: str) -> str:
+    return text.strip().replace("\x00", "")[:255]
