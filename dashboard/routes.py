@@ -5,10 +5,19 @@ from typing import Any
 from django.urls import path
 
 from dashboard import consumers
-from dashboard.views import act, answer, compare, run, runs, session, travel, workflows
-from dashboard.views import answer, cancel, run, runs, schedules, session, workflows
-from dashboard.views import answer, cancel, run, runs, schedules, session, workers, workflows
-from dashboard.views import answer, audit, cancel, run, runs, schedules, session, workers, workflows
+from dashboard.views import (
+    act,
+    answer,
+    audit,
+    compare,
+    run,
+    runs,
+    schedules,
+    session,
+    travel,
+    workers,
+    workflows,
+)
 
 urlpatterns = [
     path("", runs.home, name="home"),

@@ -120,6 +120,7 @@ _STEER: Final = f"{APP}.steer_run"
 _NEED_STEER: Final = "You need the permission to steer runs."
 _NEED_START: Final = "You need the permission to start runs."
 
+
 def _why_not_defined(schedule: Schedule) -> str:
     if not schedule.is_defined:
         return "The code has this schedule no more, so it does not fire; its history stays."
@@ -192,6 +193,8 @@ _LIKELY: Final = {
 def likely(run: Run) -> Action:
     """Return the action that stands out as a button; the others are in the menu."""
     return _LIKELY[RunStatus(run.status)]
+
+
 PAUSE_SCHEDULE: Final = Action(
     "pause-schedule",
     "Pause",
