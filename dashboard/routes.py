@@ -18,12 +18,14 @@ from dashboard.views import (
     workers,
     workflows,
 )
+from dashboard.views import answer, cancel, compare, run, runs, session, settings, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),
     path("sign-in/", session.sign_in, name="sign-in"),
     path("sign-in/<str:uidb64>/<str:token>/", session.sign_in_link, name="sign-in-link"),
     path("sign-out/", session.sign_out, name="sign-out"),
+    path("settings/", settings.settings, name="settings"),
     path("runs/", runs.runs, name="runs"),
     path("runs/compare/", compare.compare, name="run-compare"),
     path("runs/<str:run_id>/", run.run, name="run"),

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django import template
@@ -36,10 +36,9 @@ def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
     """Show a moment relative to now; the exact time and its zone are on hover and for machines."""
     if moment is None:
         return empty
-    moment = moment.astimezone(timezone.get_current_timezone())
     return format_html(
         '<time datetime="{}" title="{}" data-ago>{}</time>',
-        moment.isoformat(timespec="milliseconds"),
+        _for_machines(moment),
         exact(moment),
         ago(moment, timezone.now()),
     )
@@ -47,8 +46,40 @@ def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
 
 @register.filter
 def exact(moment: datetime | None) -> str:
-    """Return the moment to the second, with its zone."""
-    return moment.strftime("%Y-%m-%d %H:%M:%S %Z") if moment else ""
+    """Return the moment to the second in the person's zone, with the zone and its offset."""
+    if moment is None:
+        return ""
+    local = timezone.localtime(moment)
+    return f"{local:%Y-%m-%d %H:%M:%S} {zone_at(local)}"
+
+
+@register.filter
+def clock(text: str) -> SafeString | str:
+    """Show the time of day of a moment that is kept as text; the date is on hover."""
+    try:
+        local = timezone.localtime(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+    return format_html(
+        '<time class="faint" datetime="{}" title="{}">{} {}</time>',
+        _for_machines(local),
+        exact(local),
+        local.time().isoformat(timespec="milliseconds"),
+        zone_at(local).split(" ")[0],
+    )
+
+
+def zone_at(local: datetime) -> str:
+    """Return the zone of a moment as people name it, and its offset: `CET (+01:00)`, `+03:00`."""
+    name, offset = local.strftime("%Z"), local.strftime("%z")
+    if name == "UTC":
+        return name
+    offset = f"{offset[:3]}:{offset[3:5]}"
+    return f"{name} ({offset})" if name.isalpha() else offset
+
+
+def _for_machines(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")
 
 
 def ago(moment: datetime, now: datetime) -> str:
@@ -78,7 +109,7 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
         )
     return format_html(
         '<span class="num" data-since="{}">{}</span>',
-        start.isoformat(timespec="milliseconds"),
+        _for_machines(start),
         text,
     )
 

@@ -2,6 +2,7 @@
 
 from workflows_app.models.action import Action
 from workflows_app.models.event import RunEvent
+from workflows_app.models.preference import Preference
 from workflows_app.models.run import Run, Timeline
 from workflows_app.models.schedule import Schedule, Trigger
 from workflows_app.models.step import StepSnapshot
@@ -10,6 +11,7 @@ from workflows_app.models.workflow import Workflow, WorkflowVersion
 
 __all__ = [
     "Action",
+    "Preference",
     "Run",
     "RunEvent",
     "Schedule",

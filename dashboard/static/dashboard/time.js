@@ -33,6 +33,14 @@ export function refreshTimes() {
   }
 }
 
+// Times are written by the server: it learns the zone of this browser here, for the next page.
+function tellZone() {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
+  if (!zone || document.cookie.split("; ").includes(`signalbox_zone=${zone}`)) return;
+  document.cookie = `signalbox_zone=${zone};path=/;max-age=31536000;samesite=lax`;
+}
+
 export function keepTime() {
+  tellZone();
   setInterval(() => { if (!document.hidden) refreshTimes(); }, 1000);
 }

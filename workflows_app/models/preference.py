@@ -1,0 +1,17 @@
+"""What people chose for themselves."""
+
+from django.conf import settings
+from django.db import models
+
+
+class Preference(models.Model):
+    """How one person wants the pages to be. Written by their settings page; no row: as it comes."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL, models.CASCADE, primary_key=True, related_name="+"
+    )
+    #: The IANA name of the zone in which times are shown and read; empty: that of the browser.
+    zone = models.CharField(max_length=64, blank=True, default="")
+
+    def __str__(self) -> str:
+        return f"{self.user_id}: {self.zone or 'as the browser'}"
