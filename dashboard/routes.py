@@ -14,11 +14,11 @@ from dashboard.views import (
     runs,
     schedules,
     session,
+    settings,
     travel,
     workers,
     workflows,
 )
-from dashboard.views import answer, cancel, compare, run, runs, session, settings, workflows
 
 urlpatterns = [
     path("", runs.home, name="home"),

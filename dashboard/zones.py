@@ -7,6 +7,7 @@ stored and what programs read stays in UTC.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
@@ -58,6 +59,16 @@ def chosen_by(request: HttpRequest) -> str:
 def of_browser(request: HttpRequest) -> ZoneInfo | None:
     """Return the zone that the browser told; None where it told none that is known."""
     return named(request.COOKIES.get(COOKIE))
+
+
+def of_form(data: Mapping[str, object]) -> tzinfo:
+    """Return the zone that a form was shown in, as it carried it; else that of this request.
+
+    The person's zone may have changed since: what was typed means what the page said.
+    """
+    carried = data.get("zone")
+    zone = named(carried) if isinstance(carried, str) else None
+    return zone or timezone.get_current_timezone()
 
 
 def current_name() -> str:

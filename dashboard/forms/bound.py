@@ -126,6 +126,12 @@ class BoundText(Line):
         """The input type: a browser's date field would swallow what is no date."""
         return self.field.input if values.fits_input(self.raw, self.field) else "text"
 
+    def check(self) -> None:
+        """Note a time that does not exist in the field's zone, or comes twice."""
+        super().check()
+        if problem := values.moment_problem(self.raw, self.field):
+            self.errors.append(problem)
+
     def draft(self) -> JSON | Missing:
         """Return the string; an empty field means its default, null or an empty string."""
         if self.raw:

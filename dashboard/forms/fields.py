@@ -4,6 +4,7 @@ Pure: no Django, no posted data. `schema` builds these, `binding` puts values to
 """
 
 from dataclasses import dataclass
+from datetime import UTC, tzinfo
 from enum import Enum
 from typing import Any, Final
 
@@ -60,6 +61,8 @@ class Text(Field):
     max_length: int | None = None
     pattern: str = ""
     media_type: str = ""
+    #: In which zone a moment is shown and read.
+    zone: tzinfo = UTC
 
     @property
     def lines(self) -> int:

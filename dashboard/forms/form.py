@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from typing import Any
 
 from dashboard.forms import binding, values
@@ -48,13 +49,20 @@ class SchemaForm:
     #: The name of the input that should have the focus, after a row was added.
     focus: str = ""
     is_locked: bool = False
+    #: In which moments are shown and read; the page carries it, so that both are the same.
+    zone: tzinfo = UTC
 
     @classmethod
     def blank(
-        cls, schema: Schema | None, value: JSON | Missing = MISSING, prefix: str = ""
+        cls,
+        schema: Schema | None,
+        value: JSON | Missing = MISSING,
+        prefix: str = "",
+        zone: tzinfo = UTC,
     ) -> SchemaForm:
         """Return the form as it is first shown, holding defaults or `value`."""
-        return cls._at(binding.bind_value(field_of(schema), value), prefix)
+        root = binding.bind_value(field_of(schema, zone), value)
+        return cls(root=root, prefix=prefix, zone=zone)
 
     @classmethod
     def posted(
@@ -63,19 +71,17 @@ class SchemaForm:
         data: binding.Posted,
         uploads: Mapping[str, str] | None = None,
         prefix: str = "",
+        zone: tzinfo = UTC,
     ) -> SchemaForm:
         """Return the form holding what was posted, from whichever tab was open."""
-        shape = field_of(schema)
+        shape = field_of(schema, zone)
         op = str(data.get("op") or "")
         if data.get("tab") == JSON_TAB:
-            form = cls._at(binding.bind_value(shape), prefix)
+            form = cls(root=binding.bind_value(shape), prefix=prefix, zone=zone)
             form.tab, form.text, form.op = JSON_TAB, str(data.get("json") or ""), op
             return form
-        return cls._at(binding.bind_posted(shape, data, uploads or {}), prefix, op)
-
-    @classmethod
-    def _at(cls, root: Bound, prefix: str, op: str = "") -> SchemaForm:
-        return cls(root=root, prefix=prefix, op=op)
+        root = binding.bind_posted(shape, data, uploads or {})
+        return cls(root=root, prefix=prefix, op=op, zone=zone)
 
     @property
     def has_tabs(self) -> bool:

@@ -6,6 +6,7 @@ with free keys, becomes a `Raw` field: JSON for that part, and fields for the re
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
 from typing import Any
 
 from dashboard.forms.fields import (
@@ -50,6 +51,8 @@ class Scope:
     defs: Mapping[str, Schema]
     through: tuple[str, ...] = ()
     depth: int = 0
+    #: In which moments are shown and read.
+    zone: tzinfo = UTC
 
     def inside(self) -> "Scope":
         """Return the scope one level deeper."""
@@ -64,11 +67,14 @@ class Place:
     required: bool = True
 
 
-def field_of(schema: Schema | None) -> Field:
-    """Return the field for a whole document; None stands for a schema that allows anything."""
+def field_of(schema: Schema | None, zone: tzinfo = UTC) -> Field:
+    """Return the field for a whole document; None stands for a schema that allows anything.
+
+    `zone` is the one in which its moments are shown and read.
+    """
     if not schema:
         return Raw(label="Value", required=False, reason="Any JSON value fits here.")
-    return _field(schema, Scope(schema.get("$defs", {})), Place())
+    return _field(schema, Scope(schema.get("$defs", {}), zone=zone), Place())
 
 
 def _field(schema: Schema, scope: Scope, place: Place) -> Field:
@@ -103,13 +109,13 @@ def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
         case "object" if "properties" in schema and "anyOf" not in schema:
             return _group(schema, scope, words)
         case _:
-            return _plain(schema, words)
+            return _plain(schema, scope, words)
 
 
-def _plain(schema: Schema, words: dict[str, Any]) -> Field:
+def _plain(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
     match schema.get("type"):
         case "string":
-            return _text(schema, words)
+            return _text(schema, scope, words)
         case "integer" | "number":
             return Number(**words, integer=schema["type"] == "integer")
         case "boolean":
@@ -171,8 +177,10 @@ def _decimal(schema: Schema) -> Schema | None:
     return branches["number"] if branches.keys() == {"number", "string"} else None
 
 
-def _text(schema: Schema, words: dict[str, Any]) -> Text:
+def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
     shape = INPUTS.get(schema.get("format", ""), "text")
+    if shape == "datetime-local":
+        words = words | {"hint": f"{words['hint']} Time zone: {scope.zone}.".strip()}
     if _is_long(schema) and shape == "text":
         shape = "textarea"
     return Text(
@@ -182,6 +190,7 @@ def _text(schema: Schema, words: dict[str, Any]) -> Text:
         max_length=schema.get("maxLength"),
         pattern=schema.get("pattern", ""),
         media_type=schema.get("contentMediaType", ""),
+        zone=scope.zone,
     )
 
 

@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Any
 
 from dashboard.forms.fields import JSON, Number, Text
@@ -47,20 +47,41 @@ def text_of(raw: str, field: Text) -> str:
     if field.input == "textarea":
         return raw.replace("\r\n", "\n")
     if field.input == "datetime-local":
-        return _moment(raw.strip())
+        return _moment(raw.strip(), field.zone)
     return raw.strip() if field.input in {"date", "time"} else raw
 
 
 def shown(value: str, field: Text) -> str:
-    """Return a string as its field shows it; a moment is shown in UTC, as the hint says."""
-    if field.input != "datetime-local":
-        return value
-    moment = _parsed(value)
+    """Return a string as its field shows it; a moment is shown in the zone that the hint names.
+
+    A moment without a zone is one in UTC. One that a clock shows twice keeps its offset.
+    """
+    moment = _parsed(value) if field.input == "datetime-local" else None
     if moment is None:
         return value
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
-    return moment.replace(tzinfo=None).isoformat()
+    try:
+        local = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(field.zone)
+    except OverflowError:  # the first and the last day of all time
+        return value
+    plain = local.replace(tzinfo=None, fold=0)
+    return local.isoformat() if _is_twice(plain, field.zone) else plain.isoformat()
+
+
+def moment_problem(raw: str, field: Text) -> str:
+    """Return what to say about a time that the zone's clocks skip, or show twice; often nothing."""
+    moment = _parsed(raw.strip()) if field.input == "datetime-local" else None
+    if moment is None or moment.tzinfo is not None:
+        return ""
+    first, second = (moment.replace(tzinfo=field.zone, fold=fold) for fold in (0, 1))
+    if first.utcoffset() == second.utcoffset():
+        return ""
+    said = f"“{moment.isoformat(' ', 'minutes')}”"
+    if not _is_twice(moment, field.zone):
+        return f"{said} does not exist in {field.zone}: the clocks go forward past it."
+    return (
+        f"{said} comes twice in {field.zone}, since the clocks go back. Write {first.isoformat()} "
+        f"for the first or {second.isoformat()} for the second."
+    )
 
 
 def fits_input(raw: str, field: Text) -> bool:
@@ -72,18 +93,31 @@ def fits_input(raw: str, field: Text) -> bool:
             return not raw or bool(re.fullmatch(r"\d\d:\d\d(:\d\d(\.\d{1,3})?)?", raw))
         case "datetime-local":
             shape = r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d{1,3})?)?"
-            return not raw or bool(re.fullmatch(shape, raw))
+            if raw and not re.fullmatch(shape, raw):
+                return False
+            moment = _parsed(raw)
+            return moment is None or not _is_twice(moment, field.zone)
         case _:
             return True
 
 
-def _moment(raw: str) -> str:
+def _moment(raw: str, zone: tzinfo) -> str:
+    """Return what was typed as a moment with its offset: in UTC where none was typed."""
     moment = _parsed(raw)
     if moment is None:
         return raw
     if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
+        try:
+            moment = moment.replace(tzinfo=zone).astimezone(UTC)
+        except OverflowError:
+            return raw
     return moment.isoformat().replace("+00:00", "Z")
+
+
+def _is_twice(moment: datetime, zone: tzinfo) -> bool:
+    """Return whether the zone's clocks show this time twice, since they are put back."""
+    first, second = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
+    return first is not None and second is not None and first > second
 
 
 def _parsed(text: str) -> datetime | None:

@@ -27,9 +27,7 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
         return _gone(request, run, None)
     if request.method == "POST":
         return _sent(request, run, question)
-    form = SchemaForm.blank(_schema(question))
-    if (draft := drafts.taken(request)) is not None:
-        form = SchemaForm.posted(_schema(question), draft)
+    form = posted.fresh_form(_schema(question), drafts.taken(request))
     form.is_locked = not question.offer.is_possible
     return _page(request, run, question, form)
 

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.utils import timezone
 from pydantic import ValidationError
 
+from dashboard import zones
+from dashboard.forms.fields import MISSING
 from dashboard.forms.form import SchemaForm
 from workflows_app import jsontext
 
@@ -14,12 +17,28 @@ from workflows_app import jsontext
 MOST_BYTES: Final = 4 * 1024 * 1024
 
 
+def fresh_form(
+    schema: Mapping[str, Any] | None,
+    draft: QueryDict | None = None,
+    prefix: str = "",
+    value: Any = MISSING,
+) -> SchemaForm:
+    """Return a form as it is first shown in this person's zone, or with what they had typed.
+
+    `value` is what it holds where nothing was typed; without it, defaults.
+    """
+    if draft is not None:
+        return SchemaForm.posted(schema, draft, prefix=prefix, zone=zones.of_form(draft))
+    return SchemaForm.blank(schema, value, prefix, timezone.get_current_timezone())
+
+
 def form_from(
     request: HttpRequest, schema: Mapping[str, Any] | None, prefix: str = ""
 ) -> SchemaForm:
     """Return the form as it was posted, files read in."""
     uploads, problems = _uploads(request)
-    form = SchemaForm.posted(schema, request.POST, uploads, prefix)
+    zone = zones.of_form(request.POST)
+    form = SchemaForm.posted(schema, request.POST, uploads, prefix, zone)
     form.text_errors += problems
     return form
 

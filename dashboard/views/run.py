@@ -9,6 +9,7 @@ from dashboard import run_page, step_page
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
+from dashboard.views import posted
 from dashboard.views.access import json_for_signed_in, run_or_404, signed_in
 from workflows_app.engine import log, payloads
 from workflows_app.models import Run, StepSnapshot
@@ -58,7 +59,7 @@ def shown(page: RunPage) -> dict[str, object]:
 def form_for(run: Run, question: run_page.Question) -> SchemaForm:
     """Return the form that answers a question, as it is first shown."""
     schema = question.place.resume_schema if question.place else None
-    form = SchemaForm.blank(schema, prefix=f"q{question.step.pk}-")
+    form = posted.fresh_form(schema, prefix=f"q{question.step.pk}-")
     form.is_locked = not question.offer.is_possible
     return form
 

@@ -21,7 +21,7 @@ def settings(request: HttpRequest) -> HttpResponse:
     if zone and zones.named(zone) is None:
         error = f"There is no time zone “{zone}” here. Choose one of the list."
         return _page(request, zone, error)
-    Preference.objects.update_or_create(user_id=request.user.pk, defaults={"zone": zone})
+    Preference(pk=request.user.pk, zone=zone).save()
     messages.success(request, f"Times are now shown in {zone or 'the zone of your browser'}.")
     return redirect("settings")
 

@@ -93,7 +93,7 @@ def _edited(request: HttpRequest, run: Run, asked: Asked, of: str) -> HttpRespon
     except BadChanges as mistake:
         messages.warning(request, str(mistake))
         return _page(request, run, asked)
-    form = SchemaForm.blank(_schema(run, of, asked), current)
+    form = posted.fresh_form(_schema(run, of, asked), value=current)
     return _value_page(request, run, (asked, of), form)
 
 

@@ -15,6 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import catalogue, rows
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
+from dashboard.forms.fields import MISSING
 from dashboard.forms.form import SchemaForm
 from dashboard.forms.summary import lines_of
 from dashboard.views import drafts, posted
@@ -75,7 +76,8 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     schema = known.graph.json.get("input_schema")
     if request.method != "POST":
         draft = drafts.taken(request)
-        form = SchemaForm.posted(schema, draft) if draft is not None else _first(request, schema)
+        value = MISSING if draft is not None else _first_value(request)
+        form = posted.fresh_form(schema, draft, value=value)
         form.is_locked = not offer.is_possible
         return _form(request, known, form)
     require(offer)
@@ -85,13 +87,13 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     return _started(request, known, form)
 
 
-def _first(request: HttpRequest, schema: Mapping[str, Any] | None) -> SchemaForm:
-    """Return the form as it is first shown: blank, or holding the input of the run `?from=`."""
+def _first_value(request: HttpRequest) -> object:
+    """Return what the form holds at first: the input of the run that `?from=` names, if any."""
     source = Run.objects.filter(run_id=request.GET.get("from", "")).first()
     if source is None or source.input is None:
-        return SchemaForm.blank(schema)
+        return MISSING
     messages.info(request, f"This is the input of run {source.run_id}; change what you like.")
-    return SchemaForm.blank(schema, source.input)
+    return source.input
 
 
 def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpResponse:

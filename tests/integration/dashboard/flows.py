@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 
 from workflows_app import StepContext, Workflow, step
 
@@ -82,6 +82,12 @@ guarded = (
 def anything(value: Any) -> Any:
     return value
 
+
+class Appointment(BaseModel):
+    due: AwareDatetime
+
+
+timed = Workflow("pages-timed", input=Appointment, title="Timed").then(anything).commit()
 
 open_flow = Workflow("pages-open", title="Open").then(anything).commit()
 

@@ -111,3 +111,37 @@ def test_what_goes_on_counts_from_a_moment_that_script_reads(pages):
     Run.objects.update(status="running", ended_at=None)
 
     assert 'data-since="2026-01-05T23:30:00.000+00:00"' in pages.get(address).content.decode()
+
+
+def test_a_form_is_read_in_the_zone_it_was_shown_in_even_if_the_person_changed_it_since(pages):
+    address = "/workflows/pages-timed/start/"
+    choose(pages, "Europe/Berlin")
+    page = pages.get(address).content.decode()
+    assert "Time zone: Europe/Berlin." in page
+    assert 'name="zone" value="Europe/Berlin"' in page
+    choose(pages, "America/New_York")
+
+    typed = {"tab": "form", "zone": "Europe/Berlin", "data.due": "2026-07-01T12:00"}
+    pages.post(address, typed)
+
+    assert Run.objects.get().input == {"due": "2026-07-01T10:00:00Z"}
+
+
+@pytest.mark.parametrize("zone", ["", "Nowhere", "<b>", "../x"])
+def test_a_form_with_a_forged_zone_is_read_in_that_of_the_person(pages, zone):
+    choose(pages, "America/New_York")
+    typed = {"tab": "form", "zone": zone, "data.due": "2026-07-01T12:00"}
+
+    pages.post("/workflows/pages-timed/start/", typed)
+
+    assert Run.objects.get().input == {"due": "2026-07-01T16:00:00Z"}
+
+
+def test_a_time_that_does_not_exist_starts_nothing_and_is_explained(pages):
+    typed = {"tab": "form", "zone": "Europe/Berlin", "data.due": "2026-03-29T02:30"}
+
+    answer = pages.post("/workflows/pages-timed/start/", typed)
+
+    assert answer.status_code == 422
+    assert "does not exist in Europe/Berlin" in answer.content.decode()
+    assert not Run.objects.exists()

@@ -1,11 +1,23 @@
 """Times, sizes, previews and questions, as people read them."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
+from django.utils import timezone
 
 from dashboard.previews import LIMIT, Preview, message_in, question_in
-from dashboard.templatetags.signalbox import ago, exact, in_words, short, size
+from dashboard.templatetags.signalbox import (
+    ago,
+    clock,
+    exact,
+    in_words,
+    lasting,
+    short,
+    signed,
+    size,
+    when,
+)
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -20,6 +32,38 @@ def test_a_moment_is_said_relative_to_now(seconds, said):
 
 def test_the_exact_time_names_its_zone():
     assert exact(NOON) == "2026-03-01 12:00:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("zone", "moment", "said"),
+    [
+        ("Europe/Berlin", datetime(2026, 3, 29, 0, 59, tzinfo=UTC), "01:59:00 CET (+01:00)"),
+        ("Europe/Berlin", datetime(2026, 3, 29, 1, 0, tzinfo=UTC), "03:00:00 CEST (+02:00)"),
+        ("Europe/Berlin", datetime(2026, 10, 25, 0, 30, tzinfo=UTC), "02:30:00 CEST (+02:00)"),
+        ("Europe/Berlin", datetime(2026, 10, 25, 1, 30, tzinfo=UTC), "02:30:00 CET (+01:00)"),
+        ("Asia/Kathmandu", NOON, "17:45:00 +05:45"),
+        ("America/St_Johns", NOON, "08:30:00 NST (-03:30)"),
+    ],
+)
+def test_times_are_told_in_the_zone_of_the_person(zone, moment, said):
+    with timezone.override(ZoneInfo(zone)):
+        assert exact(moment).split(" ", 1)[1] == said
+        assert f'datetime="{moment:%Y-%m-%dT%H:%M}:00.000+00:00"' in when(moment)
+        assert "data-since=" in lasting(moment)
+        assert f"{moment:%H:%M}:00.000+00:00" in lasting(moment)
+
+
+def test_a_time_of_day_from_text_names_its_zone_and_no_time_is_left_as_it_is():
+    with timezone.override(ZoneInfo("Europe/Berlin")):
+        assert ">14:00:00.123 CEST</time>" in clock("2026-07-01T12:00:00.123Z")
+    assert clock("<b>") == "<b>"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(1.2, "+1.2 s"), (-0.3, "\N{MINUS SIGN}300 ms"), (0, "±0"), (None, "–")]
+)
+def test_a_difference_of_lengths_has_a_sign(seconds, said):
+    assert signed(None if seconds is None else timedelta(seconds=seconds)) == said
 
 
 @pytest.mark.parametrize(

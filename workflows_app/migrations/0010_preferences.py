@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     dependencies = [
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
-        ("workflows_app", "0007_plain_numbers"),
+        ("workflows_app", "0009_schedule_permissions"),
     ]
 
     operations = [
