@@ -116,9 +116,18 @@ class Side:
 
     def absence_of(self, step: StepSnapshot) -> str:
         """Return the status that says why a step of the other side is not here."""
-        if step.base_path not in self.graph.places:
+        place = self.graph.places.get(step.base_path)
+        if place is None:
             return "unknown"
-        return "untaken" if self.is_ended else "pending"
+        # The conditions of a branch are asked at once: the arms it did not take never come.
+        return "untaken" if self.is_ended or place.parent in self.branches else "pending"
+
+    @cached_property
+    def branches(self) -> set[str]:
+        """The paths of the branches of which an arm was taken."""
+        places = self.graph.places
+        taken = {places[step.base_path].parent for step in self.steps if step.base_path in places}
+        return {path for path in taken if path in places and places[path].kind == "branch"}
 
 
 @dataclass
@@ -136,6 +145,11 @@ class Row:
     def only(self) -> str:
         """The letter of the only side that took this step; empty where both did."""
         return "B" if self.old is None else "A" if self.new is None else ""
+
+    @property
+    def may_follow(self) -> bool:
+        """Whether the side without this step may still come to it."""
+        return bool(self.only) and "pending" in self.statuses
 
     @property
     def is_different_at_sight(self) -> bool:
@@ -182,8 +196,8 @@ class Comparison:
 
     @property
     def diverged(self) -> int:
-        """How many steps only one of the two took."""
-        return sum(1 for row in self.rows if row.only)
+        """How many steps only one of the two took, and the other will not come to."""
+        return sum(1 for row in self.rows if row.only and not row.may_follow)
 
     @property
     def is_whole(self) -> bool:

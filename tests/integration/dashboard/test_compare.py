@@ -53,6 +53,16 @@ def test_two_runs_tell_their_input_their_path_and_what_came_of_it(pages):
     assert re.search(r"check success success .* Output A raw", text)
 
 
+def test_a_step_that_may_still_come_is_no_other_path(pages):
+    waiting, done = started(amount=700), started(amount=5)
+
+    text = text_of(page_of(pages, waiting, done))
+
+    assert "2 taken by one run only" in text
+    assert re.search(r"small only B not taken success", text)
+    assert re.search(r"pay only B so far pending success", text)
+
+
 def test_what_is_the_same_is_shown_when_it_is_asked_for(pages):
     one, other = started(amount=5), started(amount=5)
 
