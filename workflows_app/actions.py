@@ -217,8 +217,6 @@ TRIGGER_SCHEDULE: Final = Action(
     _why_not_defined,
 )
 
-#: Every action on a run by name, in the order in which doors list them.
-ACTIONS: Final = {action.name: action for action in (START, RESUME, CANCEL)}
 
 #: Every action on a schedule by name.
 SCHEDULE_ACTIONS: Final = {
