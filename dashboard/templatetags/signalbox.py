@@ -54,6 +54,12 @@ def exact(moment: datetime | None) -> str:
 
 
 @register.filter
+def there(moment: datetime) -> str:
+    """Return the moment to the second in the zone that it is in already, such as a schedule's."""
+    return f"{moment:%Y-%m-%d %H:%M:%S} {zone_at(moment)}"
+
+
+@register.filter
 def clock(text: str) -> SafeString | str:
     """Show the time of day of a moment that is kept as text; the date is on hover."""
     try:

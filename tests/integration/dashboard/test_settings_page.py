@@ -100,7 +100,7 @@ def test_the_account_menu_leads_there(pages):
 
 def test_events_are_told_in_the_zone_too(pages):
     choose(pages, "Europe/Berlin")
-    page = pages.get(run_at(WINTER)).content.decode()
+    page = pages.get(run_at(WINTER) + "?tab=events").content.decode()
 
     assert re.search(r"\d\d:\d\d:\d\d\.\d{3} CES?T</time>", page)
 
