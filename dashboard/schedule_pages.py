@@ -169,7 +169,7 @@ def consequences(action: Action, item: Item) -> tuple[list[str], list[str]]:
     first = f"{item.upcoming[0]:%Y-%m-%d %H:%M:%S %Z}" if item.upcoming else ""
     if action is actions.PAUSE_SCHEDULE:
         return [
-            f"It does not fire any more{f', first of all not at {first}' if first else ''}.",
+            f"It does not fire any more{f': {first} passes without a run' if first else ''}.",
             "It stays paused, also after a deploy, until somebody unpauses it.",
         ], [
             "Runs that it has started go on.",

@@ -84,7 +84,8 @@ class Health:
 
     name: str
     words: str
-    is_well: bool = True
+    #: alive, silent, or unused.
+    state: str = "alive"
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,7 @@ def _database() -> Health:
 
 def _redis(mode: str) -> Health:
     if mode != "distributed":
-        return Health("Redis", "not used: hints and news stay in this process")
+        return Health("Redis", "not used: hints and news stay in this process", "unused")
     began = time.perf_counter()
     try:
         with _client() as client:
@@ -191,7 +192,7 @@ def _redis(mode: str) -> Health:
             "Redis",
             f"does not answer ({type(problem).__name__}). No step is lost: workers look into the "
             "database by themselves, but begin later, and pages ask every few seconds.",
-            is_well=False,
+            state="silent",
         )
     return Health("Redis", f"answers in {_since(began)}")
 

@@ -22,7 +22,7 @@ def audit(request: HttpRequest) -> HttpResponse:
         "entries": entries,
         "page": page,
         "is_first": place == Place(),
-        "most": audit_page.MOST,
+        "most": f"{audit_page.MOST:,}",
         "first": request.path + filters.query,
     }
     return render(request, "dashboard/audit.html", context)

@@ -13,6 +13,8 @@ from tests.product import Product, product
 # Playwright keeps a loop in this thread; what these tests ask of the database is another process's.
 os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
 
+FLOWS = {"WORKFLOWS_MODULES": "tests.browser.flows"}
+
 QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
     "--disable-background-networking", "--disable-component-update",
@@ -39,7 +41,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
     """One installation for all these tests."""
     folder: Path = tmp_path_factory.mktemp("product")
     url = f"sqlite:///{folder / 'browser.sqlite3'}"
-    with product(url, folder, {"SIGNALBOX_DEMO": "1"}) as made:
+    with product(url, folder, {**FLOWS, "SIGNALBOX_DEMO": "1"}) as made:
         made.up()
         yield made
 
