@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, cast
+from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -15,6 +15,9 @@ from workflows_app.models import Run
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
+#: What the audit trail says of acts that come from the pages.
+DOOR: Final = "page"
 
 NOT_SEEN = "You need the permission to see runs. Ask whoever looks after Signalbox."
 

@@ -9,13 +9,10 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from dashboard import consequences
-from dashboard.views.access import require, run_or_404, signed_in
+from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import Run as WorkflowRun
 from workflows_app import actions, errors, get_workflow
 from workflows_app.models import Run
-
-#: What the trail says of acts that come from these pages.
-DOOR: Final = "page"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -11,7 +11,7 @@ from dashboard import graphs, previews
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import Question
 from dashboard.views import drafts, posted
-from dashboard.views.access import require, run_or_404, signed_in
+from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import actions, errors, get_workflow
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
@@ -52,6 +52,7 @@ def _resumed(request: HttpRequest, run: Run, question: Question, form: SchemaFor
             step=question.step.path,
             suspension=str(question.step.suspension),
             actor=request.user,
+            door=DOOR,
             wait=False,
         )
     except errors.InvalidResumeData as refusal:

@@ -10,12 +10,10 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import schedule_pages
 from dashboard.paging import Place
 from dashboard.schedule_pages import LONGEST_NOTE, Item
-from dashboard.views.access import require, signed_in
+from dashboard.views.access import DOOR, require, signed_in
 from workflows_app import actions, errors, get_workflow
 from workflows_app.actions import Action
 from workflows_app.schedules import WorkflowSchedule
-
-DOOR = "page"
 
 
 @require_safe

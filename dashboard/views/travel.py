@@ -12,8 +12,7 @@ from dashboard import graphs, travel_page
 from dashboard.forms.form import SchemaForm
 from dashboard.travel_page import INPUT, Asked, BadChanges
 from dashboard.views import posted
-from dashboard.views.access import require, run_or_404, signed_in
-from dashboard.views.act import DOOR
+from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import Run as WorkflowRun
 from workflows_app import actions, errors, get_workflow
 from workflows_app.models import Run

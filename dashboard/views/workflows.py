@@ -17,7 +17,7 @@ from dashboard.forms.fields import MISSING
 from dashboard.forms.form import SchemaForm
 from dashboard.forms.summary import lines_of
 from dashboard.views import drafts, posted
-from dashboard.views.access import require, signed_in
+from dashboard.views.access import DOOR, require, signed_in
 from workflows_app import actions, errors
 from workflows_app.models import Run
 from workflows_app.models.fields import uuid7
@@ -101,7 +101,7 @@ def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpRespon
     run_id = _run_key(request)
     try:
         run = defined.create_run(run_id=run_id)
-        run.start(form.draft(), actor=request.user, wait=False)
+        run.start(form.draft(), actor=request.user, door=DOOR, wait=False)
     except errors.RunAlreadyStarted:
         messages.info(request, "This run was started already; a form starts one run.")
     except errors.InvalidInput as refusal:

@@ -1,0 +1,163 @@
+"""The views of one run: timeline, playback, data, related, audit, and the page of a step."""
+
+import re
+
+import pytest
+
+from tests.integration.dashboard.conftest import row_of, started
+from workflows_app import Workflow, step
+from workflows_app.models import Run, StepSnapshot
+
+
+@step
+def double(item: int) -> int:
+    """Double it."""
+    return item * 2
+
+
+each = Workflow("tabs-each").foreach(double, concurrency=3).commit()
+
+
+def tab(pages, run, name, **query):
+    return pages.get(f"/runs/{run.run_id}/", {"tab": name, **query}).content.decode()
+
+
+def test_the_timeline_draws_a_bar_for_each_step_and_names_it(pages):
+    run = started()
+
+    page = tab(pages, run, "timeline")
+
+    assert re.search(r'class="time-row" id="time-\d+".*?>check</a>', page, re.DOTALL)
+    assert 'data-kind="ask"' in page
+    assert "waited for an answer" in page
+
+
+def test_long_idle_time_is_folded_and_can_be_unfolded(pages):
+    run = started(amount=5)
+    last = StepSnapshot.objects.filter(run=row_of(run)).latest("pk")
+    later = last.ended_at + __import__("datetime").timedelta(hours=3)
+    StepSnapshot.objects.filter(pk=last.pk).update(
+        queued_at=later, started_at=later, ended_at=later
+    )
+    Run.objects.filter(run_id=run.run_id).update(ended_at=later)
+
+    assert "1 idle stretch folded" in tab(pages, run, "timeline")
+    assert "idle stretch" not in tab(pages, run, "timeline", fold="0")
+
+
+def test_only_errors_are_shown_when_that_is_asked_for(pages):
+    run = started(title="break")
+
+    page = tab(pages, run, "timeline", errors="1")
+
+    assert page.count('<li class="time-row"') == 1
+    assert "No step has failed." in tab(pages, started(amount=5), "timeline", errors="1")
+
+
+def test_a_window_of_the_timeline_stands_in_the_address(pages):
+    page = tab(pages, started(amount=5), "timeline", since="0", until="0.001")
+
+    assert ">Whole run</a>" in page
+
+
+def test_a_list_is_one_row_with_its_count(pages):
+    run = each.create_run()
+    run.start([1, 2, 3])
+
+    page = tab(pages, run.refresh(), "timeline")
+
+    assert page.count('<li class="time-row"') == 1
+    assert "3 success" in page
+
+
+def test_playback_shows_the_run_as_it_stood(pages):
+    run = started(amount=5)
+    first = next(e.seq for e in run.events() if e.type == "workflow-step-start")
+
+    page = tab(pages, run, "graph", at=first)
+    now = tab(pages, run, "graph", at=row_of(run).event_seq)
+
+    assert "You are looking at the past" in page
+    assert re.search(r'<h1>.*?data-status="running"', page, re.DOTALL)
+    assert re.search(r'id="step-check" class="step" data-status="running"', page)
+    assert 'id="step-pay" class="step" data-status="pending"' in page
+    assert ">Result<" not in page
+    assert "You are looking at the past" not in now
+
+
+def test_playback_at_every_event_has_a_page(pages):
+    run = started()
+    run.cancel()
+
+    for seq in range(1, row_of(run.refresh()).event_seq):
+        assert pages.get(f"/runs/{run.run_id}/", {"at": seq}).status_code == 200
+
+
+def test_data_shows_input_result_and_each_step(pages):
+    page = tab(pages, started(amount=5), "data")
+
+    assert 'data-key="data-step-check"' in page
+
+
+def test_related_shows_timelines_and_forks(pages):
+    run = started(amount=5)
+    run.time_travel("pay")
+    forked = run.fork("pay")
+
+    page = tab(pages, run.refresh(), "related")
+    other = tab(pages, forked, "related")
+
+    assert "time-travel at" in page
+    assert forked.run_id in page
+    assert "Compare with now" in page
+    assert run.run_id in other
+
+
+def test_audit_shows_who_did_what(pages, ana):
+    run = started()
+    run.cancel(actor=ana, door="page")
+
+    page = tab(pages, run, "audit")
+
+    assert re.search(r"<td>ana</td><td>cancel</td>.*?<td>page</td>", page, re.DOTALL)
+    assert "Nobody has acted" in tab(pages, started(amount=5), "audit")
+
+
+def test_the_tab_that_was_looked_at_last_is_remembered(pages):
+    run = started(amount=5)
+    tab(pages, run, "data")
+
+    page = pages.get(f"/runs/{run.run_id}/").content.decode()
+
+    assert re.search(r'tab=data"[^>]*aria-current="page"', page)
+
+
+def test_a_step_has_a_page_with_its_values_and_events(pages):
+    run = started(amount=5)
+
+    page = pages.get(f"/runs/{run.run_id}/steps/check/").content.decode()
+
+    assert "Look at it." in page
+    assert "workflow-step-result" in page
+    assert "?from=check" in page
+
+
+def test_the_page_of_a_list_leads_to_its_items(pages):
+    run = each.create_run()
+    run.start([1, 2, 3])
+    path = run.refresh().workflow.tree.first.path
+
+    page = pages.get(f"/runs/{run.run_id}/steps/{path}/").content.decode()
+    item = pages.get(f"/runs/{run.run_id}/steps/{path}[1]/").content.decode()
+    later = pages.get(f"/runs/{run.run_id}/steps/{path}/?first=2").content.decode()
+
+    assert page.count('<li><span class="status"') == 3
+    assert "4" in item
+    assert later.count('<li><span class="status"') == 1
+
+
+@pytest.mark.parametrize("path", ["nothing", "check[7]"])
+def test_a_step_that_is_not_there_has_no_page(pages, path):
+    run = started(amount=5)
+
+    assert pages.get(f"/runs/{run.run_id}/steps/{path}/").status_code == 404

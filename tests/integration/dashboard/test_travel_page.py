@@ -1,0 +1,163 @@
+"""Time travel on its page: from where, with what, the plan, and what comes of it."""
+
+import re
+
+from tests.integration.dashboard.conftest import row_of, started
+from workflows_app.models import Action, Run, StepSnapshot
+
+
+def token_in(page: str) -> str:
+    found = re.search(r'name="token" value="([^"]+)"', page)
+    assert found, "there is no plan on the page"
+    return found[1]
+
+
+def planned(pages, run, path):
+    return pages.get(f"/runs/{run.run_id}/time-travel/?from={path}").content.decode()
+
+
+def test_the_page_lists_the_steps_to_go_back_to(pages):
+    run = started(amount=5)
+
+    page = pages.get(f"/runs/{run.run_id}/time-travel/").content.decode()
+
+    assert '?from=check"' in page
+    assert "Choose the step to go back to." in page
+
+
+def test_the_plan_says_what_is_reused_and_what_runs_again(pages):
+    page = planned(pages, started(amount=5), "pay")
+
+    assert re.search(r"Reused, not run again.*check.*Run again.*pay", page, re.DOTALL)
+    assert "As a new run; this one stays as it is" in page
+    assert ".fork(&#x27;pay&#x27;)" in page
+
+
+def test_a_travel_in_place_begins_a_new_timeline(pages, ana):
+    run = started(amount=5)
+    token = token_in(planned(pages, run, "pay"))
+
+    pages.post(
+        f"/runs/{run.run_id}/time-travel/",
+        {"from": "pay", "changed": "{}", "mode": "here", "token": token, "op": "start"},
+    )
+
+    assert row_of(run).timeline == 2
+    assert row_of(run).status == "success"
+    assert Action.objects.get(verb="time-travel").path == "pay"
+
+
+def test_a_fork_is_a_new_run_and_leaves_this_one_alone(pages):
+    run = started(amount=5)
+    token = token_in(planned(pages, run, "pay"))
+
+    answer = pages.post(
+        f"/runs/{run.run_id}/time-travel/",
+        {"from": "pay", "changed": "{}", "mode": "new", "token": token, "op": "start"},
+        follow=True,
+    )
+
+    forked = Run.objects.get(origin=run.run_id)
+    assert answer.redirect_chain[-1][0] == f"/runs/{forked.run_id}/"
+    assert row_of(run).timeline == 1
+
+
+def test_a_changed_input_is_given_to_the_step_by_its_form(pages):
+    run = started(amount=5)
+    address = f"/runs/{run.run_id}/time-travel/"
+
+    form = pages.post(address, {"from": "check", "changed": "{}", "op": "edit:$input"})
+    page = pages.post(
+        f"{address}value/",
+        {
+            "of": "$input", "from": "check", "changed": "{}", "mode": "new", "tab": "form",
+            "title": "Chair", "amount": "7", "note": "",
+        },
+    ).content.decode()  # fmt: skip
+    changed = re.search(r'name="changed" value="([^"]*)"', page)[1].replace("&quot;", '"')
+    pages.post(
+        address,
+        {
+            "from": "check",
+            "changed": changed,
+            "mode": "new",
+            "token": token_in(page),
+            "op": "start",
+        },
+    )
+
+    assert 'value="Desk"' in form.content.decode()
+    assert "Chair" in page
+    forked = Run.objects.get(origin=run.run_id)
+    got = StepSnapshot.objects.current().get(run=forked, path="check")
+    assert (got.output["title"], got.output["amount"]) == ("Chair", 7)
+
+
+def test_a_value_that_the_form_refuses_begins_nothing(pages):
+    run = started(amount=5)
+
+    answer = pages.post(
+        f"/runs/{run.run_id}/time-travel/value/",
+        {
+            "of": "$input",
+            "from": "check",
+            "changed": "{}",
+            "tab": "form",
+            "title": "",
+            "amount": "x",
+        },
+    )
+
+    assert answer.status_code == 422
+    assert not Run.objects.filter(origin=run.run_id).exists()
+
+
+def test_when_the_run_moved_on_the_new_plan_is_shown_and_nothing_begins(pages):
+    run = started(amount=5)
+    token = token_in(planned(pages, run, "pay"))
+    run.time_travel("check")
+
+    answer = pages.post(
+        f"/runs/{run.run_id}/time-travel/",
+        {"from": "pay", "changed": "{}", "mode": "here", "token": token, "op": "start"},
+    )
+
+    assert answer.status_code == 409
+    assert "The run changed meanwhile; here is the new plan." in answer.content.decode()
+    assert row_of(run).timeline == 2
+
+
+def test_a_step_without_a_record_before_it_says_what_is_missing(pages):
+    run = started()  # asks a manager, so `pay` was never reached
+
+    page = planned(pages, run, "pay")
+
+    assert 'role="alert"' in page
+    assert 'value="start" disabled' in page
+
+
+def test_what_cannot_be_read_begins_anew(pages):
+    run = started(amount=5)
+
+    answer = pages.post(
+        f"/runs/{run.run_id}/time-travel/",
+        {"from": "pay", "changed": "{", "op": "start"},
+        follow=True,
+    )
+
+    assert "cannot be read; begin anew" in answer.content.decode()
+
+
+def test_it_needs_the_permission_to_steer(person):
+    run = started(amount=5)
+    _, client = person("view_run")
+
+    page = client.get(f"/runs/{run.run_id}/time-travel/?from=pay").content.decode()
+    answer = client.post(
+        f"/runs/{run.run_id}/time-travel/",
+        {"from": "pay", "changed": "{}", "mode": "here", "token": token_in(page), "op": "start"},
+    )
+
+    assert "You need the permission" in page
+    assert answer.status_code == 403
+    assert row_of(run).timeline == 1
