@@ -15,6 +15,7 @@ from dashboard.forms.bound import (
     BoundGroup,
     BoundMany,
     BoundNumber,
+    BoundOneOf,
     BoundRaw,
     BoundRows,
     BoundSwitch,
@@ -32,6 +33,7 @@ from dashboard.forms.fields import (
     Many,
     Missing,
     Number,
+    OneOf,
     Rows,
     Switch,
     Text,
@@ -81,6 +83,8 @@ def _bound_to(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
             return BoundFixed(field=field, path=path) if same else None
         case Group():
             return _group(field, value, path)
+        case OneOf():
+            return _one_of(field, value, path)
         case Rows():
             return _rows(field, value, path)
         case Many():
@@ -145,6 +149,31 @@ def _group(field: Group, value: JSON | Missing, path: Path) -> Bound | None:
     )
 
 
+def _one_of(field: OneOf, value: JSON | Missing, path: Path) -> Bound | None:
+    if value is None or isinstance(value, Missing):
+        return BoundOneOf(field=field, path=path)
+    fitting = (n for n, shape in enumerate(field.shapes) if _suits(shape, value))
+    number = next(fitting, None)
+    if number is None:
+        return None
+    part = bind_value(field.shapes[number], value, path)
+    return BoundOneOf(field=field, path=path, chosen=number, was=number, part=part)
+
+
+def _suits(field: Field, value: JSON | Missing) -> bool:
+    """Return whether a value is of this shape: its keys are there, and its constants the same."""
+    match field:
+        case Fixed():
+            return isinstance(value, Missing) or _same(field.value, value)
+        case Group():
+            keys = {part.key for part in field.fields if part.required}
+            if not isinstance(value, dict) or not keys <= value.keys():
+                return False
+            return all(_suits(part, value.get(part.key, MISSING)) for part in field.fields)
+        case _:
+            return True
+
+
 def _rows(field: Rows, value: JSON | Missing, path: Path) -> Bound | None:
     items = [] if value is None or isinstance(value, Missing) else value
     if not isinstance(items, list) or len(items) > MAX_ROWS:
@@ -193,17 +222,18 @@ def bind_posted(field: Field, data: Posted, uploads: Mapping[str, str], path: Pa
             return BoundFixed(field=field, path=path)
         case Group():
             return _posted_group(field, data, uploads, path)
+        case OneOf():
+            return _posted_one_of(field, data, uploads, path)
         case Rows():
             return _posted_rows(field, data, uploads, path)
-        case Many():
-            start = _chosen(field, field.default) or []
-            raws = data.getlist(name_of(path))
-            return BoundMany(field=field, path=path, raws=raws, start=start)
         case _:
-            return _posted_line(field, data, uploads, path)
+            return _posted_leaf(field, data, uploads, path)
 
 
-def _posted_line(field: Field, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
+def _posted_leaf(field: Field, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
+    if isinstance(field, Many):
+        start = _chosen(field, field.default) or []
+        return BoundMany(field=field, path=path, raws=data.getlist(name_of(path)), start=start)
     bound = LINES.get(type(field), BoundRaw)(field=field, path=path)
     bound.start = _raw_of(field, field.default) or ""
     bound.raw = uploads.get(name_of(path, "file")) or _text(data, name_of(path)) or ""
@@ -220,6 +250,24 @@ def _posted_group(field: Group, data: Posted, uploads: Mapping[str, str], path: 
         extra=_extra(_text(data, name_of(path, "extra"))),
         is_given=name_of(path, "given") in data,
     )
+
+
+def _posted_one_of(field: OneOf, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
+    bound = BoundOneOf(field=field, path=path)
+    bound.chosen, bound.was = (_number(data, name_of(path, m), field) for m in ("shape", "was"))
+    if bound.chosen is None:
+        return bound
+    shape = field.shapes[bound.chosen]
+    if bound.was == bound.chosen:
+        bound.part = bind_posted(shape, data, uploads, path)
+    else:  # nobody has seen its fields yet
+        bound.part = bind_value(shape, path=path)
+    return bound
+
+
+def _number(data: Posted, name: str, field: OneOf) -> int | None:
+    text = _text(data, name) or ""
+    return int(text) if COUNT.fullmatch(text) and int(text) < len(field.shapes) else None
 
 
 def _posted_rows(field: Rows, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
@@ -263,6 +311,8 @@ def tidied(bound: Bound) -> Bound:
     match bound:
         case BoundGroup():
             return replace(bound, parts=[tidied(part) for part in bound.parts])
+        case BoundOneOf():
+            return replace(bound, part=tidied(bound.part) if bound.part else None)
         case BoundRows():
             rows = [tidied(row) for row in bound.rows if _holds_something(row)]
             moved = [row.moved((*bound.path, place)) for place, row in enumerate(rows)]

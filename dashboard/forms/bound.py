@@ -23,6 +23,7 @@ from dashboard.forms.fields import (
     Many,
     Missing,
     Number,
+    OneOf,
     Option,
     Raw,
     Rows,
@@ -338,6 +339,74 @@ class BoundGroup(Bound):
         """Return the same object elsewhere."""
         parts = [part.moved((*path, part.field.key)) for part in self.parts]
         return replace(self, path=path, parts=parts)
+
+
+@dataclass(kw_only=True)
+class BoundOneOf(Bound):
+    """An object of one of several shapes: which one, and its fields."""
+
+    field: OneOf
+    #: The number of the shape; None: none was chosen yet.
+    chosen: int | None = None
+    #: The number of the shape whose fields the page showed, when the form was posted.
+    was: int | None = None
+    part: Bound | None = None
+    shape: ClassVar[str] = "one_of"
+
+    @property
+    def name(self) -> str:
+        """The name of the list of shapes; the fields have the names of the object itself."""
+        return name_of(self.path, "shape")
+
+    @property
+    def was_name(self) -> str:
+        """The name of the hidden input that says which shape is shown."""
+        return name_of(self.path, "was")
+
+    @property
+    def choices(self) -> list[tuple[int, str, bool]]:
+        """Number, label and whether it is chosen, for each shape."""
+        labels = enumerate(shape.label for shape in self.field.shapes)
+        return [(number, label, number == self.chosen) for number, label in labels]
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether no shape was chosen."""
+        return self.part is None
+
+    def draft(self) -> JSON | Missing:
+        """Return the object."""
+        return self._when_empty() if self.part is None else self.part.draft()
+
+    def check(self) -> None:
+        """Note that nothing was chosen, or that the fields of the choice were not shown yet."""
+        if self.part is None:
+            self.errors += [] if self.field.is_optional else [CHOOSE]
+        elif self.was != self.chosen:
+            self.errors.append("Another shape was chosen: look at its fields, then send again.")
+        else:
+            self.part.check()
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return the chosen shape by one of its names, or the field in it with this key."""
+        if self.part is None or self.chosen is None:
+            return None
+        return self.part if part in self.field.tags[self.chosen] else self.part.child(part)
+
+    def is_elsewhere(self, part: str | int) -> bool:
+        """Whether an error speaks of a shape that was not chosen."""
+        own = self.field.tags[self.chosen] if self.chosen is not None else frozenset()
+        return part not in own and any(part in tags for tags in self.field.tags)
+
+    def walk(self) -> Iterator[Bound]:
+        """Yield the choice, and all fields of what was chosen."""
+        yield self
+        if self.part is not None:
+            yield from self.part.walk()
+
+    def moved(self, path: Path) -> Self:
+        """Return the same elsewhere."""
+        return replace(self, path=path, part=self.part.moved(path) if self.part else None)
 
 
 @dataclass(kw_only=True)

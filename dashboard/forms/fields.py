@@ -130,6 +130,15 @@ class Group(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OneOf(Field):
+    """An object of one of several shapes, of which one is chosen first."""
+
+    shapes: tuple[Group, ...] = ()
+    #: The names by which errors speak of each shape: its class, its constants.
+    tags: tuple[frozenset[str], ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
 class Rows(Field):
     """A list whose items are all of one shape."""
 

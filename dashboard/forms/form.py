@@ -17,7 +17,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from dashboard.forms import binding, values
-from dashboard.forms.bound import Bound, BoundRaw, BoundRows
+from dashboard.forms.bound import Bound, BoundOneOf, BoundRaw, BoundRows
 from dashboard.forms.fields import JSON, MISSING, Missing, Raw
 from dashboard.forms.paths import as_words
 from dashboard.forms.schema import Schema, field_of
@@ -98,6 +98,8 @@ class SchemaForm:
                 self._add(target)
             case "remove":
                 self._remove(target)
+            case "shape":
+                self.focus = target
             case "tab":
                 self._turn_to(target)
             case _:
@@ -183,6 +185,8 @@ class SchemaForm:
                 self.text_errors.append(f"{as_words(loc)}: {message}" if loc else message)
                 continue
             part, rest = self._nearest(loc)
+            if isinstance(part, BoundOneOf) and rest and part.is_elsewhere(rest[0]):
+                continue
             if id(part) not in silent:
                 part.errors.append(f"{as_words(rest)}: {message}" if rest else message)
 

@@ -1,7 +1,8 @@
 """Turn a JSON schema into fields.
 
-Reads what Pydantic writes (Draft 2020-12). What has no honest form, a union of shapes or a map
-with free keys, becomes a `Raw` field: JSON for that part, and fields for the rest.
+Reads what Pydantic writes (Draft 2020-12). A union of objects is a choice of a shape, then its
+fields. What has no honest form, a union of other things or a map with free keys, becomes a `Raw`
+field: JSON for that part, and fields for the rest.
 """
 
 from collections.abc import Mapping
@@ -17,6 +18,7 @@ from dashboard.forms.fields import (
     Group,
     Many,
     Number,
+    OneOf,
     Option,
     Raw,
     Rows,
@@ -32,6 +34,9 @@ LONG_TEXT = 200
 
 #: Deeper than this, forms are harder to read than JSON.
 MAX_DEPTH = 6
+
+#: More shapes than this are no choice for a form.
+MOST_SHAPES = 8
 
 INPUTS = {
     "date": "date",
@@ -109,7 +114,7 @@ def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
         case "object" if "properties" in schema and "anyOf" not in schema:
             return _group(schema, scope, words)
         case _:
-            return _plain(schema, scope, words)
+            return _one_of(schema, scope, words) or _plain(schema, scope, words)
 
 
 def _plain(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
@@ -224,6 +229,24 @@ def _group(schema: Schema, scope: Scope, words: dict[str, Any]) -> Group:
         for key, part in schema["properties"].items()
     )
     return Group(**words, fields=fields)
+
+
+def _one_of(schema: Schema, scope: Scope, words: dict[str, Any]) -> OneOf | None:
+    """Return the choice between several shapes of objects; None where that is not what fits."""
+    branches = schema.get("oneOf") or schema.get("anyOf") or ()
+    if not 1 < len(branches) <= MOST_SHAPES:
+        return None
+    shapes = [_field(branch, scope.inside(), Place()) for branch in branches]
+    groups = tuple(shape for shape in shapes if isinstance(shape, Group) and not shape.nullable)
+    if len(groups) < len(shapes):
+        return None
+    tags = tuple(_tags(*pair) for pair in zip(branches, groups, strict=True))
+    return OneOf(**words, shapes=groups, tags=tags)
+
+
+def _tags(branch: Schema, shape: Group) -> frozenset[str]:
+    constants = {str(part.value) for part in shape.fields if isinstance(part, Fixed)}
+    return frozenset({str(branch.get("$ref", "")).rsplit("/", 1)[-1], *constants} - {""})
 
 
 def _why_raw(schema: Schema) -> str:

@@ -2,7 +2,18 @@
 
 from dataclasses import dataclass
 
-from dashboard.forms.fields import Choice, Field, Fixed, Group, Many, Number, Rows, Switch, Text
+from dashboard.forms.fields import (
+    Choice,
+    Field,
+    Fixed,
+    Group,
+    Many,
+    Number,
+    OneOf,
+    Rows,
+    Switch,
+    Text,
+)
 from dashboard.forms.schema import Schema, field_of
 from dashboard.forms.values import dump
 
@@ -59,6 +70,8 @@ def _kind(field: Field) -> str:
             return f"one of {options}" if isinstance(field, Choice) else f"any of {options}"
         case Fixed():
             return dump(field.value)
+        case OneOf():
+            return " or ".join(shape.label for shape in field.shapes)
         case Rows():
             return f"list of {_kind(field.item)}"
         case _:

@@ -1,6 +1,6 @@
 """Small workflows that the pages' tests start."""
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, Field
 
@@ -88,6 +88,23 @@ class Appointment(BaseModel):
 
 
 timed = Workflow("pages-timed", input=Appointment, title="Timed").then(anything).commit()
+
+
+class Card(BaseModel):
+    kind: Literal["card"] = "card"
+    number: str
+
+
+class Transfer(BaseModel):
+    kind: Literal["transfer"] = "transfer"
+    iban: str
+
+
+class Payment(BaseModel):
+    how: Card | Transfer
+
+
+shaped = Workflow("pages-shaped", input=Payment, title="Shaped").then(anything).commit()
 
 open_flow = Workflow("pages-open", title="Open").then(anything).commit()
 

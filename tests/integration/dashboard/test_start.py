@@ -150,3 +150,17 @@ def test_the_workflow_pages_show_graph_counts_and_latest_runs(pages):
     assert "status=suspended" in listed
     assert "amount&quot;] &gt; 100" in shown or "amount&quot;] &amp;gt; 100" in shown
     assert f"/runs/{run.run_id}/" in shown
+
+
+def test_one_of_several_shapes_is_chosen_filled_in_and_sent_without_script(pages):
+    address = "/workflows/pages-shaped/start/"
+    assert "Which shape" in pages.get(address).content.decode()
+    typed = {"tab": "form", "data.how:shape": "1"}
+
+    page = pages.post(address, typed | {"op": "shape:data.how:shape"}).content.decode()
+    assert 'name="data.how.iban"' in page
+    assert 'name="data.how.number"' not in page
+    assert pages.post(address, typed).status_code == 422
+    pages.post(address, typed | {"data.how:was": "1", "data.how.iban": "NL1"})
+
+    assert Run.objects.get().input == {"how": {"kind": "transfer", "iban": "NL1"}}

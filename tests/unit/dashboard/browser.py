@@ -8,6 +8,7 @@ from dashboard.forms.bound import (
     Bound,
     BoundGroup,
     BoundMany,
+    BoundOneOf,
     BoundRaw,
     BoundRows,
     BoundSwitch,
@@ -42,8 +43,8 @@ def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
             pass
         case Line():
             data[part.name] = part.raw
-        case BoundMany():
-            data.setlist(part.name, part.raws)
+        case BoundOneOf() | BoundMany():
+            _post_choice(part, data)
         case BoundGroup():
             data[f"{part.name}:extra"] = part.extra_text
             if part.is_given:
@@ -52,3 +53,11 @@ def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
             data[f"{part.name}:rows"] = str(len(part.rows))
         case _:
             pass
+
+
+def _post_choice(part: BoundOneOf | BoundMany, data: MultiValueDict[str, Any]) -> None:
+    if isinstance(part, BoundMany):
+        data.setlist(part.name, part.raws)
+        return
+    chosen = "" if part.chosen is None else str(part.chosen)
+    data[part.name], data[part.was_name] = chosen, chosen

@@ -16,6 +16,7 @@ from dashboard.forms.fields import (
     Group,
     Many,
     Number,
+    OneOf,
     Raw,
     Rows,
     Switch,
@@ -79,7 +80,9 @@ def part(type_: Any, **options: Any) -> FormField:
         (Any, Raw, None),
         (tuple[int, str], Raw, None),
         (list[Any], Rows, None),
-        (Address | Tree, Raw, None),
+        (Address | Tree, OneOf, None),
+        (Address | int, Raw, None),
+        (Address | Tree | None, OneOf, None),
     ],
 )
 def test_each_type_has_its_field(type_, shape, input_):
