@@ -71,7 +71,7 @@ def test_a_changed_input_is_given_to_the_step_by_its_form(pages):
         f"{address}value/",
         {
             "of": "$input", "from": "check", "changed": "{}", "mode": "new", "tab": "form",
-            "title": "Chair", "amount": "7", "note": "",
+            "data.title": "Chair", "data.amount": "7", "data.note": "",
         },
     ).content.decode()  # fmt: skip
     changed = re.search(r'name="changed" value="([^"]*)"', page)[1].replace("&quot;", '"')
