@@ -7,16 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.template.response import TemplateResponse
 from django.urls import NoReverseMatch, reverse
 from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from workflows_app import actions
+from workflows_app import acting, actions, errors, get_workflow
 from workflows_app.models import (
     Action,
     Run,
@@ -164,6 +166,15 @@ class RunAdmin(PageLink, ReadOnly):
     )
     readonly_fields = ["page", "steps", "possible"]
 
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        """Offer what the registry has, to those who may do it."""
+        found: dict[str, Any] = {}
+        for name in acting.ACTS:
+            action = actions.ACTIONS[name]
+            if actions.offer(action, request.user, None).is_possible:
+                found[name] = (_chosen, name, action.label)
+        return found
+
     @admin.display(description="steps")
     def steps(self, row: Run) -> SafeString:
         """Link to the run's steps in the admin."""
@@ -178,6 +189,48 @@ class RunAdmin(PageLink, ReadOnly):
             for action in actions.ACTIONS.values()
         ]
         return " · ".join(said)
+
+
+#: Runs that one act of the admin takes; more are for a bulk job.
+MOST_CHOSEN = 100
+
+
+def _chosen(model: RunAdmin, request: HttpRequest, runs: QuerySet[Run]) -> HttpResponse | None:
+    """Say of each chosen run what will happen or why not; once that is confirmed, do it."""
+    name = request.POST["action"]
+    action = actions.ACTIONS[name]
+    found = list(runs.select_related("workflow").order_by("-pk")[: MOST_CHOSEN + 1])
+    if len(found) > MOST_CHOSEN:
+        message = f"Choose at most {MOST_CHOSEN} runs at a time."
+        model.message_user(request, message, messages.WARNING)
+        return None
+    offers = [(run, actions.offer(action, request.user, run)) for run in found]
+    if request.POST.get("confirmed") == "1":
+        for run, offer in offers:
+            if offer.is_possible:
+                _act(model, request, run, name)
+        return None
+    context = {
+        **model.admin_site.each_context(request),
+        "title": action.label,
+        "opts": model.opts,
+        "action": action,
+        "possible": [run for run, offer in offers if offer.is_possible],
+        "refused": [(run, offer.why_not) for run, offer in offers if not offer.is_possible],
+        "checkbox": ACTION_CHECKBOX_NAME,
+    }
+    return TemplateResponse(request, "admin/workflows_app/act.html", context)
+
+
+def _act(model: RunAdmin, request: HttpRequest, run: Run, name: str) -> None:
+    try:
+        live = get_workflow(run.workflow_id).get_run(run.run_id)
+        acting.perform(name, live, actor=request.user, door="admin")
+    except errors.WorkflowError as refusal:
+        model.message_user(request, str(refusal), messages.ERROR)
+        return
+    label = actions.ACTIONS[name].label
+    model.message_user(request, f"{label}: {run.run_id}", messages.SUCCESS)
 
 
 @admin.register(StepSnapshot)

@@ -4,7 +4,7 @@ import pytest
 
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
-from workflows_app.models import Workflow
+from workflows_app.models import Action, Workflow
 
 MODELS = ["workflow", "workflowversion", "run", "stepsnapshot", "runevent", "worker", "action"]
 
@@ -54,3 +54,34 @@ def test_the_notes_of_a_workflow_may_be_written_and_are_shown_on_its_page(pages)
     assert answer.status_code == 302
     assert Workflow.objects.get().notes == "Call Ana first."
     assert "Call Ana first." in pages.get("/workflows/pages-approval/").content.decode()
+
+
+def test_an_action_says_first_which_runs_it_takes_and_then_does_it(pages, ana):
+    going, ended = started(), started(amount=5)
+    chosen = {"action": "cancel", "_selected_action": [row_of(going).pk, row_of(ended).pk]}
+    address = "/admin/workflows_app/run/"
+
+    asked = pages.post(address, chosen).content.decode()
+    between = row_of(going).status
+    pages.post(address, {**chosen, "confirmed": "1"})
+
+    assert going.run_id in asked
+    assert "so there is nothing to cancel" in asked
+    assert between == "suspended"
+    assert row_of(going).status == "canceled"
+    action = Action.objects.get(verb="cancel")
+    assert (action.actor, action.door) == (ana, "admin")
+
+
+def test_who_may_not_act_is_offered_no_action_in_the_admin(person):
+    user, client = person("view_run")
+    user.is_staff = True
+    user.save()
+    run = started()
+
+    client.post(
+        "/admin/workflows_app/run/",
+        {"action": "cancel", "confirmed": "1", "_selected_action": [row_of(run).pk]},
+    )
+
+    assert row_of(run).status == "suspended"
