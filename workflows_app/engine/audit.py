@@ -28,6 +28,16 @@ def record(
     change.also_insert(action)
 
 
+def note(
+    run: Run, now: datetime, verb: str, actor: Any, *, door: str = "", path: str = "", **data: Any
+) -> None:
+    """Append what somebody did about a run that changed nothing in the run itself."""
+    action = _action(verb, actor, now, door, data)
+    action.workflow_name, action.path = run.workflow_id, path
+    action.run_id, action.public_run_id = run.pk, run.run_id
+    action.save(force_insert=True)
+
+
 def record_deletion(run: Run, now: datetime, actor: Any, door: str) -> None:
     """Append who deleted a run, which is gone by now."""
     if actor is None:

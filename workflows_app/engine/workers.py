@@ -70,16 +70,22 @@ def not_stopped() -> list[uuid.UUID]:
     return [*Worker.objects.filter(stopped_at=None).values_list("pk", flat=True), mine()]
 
 
+def served(now: datetime) -> frozenset[str] | None:
+    """Return the queues that workers serve which are alive; None: one of them serves all."""
+    since = now - timedelta(seconds=conf.get("LEASE_SECONDS"))
+    rows = Worker.objects.filter(heartbeat_at__gte=since, stopped_at=None)
+    found: set[str] = set()
+    for queues in rows.values_list("queues", flat=True):
+        if queues is None:
+            return None
+        found |= set(queues)
+    return frozenset(found)
+
+
 def unserved(queues: Collection[str], now: datetime) -> set[str]:
     """Return which of these queues no worker serves that is alive."""
-    since = now - timedelta(seconds=conf.get("LEASE_SECONDS"))
-    left = set(queues)
-    rows = Worker.objects.filter(heartbeat_at__gte=since, stopped_at=None)
-    for served in rows.values_list("queues", flat=True):
-        if served is None:
-            return set()
-        left -= set(served)
-    return left
+    known = served(now)
+    return set() if known is None else set(queues) - known
 
 
 def _is_dead(worker: Worker) -> bool:

@@ -1,6 +1,7 @@
 """The tables: one file a noun. Rules live in the planner, writes in the engine."""
 
 from workflows_app.models.action import Action
+from workflows_app.models.assignment import Assignment
 from workflows_app.models.event import RunEvent
 from workflows_app.models.preference import Preference
 from workflows_app.models.run import Run, Timeline
@@ -11,6 +12,7 @@ from workflows_app.models.workflow import Workflow, WorkflowVersion
 
 __all__ = [
     "Action",
+    "Assignment",
     "Preference",
     "Run",
     "RunEvent",

@@ -67,6 +67,11 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
         """Steps that a worker has claimed."""
         return self.filter(written("{0}.status = 'running'"), worker__isnull=False)
 
+    def asking(self) -> Self:
+        """Steps that wait for somebody's answer."""
+        asks = written("{0}.status = 'suspended'")
+        return self.filter(asks, kind="step", superseded_on__isnull=True)
+
     def move(self, target: StepStatus, **changes: Any) -> int:
         """Move every step here that may move to `target`; return how many did.
 
@@ -197,6 +202,12 @@ class StepSnapshot(models.Model):
                 condition=Q(status__in=["queued", "waiting"], wake_at__isnull=False),
             ),
             models.Index(fields=["worker"], name="step_held", condition=Q(status="running")),
+            models.Index(fields=["id"], name="step_asking", condition=Q(status="suspended")),
+            models.Index(
+                fields=["suspension"],
+                name="step_by_suspension",
+                condition=Q(suspension__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
