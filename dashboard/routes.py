@@ -10,6 +10,8 @@ from dashboard.views import (
     answer,
     audit,
     compare,
+    inbox,
+    overview,
     run,
     runs,
     schedules,
@@ -21,11 +23,15 @@ from dashboard.views import (
 )
 
 urlpatterns = [
-    path("", runs.home, name="home"),
+    path("", overview.overview, name="home"),
     path("sign-in/", session.sign_in, name="sign-in"),
     path("sign-in/<str:uidb64>/<str:token>/", session.sign_in_link, name="sign-in-link"),
     path("sign-out/", session.sign_out, name="sign-out"),
     path("settings/", settings.settings, name="settings"),
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<uuid:suspension>/claim/", inbox.claim, name="inbox-claim"),
+    path("inbox/<uuid:suspension>/release/", inbox.release, name="inbox-release"),
+    path("inbox/<uuid:suspension>/take-over/", inbox.take_over, name="inbox-take-over"),
     path("runs/", runs.runs, name="runs"),
     path("runs/compare/", compare.compare, name="run-compare"),
     path("runs/<str:run_id>/", run.run, name="run"),

@@ -10,6 +10,9 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard import inbox_page
+from workflows_app import actions
+
 register = template.Library()
 
 #: The words of statuses that are not their own: what no status says by itself.
@@ -29,6 +32,24 @@ def status(value: str, *, is_canceling: bool = False) -> dict[str, str]:
     """Show a status as shape, colour and word."""
     name = "canceling" if is_canceling else value
     return {"name": name, "word": WORDS.get(name, name)}
+
+
+@register.simple_tag(takes_context=True)
+def inbox_count(context: dict[str, Any]) -> str:
+    """Return how many questions wait for the person; empty for none. One query a request."""
+    request = context.get("request")
+    person = getattr(request, "user", None)
+    if request is None or person is None or not actions.may_view(person):
+        return ""
+    known = len(inbox_page.waiting_in(request))
+    most = inbox_page.MOST_COUNTED
+    return f"{most}+" if known > most else str(known or "")
+
+
+@register.simple_tag
+def inbox_link(wanted: inbox_page.Wanted, item: object) -> str:
+    """Return the query that opens a question beside the same list."""
+    return wanted.item_link(item)
 
 
 @register.simple_tag
@@ -118,6 +139,12 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
         _for_machines(start),
         text,
     )
+
+
+@register.filter
+def duration(length: timedelta) -> str:
+    """Return a length of time as people read it."""
+    return in_words(length)
 
 
 def in_words(length: timedelta) -> str:

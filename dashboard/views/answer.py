@@ -29,7 +29,7 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
         return _sent(request, run, question)
     form = posted.fresh_form(_schema(question), drafts.taken(request))
     form.is_locked = not question.offer.is_possible
-    return _page(request, run, question, form)
+    return _page(request, run, question, form, onward=posted.onward(request, draft))
 
 
 def _sent(request: HttpRequest, run: Run, question: Question) -> HttpResponse:
@@ -84,13 +84,20 @@ def _schema(question: Question) -> dict[str, object] | None:
 
 
 def _page(
-    request: HttpRequest, run: Run, question: Question, form: SchemaForm, status: int = 200
+    request: HttpRequest,
+    run: Run,
+    question: Question,
+    form: SchemaForm,
+    *,
+    status: int = 200,
+    onward: str = "",
 ) -> HttpResponse:
     if status == 200 and not request.POST and question.step.status != StepStatus.SUSPENDED:  # noqa: PLR2004
         return _gone(request, run, question, form)
     is_part = bool(request.headers.get("HX-Request"))
     template = "dashboard/answer.html#form" if is_part else "dashboard/answer.html"
-    context = {"run": run, "question": question, "form": form}
+    onward = onward or posted.onward(request)
+    context = {"run": run, "question": question, "form": form, "onward": onward}
     return render(request, template, context, status=status)
 
 
@@ -104,6 +111,7 @@ def _gone(
         "run": run,
         "question": question,
         "form": form,
+        "onward": posted.onward(request),
         "gone": _who_answered(run, question.step if question else None),
     }
     is_part = bool(request.headers.get("HX-Request"))

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from pydantic import ValidationError
 
 from dashboard import zones
@@ -80,9 +82,17 @@ def problems_of(refusal: Exception) -> list[Mapping[str, Any]]:
     return details.get("errors") or [{"loc": (), "msg": str(refusal), "type": "refused"}]
 
 
+def onward(request: HttpRequest, given: Mapping[str, Any] | None = None) -> str:
+    """Return where a form wants to go when it was taken: a page of this site; empty: its own."""
+    target = str((request.POST if given is None else given).get("next") or "")
+    hosts = {request.get_host()}
+    fits = url_has_allowed_host_and_scheme(target, hosts, require_https=request.is_secure())
+    return target if fits else ""
+
+
 def to_run(request: HttpRequest, run_id: str) -> HttpResponse:
-    """Go to the run's page, also from a form that script sent."""
-    target = redirect("run", run_id)
+    """Go to the run's page, or where the form wants to go, also from one that script sent."""
+    target = redirect(onward(request) or reverse("run", args=[run_id]))
     if request.headers.get("HX-Request"):
         return HttpResponse(status=204, headers={"HX-Redirect": target.url})
     return target

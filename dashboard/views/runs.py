@@ -3,7 +3,7 @@
 import uuid
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from dashboard import rows
@@ -23,12 +23,6 @@ STATUSES = [
     RunStatus.CANCELED,
     RunStatus.PENDING,
 ]
-
-
-@require_safe
-def home(_request: HttpRequest) -> HttpResponse:
-    """The runs are the first page."""
-    return redirect("runs")
 
 
 @require_safe

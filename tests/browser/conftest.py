@@ -53,7 +53,7 @@ def signed_in(chromium: Browser, installed: Product) -> str:
     page = context.new_page()
     page.goto(installed.sign_in_link)
     page.get_by_role("button", name="Sign in").click()
-    page.wait_for_url(f"{installed.address}/runs/")
+    page.wait_for_url(f"{installed.address}/")
     kept = str(installed.log.with_name("cookies.json"))
     context.storage_state(path=kept)
     context.close()

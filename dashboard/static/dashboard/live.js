@@ -31,7 +31,7 @@ class Pulse {
 }
 
 // Fetch the page's own live part, at most so often; one at a time; not while hidden.
-function refresher(target, address) {
+function refresher(target, address, pace = PACE) {
   let timer = 0;
   let last = 0;
   let busy = false;
@@ -54,7 +54,7 @@ function refresher(target, address) {
   }
 
   function ask() {
-    if (!timer) timer = setTimeout(run, Math.max(0, PACE - (Date.now() - last)));
+    if (!timer) timer = setTimeout(run, Math.max(0, pace - (Date.now() - last)));
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) ask(); });
@@ -159,25 +159,28 @@ export function watchRun() {
 export function watchFeed() {
   const live = document.querySelector("[data-feed]");
   if (!live) return;
-  const shown = () => [...live.querySelectorAll("tr[data-run]")].map((row) => row.dataset.run);
+  // A whole part shows what is new by itself; a list keeps its rows.
+  const isWhole = live.hasAttribute("data-feed-whole");
+  const shown = () => [...live.querySelectorAll("[data-row]")].map((row) => row.dataset.row);
+  const isFresh = () => isWhole || shown().length > 0;
   // Only the rows that are there are asked for, so that none moves under a hand.
   const address = () => {
     const query = new URLSearchParams(location.search);
     query.set("rows", shown().join(","));
     return `${live.dataset.address}?${query}`;
   };
-  const refresh = refresher(live, address);
+  const refresh = refresher(live, address, Number(live.dataset.pace) || PACE);
   // An empty list has no rows to keep: it shows the page anew.
-  const update = () => { if (shown().length) refresh(); else location.reload(); };
+  const update = () => { if (isFresh()) refresh(); else location.reload(); };
   connect({
     path: () => "/ws/feed/",
     message: (news) => { if (news.type === "runs") update(); },
     pulse: new Pulse(),
     async poll() {
       const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
-      if (answer.ok) { if (shown().length) patch(live, await answer.text()); } else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
+      if (answer.ok) { if (isFresh()) patch(live, await answer.text()); } else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
       return answer.status;
     },
   });
-  setInterval(() => { if (!document.hidden && shown().length) refresh(); }, SAFETY);
+  setInterval(() => { if (!document.hidden && isFresh()) refresh(); }, SAFETY);
 }

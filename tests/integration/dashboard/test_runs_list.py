@@ -10,10 +10,6 @@ def rows_in(page: str) -> list[str]:
     return [part.split('"')[0] for part in page.split('data-run="')[1:]]
 
 
-def test_the_first_page_leads_to_the_runs(pages):
-    assert pages.get("/").url == "/runs/"
-
-
 def test_every_row_says_why_the_run_stands_where_it_does(pages):
     started()
     started(title="break")

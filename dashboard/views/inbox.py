@@ -1,0 +1,152 @@
+"""The inbox: every question that waits for a person, and claiming one."""
+
+from __future__ import annotations
+
+import uuid
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
+
+from dashboard import inbox_page
+from dashboard.inbox_page import TABS, Detail, Page, Wanted
+from dashboard.views.access import require, signed_in
+from dashboard.views.run import form_for
+from workflows_app import actions
+from workflows_app.engine import assignments
+from workflows_app.models import StepSnapshot
+from workflows_app.planner.statuses import StepStatus
+
+DOOR = "dashboard"
+GONE = "This question is not asked any more, so there is nothing to claim."
+
+
+@require_safe
+@signed_in
+def inbox(request: HttpRequest) -> HttpResponse:
+    """Show a tab and the question that is open; for the page's own script, what may change."""
+    wanted = Wanted.read(request.GET.dict())
+    if "next" in request.GET:
+        return _next(request, wanted)
+    shown = request.GET.get("rows")
+    is_part = shown is not None and bool(request.headers.get("HX-Request"))
+    page = _page(request, wanted, shown if is_part else None)
+    detail = _detail(request, wanted, page)
+    context = {
+        "wanted": wanted,
+        "tabs": TABS,
+        "page": page,
+        "detail": detail,
+        "mine": inbox_page.count_mine(request.user),
+        "may_answer": actions.offer(actions.RESUME, request.user, None),
+        **_form(wanted, detail),
+    }
+    return render(request, f"dashboard/inbox.html{'#live' if is_part else ''}", context)
+
+
+def _next(request: HttpRequest, wanted: Wanted) -> HttpResponse:
+    """Go to the question after the one that was just answered."""
+    after = inbox_page.number_of(request.GET["next"])
+    item = inbox_page.next_open(wanted, request.user, after)
+    return redirect(reverse("inbox") + wanted.link(item=item))
+
+
+def _page(request: HttpRequest, wanted: Wanted, shown: str | None) -> Page:
+    if shown is None or wanted.tab == "done":
+        return inbox_page.page_of(wanted, request.user)
+    keys = [key for text in shown.split(",") if (key := inbox_page.key_of(text))]
+    return inbox_page.page_again(wanted, request.user, keys)
+
+
+def _detail(request: HttpRequest, wanted: Wanted, page: Page) -> Detail | None:
+    step = inbox_page.step_of(wanted.item) if wanted.item else None
+    if step is None:
+        return None
+    return inbox_page.detail_of(step, request.user, page.holders)
+
+
+def _form(wanted: Wanted, detail: Detail | None) -> dict[str, Any]:
+    if detail is None or not detail.is_asking:
+        return {}
+    return {
+        "form": form_for(detail.run, detail.question),
+        "onward": reverse("inbox") + wanted.link(next=detail.question.step.pk),
+    }
+
+
+# Claiming.
+
+
+@require_POST
+@signed_in
+def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
+    """Note that this person means to answer the question."""
+    step = _asked(request, suspension)
+    held = assignments.claim(step, request.user, door=DOOR)
+    if held is None:
+        messages.info(request, GONE)
+    elif held.person_id != request.user.pk:
+        text = f"{held.person.get_username()} was faster: the question is claimed already."
+        messages.warning(request, text)
+        return _to(suspension, "all")
+    return _to(suspension, "mine")
+
+
+@require_POST
+@signed_in
+def release(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
+    """Give a question back that this person had claimed."""
+    step = _asked(request, suspension)
+    if not assignments.release(step, request.user, door=DOOR):
+        messages.info(request, "You had not claimed this question, so nothing changed.")
+    return _to(suspension, "open")
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def take_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
+    """Ask, then take a question over from the person who had claimed it."""
+    if request.method == "POST":
+        return _taken_over(request, suspension)
+    step = _step_or_404(suspension)
+    held = inbox_page.holders_of([suspension]).get(suspension)
+    is_asking = step.status == StepStatus.SUSPENDED
+    if held is None or held.person_id == request.user.pk or not is_asking:
+        return _to(suspension, "all")
+    offer = actions.offer(actions.RESUME, request.user, step.run, inbox_page.special_of(step))
+    context = {"step": step, "held": held, "offer": offer}
+    return render(request, "dashboard/take_over.html", context)
+
+
+def _taken_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
+    step = _asked(request, suspension)
+    seen = inbox_page.number_of(request.POST.get("holder", ""))
+    held = assignments.claim(step, request.user, instead_of=seen, door=DOOR)
+    if held is None:
+        messages.info(request, GONE)
+    elif held.person_id != request.user.pk:
+        text = f"Nothing changed: {held.person.get_username()} has claimed it meanwhile."
+        messages.warning(request, text)
+        return _to(suspension, "all")
+    return _to(suspension, "mine")
+
+
+def _asked(request: HttpRequest, suspension: uuid.UUID) -> StepSnapshot:
+    """Return the step that asks, for somebody who may answer it."""
+    step = _step_or_404(suspension)
+    require(actions.offer(actions.RESUME, request.user, None, inbox_page.special_of(step)))
+    return step
+
+
+def _step_or_404(suspension: uuid.UUID) -> StepSnapshot:
+    step = inbox_page.step_of(suspension)
+    if step is None:
+        raise Http404("There is no such question. Its run may have been deleted.")
+    return step
+
+
+def _to(suspension: uuid.UUID, tab: str) -> HttpResponse:
+    return redirect(reverse("inbox") + Wanted(tab=tab).link(item=suspension))
