@@ -27,7 +27,8 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
         return _gone(request, run, None)
     if request.method == "POST":
         return _sent(request, run, question)
-    form = posted.fresh_form(_schema(question), drafts.taken(request))
+    draft = drafts.taken(request)
+    form = posted.fresh_form(_schema(question), draft)
     form.is_locked = not question.offer.is_possible
     return _page(request, run, question, form, onward=posted.onward(request, draft))
 

@@ -109,12 +109,12 @@ def test_it_asks_the_database_the_same_however_long_it_is(pages, django_assert_n
     run = row_of(started())
     did(run=run, public_run_id=run.run_id)
     pages.get("/audit/")
-    with django_assert_num_queries(4) as asked:
+    with django_assert_num_queries(5) as asked:
         pages.get("/audit/")
     for _ in range(80):
         did(run=run, public_run_id=run.run_id)
 
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         pages.get("/audit/?before=70")
 
     said = " ".join(query["sql"] for query in asked.captured_queries)

@@ -360,7 +360,7 @@ def test_what_others_must_answer_is_passed_over_to_a_limit(person, monkeypatch):
     assert rows_in(page_at(outsider, f"?tab=open&after={after}")) == [item_of(run)]
 
 
-@pytest.mark.parametrize(("tab", "queries"), [("open", 8), ("all", 8), ("mine", 8)])
+@pytest.mark.parametrize(("tab", "queries"), [("open", 9), ("all", 9), ("mine", 9)])
 def test_a_page_costs_the_same_with_five_questions_and_with_a_hundred(
     pages, ana, django_assert_num_queries, tab, queries
 ):
@@ -389,7 +389,7 @@ def test_done_and_what_script_asks_for_cost_the_same_however_much_there_is(
         answer(pages, run)
     pages.get("/inbox/?tab=done")
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         pages.get("/inbox/?tab=done")
     with django_assert_max_num_queries(12):
         pages.get(f"/inbox/?rows={items}&item={item_of(runs[5])}", headers=PART)

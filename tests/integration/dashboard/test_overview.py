@@ -154,13 +154,13 @@ def test_the_overview_costs_the_same_however_much_there_is(pages, django_assert_
         started()
         started(title="break")
     page_at(pages)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         page_at(pages)
     for _ in range(30):
         started()
         started(title="break")
 
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(12):
         page_at(pages)
 
 

@@ -286,17 +286,17 @@ def test_a_page_costs_the_same_number_of_queries_however_much_there_is(
     row = scheduled()
     schedules.run_now(row.pk, registry.get(row.workflow_id))
     pages.get("/schedules/")
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         pages.get("/schedules/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         pages.get(address(row))
     forgotten(8)
     for _ in range(8):
         schedules.run_now(row.pk, registry.get(row.workflow_id))
 
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(6):
         pages.get("/schedules/")
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(8):
         pages.get(address(row))
 
 

@@ -185,13 +185,13 @@ def test_it_costs_the_same_number_of_queries_however_much_there_is(
 ):
     monkeypatch.setattr(worker_page, "MOST", 5)
     pages.get("/workers/")
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         pages.get("/workers/")
     for number in range(8):
         queued(f"queue-{number}", worker=worker(stopped=number == 7))
         queued(f"queue-{number}")
 
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(9):
         page = text(pages)
 
     assert "There are more" in page
