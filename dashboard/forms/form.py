@@ -17,7 +17,7 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from dashboard.forms import binding, values
-from dashboard.forms.bound import Bound, BoundOneOf, BoundRaw, BoundRows
+from dashboard.forms.bound import Bound, BoundChoice, BoundOneOf, BoundRaw, BoundRows, BoundSwitch
 from dashboard.forms.fields import JSON, MISSING, Missing, Raw
 from dashboard.forms.paths import as_words
 from dashboard.forms.schema import Schema, field_of
@@ -87,6 +87,16 @@ class SchemaForm:
     def has_tabs(self) -> bool:
         """Whether the two tabs would differ at all."""
         return not isinstance(self.root.field, Raw)
+
+    @property
+    def buttons(self) -> list[tuple[str, str]]:
+        """Values and labels, where the whole form is one choice of a few: each a button."""
+        root = self.root
+        if isinstance(root, BoundSwitch) and not (root.field.is_optional or root.field.is_checkbox):
+            return [("true", "Yes"), ("false", "No")]
+        if isinstance(root, BoundChoice) and root.field.is_radio:
+            return [(name, label) for name, label, _ in root.choices]
+        return []
 
     # What the buttons inside the form do; each shows the form again.
 

@@ -123,3 +123,23 @@ items = (
     .sleep(1, id="nap")
     .commit()
 )
+
+
+@step(resume=bool)
+def agree(value: Any, ctx: StepContext) -> dict[str, Any]:
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "Agreed?"})
+    return {"agreed": ctx.resume_data}
+
+
+yes_or_no = Workflow("pages-yes-or-no").then(agree).commit()
+
+
+@step(resume=Literal["ship", "hold"])
+def decide(value: Any, ctx: StepContext) -> dict[str, Any]:
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "Ship it?"})
+    return {"decided": ctx.resume_data}
+
+
+one_of_a_few = Workflow("pages-one-of-a-few").then(decide).commit()

@@ -1,5 +1,6 @@
 """The inbox: what waits for a person, and who has claimed it."""
 
+import re
 import uuid
 
 import pytest
@@ -443,3 +444,25 @@ def test_a_question_in_a_run_that_goes_on_is_in_the_inbox(pages):
     row.save(update_fields=["status"])
 
     assert rows_in(page_at(pages)) == [item_of(run)]
+
+
+@pytest.mark.parametrize(
+    ("flow", "buttons", "chosen", "result"),
+    [
+        (flows.yes_or_no, ["true", "false"], "false", {"agreed": False}),
+        (flows.one_of_a_few, ["ship", "hold"], "hold", {"decided": "hold"}),
+    ],
+)
+def test_a_choice_of_a_few_is_answered_with_one_button(pages, flow, buttons, chosen, result):
+    run = started(flow)
+
+    page = page_at(pages, f"?item={item_of(run)}")
+    form = page.split("data-schema-form")[1].split("</form>")[0]
+    named = re.findall(r'<button type="submit"[^>]* name="(\S+)" value="(\S+)" data-send>', form)
+
+    assert [value for _, value in named] == buttons
+    assert "Send answer" not in form
+    address = f"/runs/{run.run_id}/answer/{item_of(run)}/"
+    assert pages.post(address, {"tab": "form"}).status_code == 422
+    assert pages.post(address, {"tab": "form", named[0][0]: chosen}).status_code == 302
+    assert row_of(run).result == result
