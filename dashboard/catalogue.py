@@ -4,14 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import Any, Final
 
 from dashboard import graphs
 from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph
 from workflows_app import errors, get_workflow, list_workflows
-from workflows_app.models import Workflow, WorkflowVersion
+from workflows_app.definition.changes import Shape, difference, shape_of_json
+from workflows_app.models import Run, Workflow, WorkflowVersion
+from workflows_app.planner.statuses import RunStatus
+
+MOST_VERSIONS: Final = 20
+#: Ended runs that tell how fast a workflow is.
+MOST_PACED: Final = 200
 
 
 @dataclass(frozen=True)
@@ -59,6 +66,59 @@ def find(workflow_id: str) -> Known | None:
     except errors.WorkflowNotFound:
         return _remembered(row) if row else None
     return _defined(defined, row.notes if row else "")
+
+
+@dataclass(frozen=True)
+class Version:
+    """One shape that a workflow has had."""
+
+    pk: int
+    hash: str
+    created_at: datetime
+    is_present: bool
+    #: What is different in the one after it, as a sentence; empty where only words differ.
+    then: str = ""
+
+
+def versions_of(known: Known) -> list[Version]:
+    """Return the latest shapes of a workflow, newest first, each with what came after it."""
+    rows = WorkflowVersion.objects.filter(workflow_id=known.id).order_by("-pk")[:MOST_VERSIONS]
+    found: list[Version] = []
+    later: Shape | None = None
+    present = known.defined.version_hash if known.defined is not None else ""
+    for row in rows:
+        shape = shape_of_json(row.graph)
+        then = difference(shape, later) if later is not None else ""
+        found.append(Version(row.pk, row.hash, row.created_at, row.hash == present, then))
+        later = shape
+    return found
+
+
+@dataclass(frozen=True)
+class Paces:
+    """How the latest ended runs of a workflow went."""
+
+    runs: int
+    succeeded: int
+    half: timedelta
+    most: timedelta
+
+    @property
+    def share(self) -> int:
+        """How many of a hundred succeeded."""
+        return round(100 * self.succeeded / self.runs)
+
+
+def paces_of(workflow_id: str) -> Paces | None:
+    """Return how the latest ended runs went, at most so many; None when none has ended."""
+    ended = Run.objects.ended().filter(workflow=workflow_id, started_at__isnull=False)
+    rows = ended.order_by("-pk").values_list("status", "started_at", "ended_at")[:MOST_PACED]
+    found = [(status, stop - start) for status, start, stop in rows if start and stop]
+    if not found:
+        return None
+    times = sorted(length for _, length in found)
+    succeeded = sum(status == RunStatus.SUCCESS for status, _ in found)
+    return Paces(len(found), succeeded, times[len(times) // 2], times[int(len(times) * 0.95)])
 
 
 def _defined(defined: Any, notes: str = "") -> Known:

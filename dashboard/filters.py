@@ -5,18 +5,41 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from workflows_app.models import Run
 from workflows_app.planner.statuses import RunStatus
 
 PAGE: Final = 50
 
+#: The order of the filter: what asks for people first.
+STATUSES: Final = [
+    RunStatus.SUSPENDED,
+    RunStatus.RUNNING,
+    RunStatus.WAITING,
+    RunStatus.PAUSED,
+    RunStatus.FAILED,
+    RunStatus.SUCCESS,
+    RunStatus.CANCELED,
+    RunStatus.PENDING,
+]
+
 #: How many newer runs are counted before it says "many".
 MOST_NEWER: Final = 99
+
+
+#: Windows of time by the name that an address has for them, and their words.
+WINDOWS: Final = {
+    "1h": ("the last hour", timedelta(hours=1)),
+    "24h": ("the last 24 h", timedelta(hours=24)),
+    "7d": ("the last 7 days", timedelta(days=7)),
+    "30d": ("the last 30 days", timedelta(days=30)),
+}
 
 
 @dataclass(frozen=True)
@@ -25,6 +48,12 @@ class Filters:
 
     status: str = ""
     workflow: str = ""
+    #: A window of time by name, or else two days, the last one included.
+    window: str = ""
+    since: date | None = None
+    until: date | None = None
+    #: A run id or its beginning, or a whole resource id.
+    search: str = ""
     before: uuid.UUID | None = None
     after: uuid.UUID | None = None
 
@@ -32,9 +61,14 @@ class Filters:
     def read(cls, query: Mapping[str, str]) -> Filters:
         """Read an address; what it cannot mean is left out, so an old link still shows a list."""
         status = query.get("status", "")
+        window = query.get("window", "")
         return cls(
             status=status if status in list(RunStatus) else "",
-            workflow=query.get("workflow", "")[:255],
+            workflow=query.get("workflow", "")[:255].replace("\0", ""),
+            window=window if window in WINDOWS else "",
+            since=_day(query.get("since", "")),
+            until=_day(query.get("until", "")),
+            search=query.get("q", "")[:255].replace("\0", "").strip(),
             before=_key(query.get("before", "")),
             after=_key(query.get("after", "")),
         )
@@ -42,12 +76,30 @@ class Filters:
     @property
     def is_any(self) -> bool:
         """Whether something was filtered out."""
-        return bool(self.status or self.workflow)
+        return bool(self._kept)
 
     @property
     def is_first_page(self) -> bool:
         """Whether the newest runs are shown."""
         return self.before is None and self.after is None
+
+    @property
+    def words(self) -> str:
+        """What is wanted, as the end of a sentence: "failed, of the workflow …"."""
+        parts = []
+        if self.status:
+            parts.append(f"that is {self.status}")
+        if self.workflow:
+            parts.append(f"of the workflow “{self.workflow}”")
+        if self.window:
+            parts.append(f"of {WINDOWS[self.window][0]}")
+        if self.since is not None:
+            parts.append(f"from {self.since.isoformat()} on")
+        if self.until is not None:
+            parts.append(f"up to {self.until.isoformat()}")
+        if self.search:
+            parts.append(f"whose id begins with “{self.search}”, or of that resource")
+        return ", ".join(parts)
 
     def wanted(self) -> QuerySet[Run]:
         """Return all runs that match, newest first, without payloads."""
@@ -56,12 +108,62 @@ class Filters:
             runs = runs.filter(status=self.status)
         if self.workflow:
             runs = runs.filter(workflow_id=self.workflow)
+        if self.search:
+            runs = runs.filter(Q(run_id__startswith=self.search) | Q(resource_id=self.search))
+        first, last = self._range()
+        if first is not None:
+            runs = runs.filter(pk__gte=first)
+        if last is not None:
+            runs = runs.filter(pk__lt=last)
         return runs
+
+    def _range(self) -> tuple[uuid.UUID | None, uuid.UUID | None]:
+        """Return the keys between which the runs of the wanted time are: keys hold their time."""
+        if self.window:
+            return first_key(timezone.now() - WINDOWS[self.window][1]), None
+        zone = timezone.get_current_timezone()
+        first = last = None
+        if self.since is not None:
+            first = first_key(datetime.combine(self.since, time.min, zone))
+        if self.until is not None:
+            last = first_key(datetime.combine(self.until, time.min, zone) + timedelta(days=1))
+        return first, last
+
+    @property
+    def _kept(self) -> dict[str, object]:
+        wanted = {
+            "status": self.status,
+            "workflow": self.workflow,
+            "window": self.window,
+            "since": self.since,
+            "until": self.until,
+            "q": self.search,
+        }
+        return {key: value for key, value in wanted.items() if value}
 
     def link(self, **changes: object) -> str:
         """Return the query of the same list with something else; a page is not kept."""
-        wanted = {"status": self.status, "workflow": self.workflow} | changes
+        wanted = {"status": "", "workflow": ""} | self._kept | changes
         return "?" + urlencode({key: value for key, value in wanted.items() if value})
+
+    @property
+    def by_status(self) -> list[tuple[str, str]]:
+        """Return the links of the same list for each status, and for all of them."""
+        return [(name, self.link(status=name)) for name in ("", *STATUSES)]
+
+
+def first_key(since: datetime) -> uuid.UUID:
+    """Return the least key of a run that was created then."""
+    milliseconds = max(int(since.timestamp() * 1000), 0)
+    return uuid.UUID(int=milliseconds << 80)
+
+
+def _day(text: str) -> date | None:
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if 1970 < day.year < 9999 else None  # noqa: PLR2004 - years that keys can hold
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ costs the same with a thousand runs and with a hundred million.
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -25,6 +24,7 @@ from django.db.models.functions import RowNumber, Substr
 from django.urls import reverse
 
 from dashboard import catalogue
+from dashboard.filters import first_key
 from dashboard.previews import message_in
 from workflows_app import conf
 from workflows_app.engine import payloads, schedules, workers
@@ -101,11 +101,6 @@ class Slow:
 def window_named(text: str) -> str:
     """Return the window that an address names, or the usual one."""
     return text if text in WINDOWS else USUAL
-
-
-def first_key(since: datetime) -> uuid.UUID:
-    """Return a key below those of all runs that were created since a moment."""
-    return uuid.UUID(int=int(since.timestamp() * 1000) << 80)
 
 
 def counts_since(since: datetime) -> Counts:

@@ -466,5 +466,7 @@ def _questions(
 
 def find(run_id: str) -> Run | None:
     """Return a run by its public id, with what its page names, without payloads."""
+    if "\0" in run_id:  # PostgreSQL takes no such text
+        return None
     runs = Run.objects.light().select_related("workflow", "started_by")
     return runs.filter(run_id=run_id).first()

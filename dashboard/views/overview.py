@@ -6,8 +6,8 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from dashboard import inbox_page, overview_page
+from dashboard.filters import STATUSES
 from dashboard.views.access import signed_in
-from dashboard.views.runs import STATUSES
 
 MOST_NEEDS = 5
 

@@ -3,26 +3,13 @@
 import uuid
 
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from dashboard import rows
-from dashboard.filters import PAGE, Filters, newer_than, page_of
+from dashboard.filters import PAGE, WINDOWS, Filters, newer_than, page_of
 from dashboard.views.access import signed_in
 from workflows_app.models import Run, Workflow
-from workflows_app.planner.statuses import RunStatus
-
-#: The order of the filter: what asks for people first.
-STATUSES = [
-    RunStatus.SUSPENDED,
-    RunStatus.RUNNING,
-    RunStatus.WAITING,
-    RunStatus.PAUSED,
-    RunStatus.FAILED,
-    RunStatus.SUCCESS,
-    RunStatus.CANCELED,
-    RunStatus.PENDING,
-]
 
 
 @require_safe
@@ -34,12 +21,14 @@ def runs(request: HttpRequest) -> HttpResponse:
     if shown is not None and request.headers.get("HX-Request"):
         return _refreshed(request, filters, shown)
     page = page_of(filters, rows.joined(filters.wanted()))
+    if len(page.runs) == 1 and page.runs[0].run_id == filters.search:
+        return redirect("run", filters.search)
     context = {
         "filters": filters,
         "page": page,
         "rows": rows.rows_of(page.runs),
         "needs": rows.needs_of(request.user) if filters.is_first_page else [],
-        "statuses": STATUSES,
+        "windows": [(name, words) for name, (words, _) in WINDOWS.items()],
         "workflows": list(Workflow.objects.only("id", "title")),
         "has_any": bool(page.runs) or Run.objects.exists(),
     }

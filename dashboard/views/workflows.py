@@ -10,7 +10,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard import catalogue, rows
+from dashboard import catalogue, graphs, rows
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
 from dashboard.forms.fields import MISSING
@@ -47,20 +47,24 @@ def workflows(request: HttpRequest) -> HttpResponse:
 def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     """Show one workflow: its graph, what it takes and gives, its latest runs."""
     known = _known(workflow_id)
+    versions = catalogue.versions_of(known)
+    shown = next((v for v in versions if v.hash == request.GET.get("version")), None)
+    graph = known.graph if shown is None else graphs.of_version(shown.pk)
     recent = list(rows.joined(Filters(workflow=workflow_id).wanted())[:RECENT])
     context = {
         "known": known,
-        "graph": known.graph,
+        "graph": graph,
+        "versions": versions,
+        "version": shown,
+        "paces": catalogue.paces_of(workflow_id),
         "rows": rows.rows_of(recent),
         "types": [
-            ("Input", lines_of(known.graph.json.get("input_schema"))),
-            ("Result", lines_of(known.graph.json.get("output_schema"))),
+            ("Input", lines_of(graph.json.get("input_schema"))),
+            ("Result", lines_of(graph.json.get("output_schema"))),
         ],
         "offer": _offer(request, known),
-        "boxes": [(box, "") for box in known.graph.drawing.boxes] if known.graph.drawing else [],
-        "lines": [(line, True) for line in known.graph.drawing.lines]
-        if known.graph.drawing
-        else [],
+        "boxes": [(box, "") for box in graph.drawing.boxes] if graph.drawing else [],
+        "lines": [(line, True) for line in graph.drawing.lines] if graph.drawing else [],
     }
     return render(request, "dashboard/workflow.html", context)
 

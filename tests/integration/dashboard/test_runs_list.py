@@ -121,3 +121,33 @@ def test_newer_runs_are_counted_to_a_limit(db, monkeypatch):
 
     assert Run.objects.count() == 5
     assert filters.newer_than(filters.Filters(), first) == 2
+
+
+def test_runs_are_found_by_time_and_by_id(pages):
+    old, new = started(amount=5), started(amount=5)
+    day = "2020-01-02"
+
+    page = pages.get(f"/runs/?q={new.run_id[:-3]}").content.decode()
+
+    assert f"/runs/{new.run_id}/" in page
+    assert f"/runs/{old.run_id}/" not in page
+    assert pages.get(f"/runs/?q={new.run_id}")["Location"] == f"/runs/{new.run_id}/"
+    assert f"/runs/{new.run_id}/" in pages.get("/runs/?window=1h").content.decode()
+    assert "up to 2020-01-02" in pages.get(f"/runs/?until={day}").content.decode()
+    assert f"/runs/{old.run_id}/" in pages.get(f"/runs/?since={day}").content.decode()
+
+
+def test_what_an_address_cannot_mean_is_left_out(pages):
+    started(amount=5)
+
+    page = pages.get("/runs/?window=ever&since=tomorrow&until=9999-99-99&q=%00").content.decode()
+
+    assert "data-run=" in page
+
+
+def test_a_filter_is_kept_when_another_one_changes(pages):
+    started(amount=5)
+
+    page = pages.get("/runs/?window=24h&q=x").content.decode()
+
+    assert "?status=failed&amp;window=24h&amp;q=x" in page
