@@ -109,6 +109,7 @@ def test_a_run_is_canceled_after_a_page_has_said_what_will_happen(visitors: Visi
     start(page)
     _refresh_until(page, "suspended")
 
+    page.get_by_text("More", exact=True).click()
     page.get_by_role("link", name="Cancel run").click()
     expect(page.locator("main")).to_contain_text("What was asked can no longer be answered")
     page.get_by_role("button", name="Cancel run").click()

@@ -8,6 +8,9 @@ const POLL = 3000;
 const SAFETY = 10000;
 const RETRY = [500, 1000, 2000, 5000, 10000];
 const PACE = 350;
+const HELD = 500;
+// A run that has ended is watched for a while still: it may be retried.
+const AFTER_END = 30000;
 
 class Pulse {
   constructor() {
@@ -24,10 +27,17 @@ class Pulse {
     this.word.textContent = text;
     this.element.title = {
       live: "Changes show up by themselves.",
+      ended: "The run has ended, and nothing has happened for a while.",
       polling: "No live connection; the page asks every few seconds.",
       offline: "The server cannot be reached. What is shown may be old.",
     }[state] || "";
   }
+}
+
+function isHeld(target) {
+  const selection = document.getSelection();
+  const isSelecting = selection && !selection.isCollapsed && target.contains(selection.anchorNode);
+  return isSelecting || Boolean(document.querySelector("dialog[open]"));
 }
 
 // Fetch the page's own live part, at most so often; one at a time; not while hidden.
@@ -40,6 +50,8 @@ function refresher(target, address, pace = PACE) {
   async function run() {
     timer = 0;
     if (busy || document.hidden) { wanted = true; return; }
+    // Nothing moves under a hand: while text is selected, or a dialog asks, news wait.
+    if (isHeld(target)) { wanted = true; timer = setTimeout(run, HELD); return; }
     busy = true;
     wanted = false;
     last = Date.now();
@@ -88,16 +100,20 @@ function connect({ path, message, poll, pulse }) {
     }
   }
 
-  function stop(text) {
+  let current = null;
+
+  function stop(text, state = "offline") {
     stopped = true;
     stopPolling();
-    pulse.show("offline", text);
+    current?.close();
+    pulse.show(state, text);
   }
 
   function open() {
     if (stopped) return;
     let socket;
     try { socket = new WebSocket(socketAddress(path())); } catch { startPolling(); return; }
+    current = socket;
     socket.addEventListener("message", (event) => {
       tries = 0;
       since = null;
@@ -106,6 +122,7 @@ function connect({ path, message, poll, pulse }) {
       message(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
+      if (stopped) return;
       if (event.code === 4401) { stop("You are signed out: reload to sign in"); return; }
       if (event.code === 4403) { stop("You may no longer see this"); return; }
       if (event.code === 4404) { stop("This run is gone"); return; }
@@ -116,6 +133,10 @@ function connect({ path, message, poll, pulse }) {
   addEventListener("online", open);
   addEventListener("pagehide", () => { stopped = true; });
   open();
+  return {
+    end: (text) => stop(text, "ended"),
+    again() { if (stopped) { stopped = false; tries = 0; open(); } },
+  };
 }
 
 function announce(text) {
@@ -129,7 +150,9 @@ export function watchRun() {
   const refresh = refresher(live, () => live.dataset.address);
   let seq = Number(live.dataset.seq);
   let state = "";
+  let heard = Date.now();
   const take = (news) => {
+    heard = Date.now();
     const recorded = news.events.filter((event) => event.seq !== null);
     const before = seq;
     seq = Math.max(seq, news.seq);
@@ -143,7 +166,7 @@ export function watchRun() {
       document.dispatchEvent(new CustomEvent("signalbox:event", { detail: event }));
     }
   };
-  connect({
+  const link = connect({
     path: () => `/ws/runs/${encodeURIComponent(live.dataset.runPage)}/?after=${seq}`,
     message: take,
     pulse: new Pulse(),
@@ -153,6 +176,18 @@ export function watchRun() {
       else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
       return answer.status;
     },
+  });
+  let isOver = false;
+  setInterval(() => {
+    if (isOver || live.dataset.ended !== "yes" || Date.now() - heard < AFTER_END) return;
+    isOver = true;
+    link.end("ended");
+  }, 5000);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden || !isOver) return;
+    isOver = false;
+    heard = Date.now();
+    link.again();
   });
 }
 

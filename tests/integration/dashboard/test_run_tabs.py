@@ -1,9 +1,12 @@
 """The views of one run: timeline, playback, data, related, audit, and the page of a step."""
 
 import re
+from datetime import timedelta
 
 import pytest
 
+from dashboard.run_view import TABS
+from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app import Workflow, step
 from workflows_app.models import Run, StepSnapshot
@@ -35,7 +38,7 @@ def test_the_timeline_draws_a_bar_for_each_step_and_names_it(pages):
 def test_long_idle_time_is_folded_and_can_be_unfolded(pages):
     run = started(amount=5)
     last = StepSnapshot.objects.filter(run=row_of(run)).latest("pk")
-    later = last.ended_at + __import__("datetime").timedelta(hours=3)
+    later = last.ended_at + timedelta(hours=3)
     StepSnapshot.objects.filter(pk=last.pk).update(
         queued_at=later, started_at=later, ended_at=later
     )
@@ -161,3 +164,25 @@ def test_a_step_that_is_not_there_has_no_page(pages, path):
     run = started(amount=5)
 
     assert pages.get(f"/runs/{run.run_id}/steps/{path}/").status_code == 404
+
+
+def test_markup_is_shown_and_never_run(pages, ana):
+    evil = "<script>alert(1)</script>"
+    ana.username = evil
+    ana.save()
+    run = flows.approval.create_run(resource_id=evil)
+    run.start({"title": evil, "amount": 700, "note": evil}, actor=ana)
+    run.cancel(actor=ana)
+    travelled = run.fork("check", actor=ana)
+
+    addresses = [f"?tab={name}" for name in TABS] + [
+        "steps/check/", "log/", "cancel/", "time-travel/?from=check",
+    ]  # fmt: skip
+    for each in (run, travelled):
+        for address in addresses:
+            page = pages.get(f"/runs/{each.run_id}/{address}").content.decode()
+            assert "<script>alert" not in page, address
+    for address in ("/", "/runs/", "/inbox/", "/inbox/?tab=done", "/audit/", "/workers/"):
+        assert "<script>alert" not in pages.get(address).content.decode(), address
+    compared = f"/runs/compare/?a={run.run_id}&b={travelled.run_id}&only=0"
+    assert "<script>alert" not in pages.get(compared).content.decode()
