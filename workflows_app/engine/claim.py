@@ -11,7 +11,17 @@ from typing import Any, Final
 from django.db import connection, transaction
 
 from workflows_app.definition import LOOPS, Kind
-from workflows_app.engine import clock, definitions, express, payloads, ports, sessions, telling
+from workflows_app.engine import (
+    clock,
+    definitions,
+    express,
+    payloads,
+    ports,
+    sessions,
+    telling,
+    waking,
+)
+from workflows_app.engine.among import of_queues
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import LEAVING, Change, leave, perform
 from workflows_app.engine.claims import HOOK, Claim, describe
@@ -163,20 +173,29 @@ def claim_next(
     `queues` names those that the worker serves; None: all. What several threads of this process
     look for at the same time is claimed together.
     """
+    together = None
     if run is None and express.is_open and express.is_here():
-        taken = _together(worker, None if queues is None else frozenset(queues)).get(now)
-        if taken is not None:
-            return taken
-    while batch := _oldest(run, now, queues):
-        first, *others = batch
-        # When others were faster, they are at the next ones too: then chance spreads the workers.
-        random.shuffle(others)
-        for step in (first, *others):
-            if taken := claim(step, worker=worker, now=now, queues=queues):
-                return taken
+        together = _together(worker, None if queues is None else frozenset(queues))
+    taken = None if together is None else together.get(now)
+    while taken is None and (batch := _oldest(run, now, queues)):
+        if together is not None and waking.wake_due(_WITH_RUN, now, queues):
+            taken = together.get(now)
+            continue
+        taken = _one_of(batch, worker, now, queues)
         if len(batch) < CANDIDATES:
-            return None
-    return None
+            break
+    return taken
+
+
+def _one_of(
+    batch: list[int], worker: uuid.UUID, now: datetime, queues: Collection[str] | None
+) -> Claim | None:
+    """Claim the first of these steps, or another one if somebody was faster."""
+    first, *others = batch
+    # When others were faster, they are at the next ones too: then chance spreads the workers.
+    random.shuffle(others)
+    tried = (claim(step, worker=worker, now=now, queues=queues) for step in (first, *others))
+    return next((taken for taken in tried if taken is not None), None)
 
 
 @cache
@@ -192,9 +211,9 @@ def _claim_plain(
     most: int, worker: uuid.UUID, now: datetime, queues: frozenset[str] | None
 ) -> list[Claim]:
     """Claim the oldest plain queued steps, passing over runs that are being written to."""
-    of_queues, names = _among(queues, "here.queue")
+    conditions, names = of_queues(queues, "here.queue")
     with transaction.atomic():
-        pairs = _WITH_RUN.all(_FREE.format(conditions=of_queues), [now, *names, most])
+        pairs = _WITH_RUN.all(_FREE.format(conditions=conditions), [now, *names, most])
         found: dict[uuid.UUID, tuple[Run, list[StepSnapshot]]] = {}
         for row, run in pairs:
             if express.is_claimable(run, row):
@@ -228,16 +247,9 @@ def is_work_waiting(
     besides: uuid.UUID, *, now: datetime, queues: Collection[str] | None = None
 ) -> bool:
     """Return whether a step of another run could be claimed."""
-    of_queues, names = _among(queues)
-    sql = _OTHERS.format(conditions=of_queues)
+    conditions, names = of_queues(queues)
+    sql = _OTHERS.format(conditions=conditions)
     return bool(statements.rows(sql, [now, _as_key(besides), *names]))
-
-
-def _among(queues: Collection[str] | None, column: str = "queue") -> tuple[str, list[str]]:
-    """Return the condition, and its values, that a step is of these queues; None: of any."""
-    if queues is None:
-        return "", []
-    return f" AND {column} IN ({', '.join(['%s'] * len(queues))})", sorted(queues)
 
 
 def _as_key(run: uuid.UUID) -> uuid.UUID | str:
@@ -246,7 +258,7 @@ def _as_key(run: uuid.UUID) -> uuid.UUID | str:
 
 def _oldest(run: uuid.UUID | None, now: datetime, queues: Collection[str] | None) -> list[int]:
     """Return sleeps that are over, and the oldest claimable steps: others claim them meanwhile."""
-    conditions, names = _among(queues)
+    conditions, names = of_queues(queues)
     values: list[uuid.UUID | str] = [*names]
     if run is not None:
         conditions += " AND run_id = %s"

@@ -14,7 +14,7 @@ from typing import Any
 
 from django.db import DEFAULT_DB_ALIAS, connections
 
-from workflows_app.definition import Graph, Kind, Node, registry
+from workflows_app.definition import Builder, Graph, Kind, Node, registry
 from workflows_app.engine import clock, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
@@ -221,7 +221,12 @@ def is_claimable(model: Run, row: StepSnapshot) -> bool:
     if model.status != "running" or model.ending or not isinstance(row.__dict__["payload"], Raw):
         return False
     definition = registry.find(model.workflow_id)
-    return definition is not None and versions.is_present(definition, model.version_id)
+    return definition is not None and knows(definition, model)
+
+
+def knows(definition: Builder, model: Run) -> bool:
+    """Return whether the run began with the shape that the workflow has here."""
+    return versions.is_present(definition, model.version_id)
 
 
 def claimed(row: StepSnapshot, worker: uuid.UUID, now: datetime) -> grouped.Record:

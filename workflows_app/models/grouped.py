@@ -45,6 +45,15 @@ _SETTLED: Final = {
     "metadata": "text",
     "worker": "uuid",
 }
+_WOKEN: Final = {
+    **_OF_RUN,
+    "step": "bigint",
+    "output": "text",
+    "next": "bigint",
+    "path": "text",
+    "queue": "text",
+    "metadata": "text",
+}
 _CLAIMED_RUNS: Final = {**_OF_RUN, "steps": "integer"}
 _CLAIMED: Final = {
     "run": "uuid",
@@ -80,6 +89,13 @@ _BEGUN: Final = {
     "queued_at": "g.at",
     "started_at": "g.at",
 }
+#: The same of a step that waits for a worker: it has its payload from the sleep before it.
+_QUEUED: Final = {
+    name: _BEGUN[name]
+    for name in (
+        "id", "run_id", "path", "base_path", "kind", "timeline", "queue", "metadata", "queued_at",
+    )
+} | {"status": "'queued'", "payload": "g.output"}  # fmt: skip
 _LOGGED: Final = {
     "run_id": "g.run",
     "first_seq": "g.first_seq",
@@ -108,6 +124,11 @@ def claim(runs: Sequence[Record], steps: Sequence[Record]) -> set[uuid.UUID]:
     return _written(_claiming(), runs, steps)
 
 
+def wake(records: Sequence[Record]) -> set[uuid.UUID]:
+    """End plain sleeps, and queue the plain steps that follow; return the runs of those."""
+    return _written(_waking(), records)
+
+
 def _written(sql: str, *lists: Sequence[Record]) -> set[uuid.UUID]:
     texts = [orjson.dumps(records).decode() for records in lists]
     return {run for (run,) in statements.rows(sql, texts)}
@@ -128,6 +149,26 @@ def _settling() -> str:
         " worker_id = NULL, settled_token = g.token, output = g.output"
         " FROM written AS g WHERE s.id = g.step)",
         f"begun AS ({_inserting(StepSnapshot, _BEGUN)} WHERE g.next IS NOT NULL)",
+        f"logged AS ({_inserting(RunEvent, _LOGGED)})",
+    )
+
+
+@cache
+def _waking() -> str:
+    steps = sqltext.table_of(StepSnapshot)
+    changes = (
+        ", status = 'running', active_count = r.active_count + 1,"
+        " waiting_count = r.waiting_count - 1"
+    )
+    return _statement(
+        f"given AS MATERIALIZED ({_given(_WOKEN, 'g.timeline')})",
+        f"first AS ({_moving(changes)} AND EXISTS (SELECT 1 FROM {steps} AS s"  # noqa: S608 - names of ours
+        " WHERE s.id = g.step AND s.status = 'waiting' AND s.superseded_on IS NULL)"
+        " RETURNING r.id)",
+        "written AS (SELECT g.* FROM given AS g JOIN first ON first.id = g.run)",
+        f"ended AS (UPDATE {steps} AS s SET status = 'success', ended_at = g.at,"  # noqa: S608 - names of ours
+        " output = g.output, wake_at = NULL FROM written AS g WHERE s.id = g.step)",
+        f"begun AS ({_inserting(StepSnapshot, _QUEUED)})",
         f"logged AS ({_inserting(RunEvent, _LOGGED)})",
     )
 

@@ -1,12 +1,16 @@
 """The express lane writes what the plain way writes, and steps aside when anything is not plain."""
 
+import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from django.db import connection
 
 from workflows_app import StepContext, Workflow, step
-from workflows_app.engine import express, express_items
+from workflows_app.engine import clock, express, express_items, waiting, waking, workers
+from workflows_app.engine.claim import claim_next
+from workflows_app.engine.work import work
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
 
@@ -164,3 +168,60 @@ def test_many_threads_end_every_item_once(each, settings):
     assert (row.active_count, row.waiting_count) == (0, 0)
     results = [e for e in run.events() if e.type == "workflow-step-result"]
     assert len({e.payload["path"] for e in results}) == len(results) == 403
+
+
+def pump(flow: Workflow) -> Any:
+    """Start a run and do all its work in this thread, sleeps included, as a worker does."""
+    run = flow.create_run()
+    run.start({"n": 1}, wait=False)
+    while run.refresh().status in {"running", "waiting"}:
+        held = claim_next(worker=workers.mine(), now=clock.now())
+        if held is None:
+            time.sleep(0.02)
+        else:
+            work(held)
+    return run
+
+
+def test_both_ways_write_the_same_for_sleeps_that_are_over(monkeypatch, settings):
+    settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
+    workers.beat(clock.now())
+    woken = []
+    lane = waking.wake_due
+    monkeypatch.setattr(waking, "wake_due", lambda *a: woken.append(lane(*a)) or woken[-1])
+    flow = Workflow("express-sleeps").then(small).sleep(0.05).then(step(last, id="after")).commit()
+    fast = pump(flow)
+    assert (sum(woken) == 1) is (connection.vendor == "postgresql")
+    monkeypatch.setattr(express, "is_open", False)
+    plain = pump(flow)
+    (steps, events, counts), (plain_steps, plain_events, plain_counts) = (
+        described(run) for run in (fast, plain)
+    )
+    assert steps == plain_steps
+    assert [e[1:3] for e in events] == [e[1:3] for e in plain_events]
+    assert (counts[0], *counts[2:]) == (plain_counts[0], *plain_counts[2:])
+
+
+def test_many_sleeps_of_the_same_time_are_woken_together(monkeypatch):
+    taken = []
+    lane = waking.wake_due
+    monkeypatch.setattr(waking, "wake_due", lambda *a: taken.append(lane(*a)) or taken[-1])
+    flow = Workflow("many-sleeps").sleep_until(until_soon).then(step(last, id="after")).commit()
+    at = (clock.now() + timedelta(seconds=1)).isoformat()
+    runs = [flow.create_run() for _ in range(40)]
+    for run in runs:
+        run.start({"n": 1, "at": at}, wait=False)
+    for run in runs:
+        waiting.wait(run.pk, 30)
+        assert run.result().status == "success"
+        kinds = [event.type for event in run.events()]
+        assert kinds.count("workflow-step-result") == 2
+    for row in RunRow.objects.filter(workflow="many-sleeps"):
+        assert (row.active_count, row.waiting_count) == (0, 0)
+    if taken and connection.vendor != "postgresql":
+        assert sum(taken) == 0
+
+
+def until_soon(data: dict[str, Any]) -> datetime:
+    """Return when to wake."""
+    return datetime.fromisoformat(data["at"])
