@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
@@ -14,8 +15,11 @@ from django.db.models.functions import Length, Substr
 from workflows_app import jsontext
 from workflows_app.engine import payloads
 
-#: Characters of a value that a page shows.
+#: Characters of a value that a page with many values shows.
 LIMIT: Final = 4000
+
+#: Characters of a value that is read whole, to be drawn as a tree.
+TREE_LIMIT: Final = 64 * 1024
 
 #: Characters of an error that a page shows: type, message, traceback and causes fit in.
 ERROR_LIMIT: Final = 100_000
@@ -37,17 +41,19 @@ class Preview:
     @property
     def is_cut(self) -> bool:
         """Whether there is more than is shown."""
-        return self.size > LIMIT
+        return self.size > len(self.text)
 
     @property
     def pretty(self) -> str:
         """The text for people: indented where it is whole."""
         if self.is_cut:
-            return self.text + "…"
+            return self.text[:LIMIT] + "…"
         try:
-            return json.dumps(jsontext.loads(self.text), indent=2, ensure_ascii=False)
-        except ValueError:
+            text = json.dumps(jsontext.loads(self.text), indent=2, ensure_ascii=False)
+            text.encode()
+        except (ValueError, RecursionError):
             return self.text
+        return text
 
     @property
     def is_short(self) -> bool:
@@ -61,8 +67,13 @@ class Preview:
             return None
         try:
             return jsontext.loads(self.text)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None
+
+    @property
+    def mark(self) -> str:
+        """A few characters that change when the value does."""
+        return f"{self.size:x}-{zlib.crc32(self.text.encode(errors='replace')):x}"
 
 
 def with_previews(rows: QuerySet[M], fields: Iterable[str], limit: int = LIMIT) -> QuerySet[M]:
@@ -88,7 +99,7 @@ def question_in(text: str | None) -> str:
         return ""
     try:
         value = jsontext.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return next((found for key in QUESTIONS if (found := text_at(text, key))), "")
     if isinstance(value, dict):
         said = [value[key] for key in QUESTIONS if isinstance(value.get(key), str)]

@@ -57,15 +57,15 @@ def _interesting(inside: QuerySet[StepSnapshot]) -> list[int]:
     return keys + list(rest.values_list("pk", flat=True)[: MOST_REPEATED - len(keys)])
 
 
-def shown(run: Run, keys: list[int]) -> list[StepSnapshot]:
+def shown(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSnapshot]:
     """Return these records with the beginnings of their values."""
-    return _with_previews(run, keys)
+    return _with_previews(run, keys, limit)
 
 
-def _with_previews(run: Run, keys: list[int]) -> list[StepSnapshot]:
+def _with_previews(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSnapshot]:
     """Return these records, in this order, with the beginnings of their values."""
     steps = run.steps.light().filter(pk__in=keys).select_related("worker")
-    shown = previews.with_previews(steps, STEP_FIELDS)
+    shown = previews.with_previews(steps, STEP_FIELDS, limit)
     shown = previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
     found = {step.pk: step for step in shown}
     return [found[key] for key in keys if key in found]
@@ -90,25 +90,30 @@ def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
     return found
 
 
-def borrowed_by(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, tuple[str, int]]:
+def borrowed_by(
+    run: Run, steps: Sequence[StepSnapshot], limit: int = previews.LIMIT
+) -> dict[str, tuple[str, int]]:
     """Return the values that stand elsewhere than in the step they belong to, by reference."""
     wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
     found: dict[str, tuple[str, int]] = {}
     if "run.input" in wanted:
-        rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["input"])
+        rows = Run.objects.filter(pk=run.pk).only("pk")
+        rows = previews.with_previews(rows, ["input"], limit)
         row: Any = rows.first()
         found["run.input"] = (row.input_text or "null", row.input_size or 0)
-    return found | lent_by(steps)
+    return found | lent_by(steps, limit)
 
 
-def lent_by(steps: Iterable[StepSnapshot]) -> dict[str, tuple[str, int]]:
+def lent_by(
+    steps: Iterable[StepSnapshot], limit: int = previews.LIMIT
+) -> dict[str, tuple[str, int]]:
     """Return the values of other steps that these refer to, by reference; one query."""
     wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
     keys = {int(ref.partition(".")[0]) for ref in wanted if ref[0].isdecimal()}
     found: dict[str, tuple[str, int]] = {}
     if keys:
         others = StepSnapshot.objects.filter(pk__in=keys).only("pk")
-        for other in previews.with_previews(others, ["output", "payload"]):
+        for other in previews.with_previews(others, ["output", "payload"], limit):
             for reference, name in ((f"{other.pk}", "output"), (f"{other.pk}.payload", "payload")):
                 preview = previews.preview_of(other, name)
                 if preview is not None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import graphs, playback, previews, records, related
+from dashboard import graphs, playback, previews, records, related, trees
 from dashboard import timeline as timelines
 from dashboard.drawing import Box, Line
 from dashboard.forms.fields import JSON
@@ -23,6 +23,7 @@ from dashboard.graphs import Graph, Place
 from dashboard.notices import Notice, notices_of
 from dashboard.previews import Preview
 from dashboard.run_view import View
+from dashboard.trees import Tree
 from workflows_app import actions, jsontext, results
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log, payloads, places
@@ -39,15 +40,42 @@ LABELS: Final = {
     "resume_payload": "The answer",
     "input": "Input",
     "result": "Result",
+    "state": "State",
+    "error": "Error",
 }
 
 
-@dataclass(frozen=True)
+@dataclass
 class Payload:
     """One value of a step or a run on the page."""
 
     label: str
     preview: Preview
+    field: str = ""
+    #: The page of this value alone.
+    url: str = ""
+    tree: Tree | None = None
+    #: Whether the page holds a link in its place, which script follows when it is looked at.
+    is_away: bool = False
+    #: Whether the value's own page draws more of it than this one.
+    is_part: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its place on the page."""
+        return f"value-{self.url or self.label}"
+
+    def draw(self, most: int = trees.MOST_ROWS) -> int:
+        """Make the tree of a value that is known whole; return how many rows it has."""
+        self.tree = None if self.preview.is_cut else trees.tree_of(self.preview.text, most)
+        self.is_part = most < trees.MOST_ROWS
+        return self.tree.size if self.tree else 1
+
+    def draw_within(self, room: int) -> int:
+        """Draw it if it is whole and fits into so many rows; if not, it stays away."""
+        drawn = 0 if self.preview.is_cut or room <= 0 else self.draw(room)
+        self.is_away = self.tree is None or not self.tree.is_whole
+        return 0 if self.is_away else drawn
 
 
 @dataclass
@@ -127,6 +155,10 @@ class Question:
 
 #: What the menu of a run offers besides the button; an answer has its form on the page.
 MENU: Final = ("retry", "proceed", "rerun", "time-travel", "restart", "cancel", "delete")
+#: Rows of a run's input, and of its result, on the run's page.
+MOST_VALUE_ROWS: Final = 40
+#: Cards, and rows of all the values in them, that the page holds before they are opened.
+MOST_CARD_ROWS: Final = 100
 #: Entries of a graph that the page lists.
 MOST_CARDS: Final = 200
 
@@ -270,7 +302,19 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         view=view,
     )
     _fill_tab(page, tallies)
+    _draw(page)
     return page
+
+
+def _draw(page: RunPage) -> None:
+    """Make the trees of small values; what is folded away and not small comes when it is opened."""
+    for payload in page.payloads:
+        payload.draw(MOST_VALUE_ROWS)
+    cards = page.shown_cards
+    room = max(0, MOST_CARD_ROWS - len(cards))
+    for card in cards:
+        for payload in card.payloads:
+            room -= payload.draw_within(room)
 
 
 def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
@@ -284,6 +328,8 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
         page.related = related.of(run)
     elif view.tab == "data":
         page.state = _state(run)
+        if page.state:
+            page.state.draw(MOST_VALUE_ROWS)
 
 
 def _timeline(
@@ -364,9 +410,36 @@ def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]
     """Return the card of one record, for the page of a step."""
     step = steps[0]
     card = Card(place, results.status_of(step, list(steps)), step)
-    card.payloads = _payloads(run, step, records.borrowed_by(run, steps))
+    card.payloads = payloads_of(run, step)
     card.error = _error_of(step)
     return card
+
+
+def payloads_of(run: Run, step: StepSnapshot) -> list[Payload]:
+    """Return the values of one record, read with `records.shown` and `TREE_LIMIT`, as trees."""
+    borrowed = records.borrowed_by(run, [step], previews.TREE_LIMIT)
+    found = _payloads(run, step, borrowed)
+    for payload in found:
+        payload.draw()
+    return found
+
+
+def payload_of_run(run: Run, name: str) -> Payload | None:
+    """Return one value of a run as a tree, or its beginning."""
+    rows = Run.objects.filter(pk=run.pk).only("pk")
+    row = previews.with_previews(rows, [name], previews.TREE_LIMIT).get()
+    payload = _payload_of_run(run, row, name)
+    if payload:
+        payload.draw()
+    return payload
+
+
+def _payload_of_run(run: Run, row: Run, name: str) -> Payload | None:
+    address = [run.run_id, name]
+    preview = previews.preview_of(row, name, reverse("raw-run", args=address))
+    if preview is None:
+        return None
+    return Payload(LABELS[name], preview, name, reverse("value-run", args=address))
 
 
 def _statuses(run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> dict[str, str]:
@@ -393,7 +466,8 @@ def _payloads(
 ) -> list[Payload]:
     found = []
     for name in records.STEP_FIELDS:
-        url = reverse("raw-step", args=[run.run_id, step.pk, name])
+        address = [run.run_id, step.pk, name]
+        url = reverse("raw-step", args=address)
         preview = previews.preview_of(step, name, url)
         source = {"payload": step.payload_from, "output": step.output_from}.get(name)
         if source == payloads.PARTS:
@@ -401,7 +475,7 @@ def _payloads(
         elif source and source in borrowed:
             preview = Preview(*borrowed[source], url)
         if preview is not None and (preview.text != "null" or name in {"output", "resume_payload"}):
-            found.append(Payload(LABELS[name], preview))
+            found.append(Payload(LABELS[name], preview, name, reverse("value-step", args=address)))
     return found
 
 
@@ -421,22 +495,21 @@ def _error_from(text: str | None) -> Mapping[str, Any] | None:
 
 
 def _run_payloads(run: Run, status: str) -> list[Payload]:
-    rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), RUN_FIELDS)
+    rows = Run.objects.filter(pk=run.pk).only("pk")
+    rows = previews.with_previews(rows, RUN_FIELDS, previews.TREE_LIMIT)
     row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
     run.__dict__["error_text"] = row.error_text
     found = []
     for name in RUN_FIELDS:
-        preview = previews.preview_of(row, name, reverse("raw-run", args=[run.run_id, name]))
-        if preview is not None and (name == "input" or status == RunStatus.SUCCESS):
-            found.append(Payload(LABELS[name], preview))
+        payload = _payload_of_run(run, row, name)
+        if payload is not None and (name == "input" or status == RunStatus.SUCCESS):
+            found.append(payload)
     return found
 
 
 def _state(run: Run) -> Payload | None:
-    rows = previews.with_previews(Run.objects.filter(pk=run.pk).only("pk"), ["state"])
-    url = reverse("raw-run", args=[run.run_id, "state"])
-    preview = previews.preview_of(rows.get(), "state", url)
-    return None if preview is None or preview.text == "{}" else Payload("State", preview)
+    payload = payload_of_run(run, "state")
+    return None if payload is None or payload.preview.text == "{}" else payload
 
 
 def _run_error(run: Run) -> Mapping[str, Any] | None:

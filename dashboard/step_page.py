@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dashboard import graphs, records, run_page
+from dashboard import graphs, previews, records, run_page
 from dashboard.graphs import Place
 from dashboard.run_page import Card
 from workflows_app import actions
@@ -63,7 +63,7 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
     place = graph.places.get(step.base_path)
     if place is None:
         return None
-    shown = records.shown(run, [step.pk])
+    shown = records.shown(run, [step.pk], previews.TREE_LIMIT)
     card = run_page.card_for(run, graph, place, shown)
     text = data.get("first", "")
     first = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004

@@ -1,11 +1,14 @@
 """The page of one run, the numbers behind it, and its payloads as they are."""
 
+import re
+
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import run_page, step_page
+from dashboard import previews, records, run_page, step_page
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
@@ -93,12 +96,42 @@ def events(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @require_safe
 @signed_in
+def value_of_run(request: HttpRequest, run_id: str, field: str) -> HttpResponse:
+    """Show one value of a run as a tree; for the page's own script, only the tree."""
+    if field not in RUN_FIELDS:
+        raise Http404("A run has no such payload.")
+    found = run_or_404(run_id)
+    payload = run_page.payload_of_run(found, field)
+    return _value(request, {"run": found, "payload": payload})
+
+
+@require_safe
+@signed_in
+def value_of_step(request: HttpRequest, run_id: str, step: int, field: str) -> HttpResponse:
+    """Show one value of a step as a tree; for the page's own script, only the tree."""
+    found = run_or_404(run_id)
+    shown = records.shown(found, [step], previews.TREE_LIMIT)
+    if field not in STEP_FIELDS or not shown:
+        raise Http404("The run has no step with such a payload.")
+    known = run_page.payloads_of(found, shown[0])
+    payload = next((each for each in known if each.field == field), None)
+    return _value(request, {"run": found, "step": shown[0], "payload": payload})
+
+
+def _value(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
+    part = "#value" if request.headers.get("HX-Request") else ""
+    return render(request, f"dashboard/value.html{part}", context)
+
+
+@require_safe
+@signed_in
 def raw_run(request: HttpRequest, run_id: str, field: str) -> HttpResponse:
     """Return one payload of a run as it is stored."""
     if field not in RUN_FIELDS:
         raise Http404("A run has no such payload.")
     found = run_or_404(run_id)
-    return _raw(payloads.read(Run, found.pk, field), f"{field}.json")
+    name = f"{found.workflow_id}-{run_id}-{field}"
+    return _raw(request, payloads.read(Run, found.pk, field), name)
 
 
 @require_safe
@@ -109,15 +142,18 @@ def raw_step(request: HttpRequest, run_id: str, step: int, field: str) -> HttpRe
         raise Http404("A step has no such payload.")
     rows: QuerySet[StepSnapshot] = StepSnapshot.objects.light().filter(run__run_id=run_id)
     found = get_object_or_404(rows, pk=step)
-    name = f"{found.path}-{field}.json"
+    name = f"{run_id}-{found.path}-{field}"
     if field == "payload":
-        return _raw(payloads.payload_of(found), name)
+        return _raw(request, payloads.payload_of(found), name)
     if field == "output":
-        return _raw(payloads.output_of(found), name)
-    return _raw(payloads.read(StepSnapshot, found.pk, field), name)
+        return _raw(request, payloads.output_of(found), name)
+    return _raw(request, payloads.read(StepSnapshot, found.pk, field), name)
 
 
-def _raw(text: str, name: str) -> HttpResponse:
+def _raw(request: HttpRequest, text: str, name: str) -> HttpResponse:
+    """Return JSON to be looked at, or with `?download=1` to be kept as a file."""
     response = HttpResponse(text, content_type="application/json; charset=utf-8")
-    response.headers["Content-Disposition"] = f'inline; filename="{name}"'
+    is_kept = request.GET.get("download") == "1"
+    file = re.sub(r"[^\w.\[\]-]+", "-", name) + ".json"
+    response.headers["Content-Disposition"] = content_disposition_header(is_kept, file) or "inline"
     return response

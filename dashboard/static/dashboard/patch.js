@@ -21,6 +21,11 @@ function isTheirs(element) {
   return element.hasAttribute("data-dirty") || element.contains(document.activeElement);
 }
 
+// A value that did not change keeps what was opened, searched and fetched in it.
+function isSameValue(old, next) {
+  return old.dataset.from !== undefined && old.dataset.from === next.dataset.from;
+}
+
 function patchAttributes(old, next) {
   for (const { name } of [...old.attributes]) {
     if (next.hasAttribute(name)) continue;
@@ -40,7 +45,7 @@ function patchNode(old, next) {
     if (old.nodeValue !== next.nodeValue) old.nodeValue = next.nodeValue;
     return;
   }
-  if (old.isEqualNode(next) || isTheirs(old)) return;
+  if (old.isEqualNode(next) || isTheirs(old) || isSameValue(old, next)) return;
   patchAttributes(old, next);
   patchChildren(old, next);
 }
@@ -90,5 +95,6 @@ export function patch(target, html) {
   patchAttributes(target, next);
   patchChildren(target, next);
   htmx.process(target);
+  document.dispatchEvent(new CustomEvent("signalbox:patched"));
   return true;
 }

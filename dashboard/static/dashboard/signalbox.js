@@ -6,6 +6,7 @@ import { watchFeed, watchRun } from "./live.js";
 import { dialogs } from "./dialog.js";
 import { runPage } from "./run.js";
 import { polling } from "./poll.js";
+import { trees } from "./tree.js";
 
 document.documentElement.dataset.script = "on";
 keepTheme();
@@ -16,6 +17,7 @@ watchRun();
 watchFeed();
 runPage();
 polling();
+trees();
 
 // A link to a step opens it.
 function openTarget() {
