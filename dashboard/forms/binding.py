@@ -2,12 +2,12 @@
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
-from typing import Protocol
+from typing import Any, Protocol
 
-from dashboard.forms import values
+from dashboard.forms import durations, values
 from dashboard.forms.bound import (
     Bound,
     BoundChoice,
@@ -23,10 +23,13 @@ from dashboard.forms.bound import (
     Line,
     option_name,
 )
+from dashboard.forms.compound import BoundDuration, BoundEither, BoundPair, BoundPairs
 from dashboard.forms.fields import (
     JSON,
     MISSING,
     Choice,
+    Duration,
+    Either,
     Field,
     Fixed,
     Group,
@@ -34,6 +37,8 @@ from dashboard.forms.fields import (
     Missing,
     Number,
     OneOf,
+    Pair,
+    Pairs,
     Rows,
     Switch,
     Text,
@@ -77,20 +82,16 @@ def bind_value(field: Field, value: JSON | Missing = MISSING, path: Path = ()) -
 
 
 def _bound_to(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
-    match field:
-        case Fixed():
-            same = isinstance(value, Missing) or value == field.value
-            return BoundFixed(field=field, path=path) if same else None
-        case Group():
-            return _group(field, value, path)
-        case OneOf():
-            return _one_of(field, value, path)
-        case Rows():
-            return _rows(field, value, path)
-        case Many():
-            return _many(field, value, path)
-        case _:
-            return _line(field, value, path)
+    return BINDERS.get(type(field), _line)(field, value, path)
+
+
+def _fixed(field: Fixed, value: JSON | Missing, path: Path) -> Bound | None:
+    same = isinstance(value, Missing) or value == field.value
+    return BoundFixed(field=field, path=path) if same else None
+
+
+def _pair(field: Pair, value: JSON | Missing, path: Path) -> Bound:
+    return BoundPair(field=field, path=path, part=bind_value(field.value, value, path))
 
 
 def _line(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
@@ -185,6 +186,77 @@ def _rows(field: Rows, value: JSON | Missing, path: Path) -> Bound | None:
     return bound
 
 
+def _pairs(field: Pairs, value: JSON | Missing, path: Path) -> Bound | None:
+    entries = {} if value is None or isinstance(value, Missing) else value
+    if not isinstance(entries, dict) or len(entries) > MAX_ROWS or "" in entries:
+        return None
+    rows = []
+    for index, (key, inner) in enumerate(entries.items()):
+        place = (*path, index)
+        part = bind_value(field.item.value, inner, place)
+        rows.append(BoundPair(field=field.item, path=place, key=key, part=part))
+    bound = BoundPairs(field=field, path=path, rows=rows)
+    while len(bound.rows) < max(field.min_items, 1 if field.required else 0):
+        add_row(bound)
+    return bound
+
+
+def _compound(field: Either | Duration, value: JSON | Missing, path: Path) -> Bound | None:
+    start = _two_of(field, field.default)
+    held = _two_of(field, value)
+    if held is None:
+        return None
+    return _filled(field, path, held, start)
+
+
+def _filled(
+    field: Either | Duration, path: Path, held: tuple[str, str], start: tuple[str, str] | None
+) -> Bound:
+    """Return a field of two inputs that holds these texts, and began with those."""
+    start_raw, start_mark = start or ("", "")
+    if isinstance(field, Duration):
+        unit, first = (mark if mark in _UNITS else "minutes" for mark in (held[1], start_mark))
+        return BoundDuration(
+            field=field, path=path, raw=held[0], unit=unit, start=start_raw, start_unit=first
+        )
+    kind, first_kind = (
+        int(mark) if COUNT.fullmatch(mark) and int(mark) < len(field.kinds) else None
+        for mark in (held[1], start_mark)
+    )
+    return BoundEither(
+        field=field, path=path, raw=held[0], kind=kind, start=start_raw, start_kind=first_kind
+    )
+
+
+_UNITS = frozenset({*durations.UNITS, durations.AS_WRITTEN})
+
+
+def _two_of(field: Either | Duration, value: JSON | Missing) -> tuple[str, str] | None:
+    """Return the two texts that stand for a value; None: it cannot be shown so."""
+    if value is None or isinstance(value, Missing):
+        return "", ""
+    if isinstance(field, Duration):
+        return durations.read(value) if isinstance(value, str) else None
+    fitting = (n for n, kind in enumerate(field.kinds) if _is_of_kind(kind, value))
+    number = next(fitting, None)
+    if number is None:
+        return None
+    kind = field.kinds[number]
+    return "" if isinstance(kind, Fixed) else str(_raw_of(kind, value)), str(number)
+
+
+def _is_of_kind(kind: Field, value: JSON) -> bool:
+    match kind:
+        case Fixed(value=fixed):
+            return _same(fixed, value)
+        case Number():
+            return values.is_number_of(value, kind)
+        case Text():
+            return isinstance(value, str) and values.is_of_input(value, kind)
+        case _:
+            return False
+
+
 def _many(field: Many, value: JSON | Missing, path: Path) -> Bound | None:
     chosen = _chosen(field, value)
     if chosen is None:
@@ -215,19 +287,27 @@ def _same(one: JSON, other: JSON) -> bool:
 
 def bind_posted(field: Field, data: Posted, uploads: Mapping[str, str], path: Path = ()) -> Bound:
     """Return the field holding what was posted for it."""
-    if (raw := _text(data, name_of(path, "json"))) is not None:
+    is_json = not isinstance(field, Pair)  # whose value, at the same path, may be JSON
+    if is_json and (raw := _text(data, name_of(path, "json"))) is not None:
         return BoundRaw(field=field, path=path, raw=raw)
-    match field:
-        case Fixed():
-            return BoundFixed(field=field, path=path)
-        case Group():
-            return _posted_group(field, data, uploads, path)
-        case OneOf():
-            return _posted_one_of(field, data, uploads, path)
-        case Rows():
-            return _posted_rows(field, data, uploads, path)
-        case _:
-            return _posted_leaf(field, data, uploads, path)
+    return POSTED.get(type(field), _posted_leaf)(field, data, uploads, path)
+
+
+def _posted_fixed(field: Fixed, _data: Posted, _files: Mapping[str, str], path: Path) -> Bound:
+    return BoundFixed(field=field, path=path)
+
+
+def _posted_pair(field: Pair, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
+    key = _text(data, name_of(path, "key")) or ""
+    part = bind_posted(field.value, data, uploads, path)
+    return BoundPair(field=field, path=path, key=key, part=part)
+
+
+def _posted_compound(
+    field: Either | Duration, data: Posted, _files: Mapping[str, str], path: Path
+) -> Bound:
+    raw, mark = (_text(data, name_of(path, m)) or "" for m in ("", field.mark))
+    return _filled(field, path, (raw, mark), _two_of(field, field.default))
 
 
 def _posted_leaf(field: Field, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
@@ -274,7 +354,8 @@ def _posted_rows(field: Rows, data: Posted, uploads: Mapping[str, str], path: Pa
     text = _text(data, name_of(path, "rows")) or ""
     count = min(int(text), MAX_ROWS) if COUNT.fullmatch(text) else 0
     rows = [bind_posted(field.item, data, uploads, (*path, index)) for index in range(count)]
-    return BoundRows(field=field, path=path, rows=rows)
+    kind = BoundPairs if isinstance(field, Pairs) else BoundRows
+    return kind(field=field, path=path, rows=rows)
 
 
 def _extra(text: str | None) -> dict[str, JSON]:
@@ -288,6 +369,30 @@ def _extra(text: str | None) -> dict[str, JSON]:
 def _text(data: Posted, name: str) -> str | None:
     value = data.get(name)
     return value if isinstance(value, str) else None
+
+
+#: How each kind of field is filled; those with one text are not listed.
+BINDERS: dict[type[Field], Callable[[Any, JSON | Missing, Path], Bound | None]] = {
+    Fixed: _fixed,
+    Group: _group,
+    OneOf: _one_of,
+    Pair: _pair,
+    Pairs: _pairs,
+    Rows: _rows,
+    Either: _compound,
+    Duration: _compound,
+    Many: _many,
+}
+POSTED: dict[type[Field], Callable[[Any, Posted, Mapping[str, str], Path], Bound]] = {
+    Fixed: _posted_fixed,
+    Group: _posted_group,
+    OneOf: _posted_one_of,
+    Pair: _posted_pair,
+    Pairs: _posted_rows,
+    Rows: _posted_rows,
+    Either: _posted_compound,
+    Duration: _posted_compound,
+}
 
 
 # Rows: adding, removing, tidying.
@@ -313,6 +418,8 @@ def tidied(bound: Bound) -> Bound:
             return replace(bound, parts=[tidied(part) for part in bound.parts])
         case BoundOneOf():
             return replace(bound, part=tidied(bound.part) if bound.part else None)
+        case BoundPair():
+            return replace(bound, part=tidied(bound.part))
         case BoundRows():
             rows = [tidied(row) for row in bound.rows if _holds_something(row)]
             moved = [row.moved((*bound.path, place)) for place, row in enumerate(rows)]

@@ -58,6 +58,16 @@ class Bound:
         return name_of(self.path)
 
     @property
+    def row_name(self) -> str:
+        """How buttons speak of this field as a row of a list."""
+        return name_of(self.path)
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether its text may not be written into the page."""
+        return False
+
+    @property
     def is_pristine(self) -> bool:
         """Whether nobody has typed anything here."""
         return False
@@ -126,6 +136,11 @@ class BoundText(Line):
     def input(self) -> str:
         """The input type: a browser's date field would swallow what is no date."""
         return self.field.input if values.fits_input(self.raw, self.field) else "text"
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether this is a password."""
+        return self.field.input == "password"
 
     def check(self) -> None:
         """Note a time that does not exist in the field's zone, or comes twice."""

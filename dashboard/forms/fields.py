@@ -6,7 +6,7 @@ Pure: no Django, no posted data. `schema` builds these, `binding` puts values to
 from dataclasses import dataclass
 from datetime import UTC, tzinfo
 from enum import Enum
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 JSON = Any
 
@@ -148,7 +148,51 @@ class Rows(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Pair(Field):
+    """One entry of a map: a key that is typed, and a value."""
+
+    value: Field
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pairs(Rows):
+    """A map with free keys, whose values are all of one shape."""
+
+    item: Pair
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duration(Field):
+    """A length of time, in ISO 8601."""
+
+    #: What tells the input of the unit from that of the number.
+    mark: ClassVar[str] = "unit"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Either(Field):
+    """One plain value of several kinds; `kinds` are the fields of each, their labels its name."""
+
+    kinds: tuple[Field, ...] = ()
+    #: What tells the input of the kind from that of the text.
+    mark: ClassVar[str] = "kind"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Raw(Field):
     """What a form cannot show: JSON as text. `reason` says why, for people."""
 
     reason: str = ""
+
+
+def holds_secret(field: Field) -> bool:
+    """Whether a password is in here."""
+    match field:
+        case Text(input=shape):
+            return shape == "password"
+        case Pair(value=inner) | Rows(item=inner):
+            return holds_secret(inner)
+        case Group(fields=parts) | OneOf(shapes=parts) | Either(kinds=parts):
+            return any(holds_secret(part) for part in parts)
+        case _:
+            return False

@@ -17,8 +17,17 @@ from datetime import UTC, tzinfo
 from typing import Any
 
 from dashboard.forms import binding, values
-from dashboard.forms.bound import Bound, BoundChoice, BoundOneOf, BoundRaw, BoundRows, BoundSwitch
-from dashboard.forms.fields import JSON, MISSING, Missing, Raw
+from dashboard.forms.bound import (
+    Bound,
+    BoundChoice,
+    BoundOneOf,
+    BoundRaw,
+    BoundRows,
+    BoundSwitch,
+    Line,
+)
+from dashboard.forms.compound import BoundEither, BoundPairs
+from dashboard.forms.fields import JSON, MISSING, Missing, Raw, holds_secret
 from dashboard.forms.paths import as_words
 from dashboard.forms.schema import Schema, field_of
 
@@ -98,6 +107,11 @@ class SchemaForm:
             return [(name, label) for name, label, _ in root.choices]
         return []
 
+    @property
+    def has_secrets(self) -> bool:
+        """Whether any field of it is a password, which no draft may keep."""
+        return holds_secret(self.root.field)
+
     # What the buttons inside the form do; each shows the form again.
 
     def act(self) -> bool:
@@ -141,6 +155,11 @@ class SchemaForm:
             self._turn_to_form()
 
     def _turn_to_json(self) -> None:
+        doubled = [part for part in self.root.walk() if isinstance(part, BoundPairs)]
+        if any(part.doubles for part in doubled):
+            self.root.check()
+            self.text_errors = [NO_FIELDS]
+            return
         broken = [part for part in self.root.walk() if isinstance(part, BoundRaw)]
         for part in broken:
             part.check()
@@ -149,6 +168,9 @@ class SchemaForm:
             return
         for part in broken:
             part.errors = []
+        for part in self.root.walk():
+            if isinstance(part, Line) and part.is_secret:  # never written into a page
+                part.raw = ""
         draft = self.root.draft()
         self.text = "" if isinstance(draft, Missing) else values.dump(draft)
         self.tab = JSON_TAB
@@ -195,7 +217,7 @@ class SchemaForm:
                 self.text_errors.append(f"{as_words(loc)}: {message}" if loc else message)
                 continue
             part, rest = self._nearest(loc)
-            if isinstance(part, BoundOneOf) and rest and part.is_elsewhere(rest[0]):
+            if isinstance(part, BoundOneOf | BoundEither) and rest and part.is_elsewhere(rest[0]):
                 continue
             if id(part) not in silent:
                 part.errors.append(f"{as_words(rest)}: {message}" if rest else message)

@@ -1,8 +1,8 @@
 """Turn a JSON schema into fields.
 
 Reads what Pydantic writes (Draft 2020-12). A union of objects is a choice of a shape, then its
-fields. What has no honest form, a union of other things or a map with free keys, becomes a `Raw`
-field: JSON for that part, and fields for the rest.
+fields; one of plain values is a choice of a kind, and a text. What has no honest form, such as a
+union of other things, becomes a `Raw` field: JSON for that part, and fields for the rest.
 """
 
 from collections.abc import Mapping
@@ -13,6 +13,8 @@ from typing import Any
 from dashboard.forms.fields import (
     MISSING,
     Choice,
+    Duration,
+    Either,
     Field,
     Fixed,
     Group,
@@ -20,6 +22,8 @@ from dashboard.forms.fields import (
     Number,
     OneOf,
     Option,
+    Pair,
+    Pairs,
     Raw,
     Rows,
     Switch,
@@ -47,6 +51,18 @@ INPUTS = {
     "password": "password",
     "textarea": "textarea",
 }
+
+
+#: What the kinds of texts are called where one of several is chosen.
+KINDS = {
+    "date": "Date",
+    "datetime-local": "Date and time",
+    "time": "Time",
+    "email": "E-mail address",
+    "url": "Address of a page",
+    "password": "Secret",
+}
+FORMATS = {"uuid": "UUID"}
 
 
 @dataclass(frozen=True)
@@ -114,11 +130,14 @@ def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
         case "object" if "properties" in schema and "anyOf" not in schema:
             return _group(schema, scope, words)
         case _:
-            return _one_of(schema, scope, words) or _plain(schema, scope, words)
+            unions = (make(schema, scope, words) for make in (_one_of, _either, _pairs))
+            return next(filter(None, unions), None) or _plain(schema, scope, words)
 
 
 def _plain(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
     match schema.get("type"):
+        case "string" if schema.get("format") == "duration":
+            return Duration(**words)
         case "string":
             return _text(schema, scope, words)
         case "integer" | "number":
@@ -177,9 +196,12 @@ def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
 
 
 def _decimal(schema: Schema) -> Schema | None:
-    """Return the number branch of what Pydantic writes for a `Decimal`: a number or a string."""
+    """Return the number branch of what Pydantic writes for a `Decimal`: a number or a string.
+
+    `float | str` is written in the same way, and is taken for one; `str | float` is not.
+    """
     branches = {branch.get("type"): branch for branch in schema.get("anyOf", ())}
-    return branches["number"] if branches.keys() == {"number", "string"} else None
+    return branches["number"] if [*branches] == ["number", "string"] else None
 
 
 def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
@@ -229,6 +251,72 @@ def _group(schema: Schema, scope: Scope, words: dict[str, Any]) -> Group:
         for key, part in schema["properties"].items()
     )
     return Group(**words, fields=fields)
+
+
+def _pairs(schema: Schema, scope: Scope, words: dict[str, Any]) -> Pairs | None:
+    """Return the rows of a map; None where it is none, or where its values may be anything."""
+    inner = schema.get("additionalProperties")
+    if schema.get("type") != "object" or not isinstance(inner, Mapping) or not inner:
+        return None
+    value = _field(inner, scope.inside(), Place())
+    value = replace(value, label=value.label or _singular(words["label"]) or "Value")
+    if isinstance(value, Text) and value.input in {"text", "textarea"} and not value.nullable:
+        value = replace(value, required=False, default="")  # beside a key, no text is a text
+    return Pairs(
+        **words,
+        item=Pair(label=_singular(words["label"]), value=value),
+        min_items=schema.get("minProperties", 0),
+        max_items=schema.get("maxProperties"),
+    )
+
+
+def _either(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field | None:
+    """Return the choice between several kinds of plain values; None where others fit, too."""
+    kind = schema.get("type")
+    named = [{"type": name} for name in kind] if isinstance(kind, list) else ()
+    branches = schema.get("anyOf") or schema.get("oneOf") or named
+    if not 1 < len(branches) <= MOST_SHAPES:
+        return None
+    kinds = [part for branch in branches for part in _kinds_of(branch, scope)]
+    if None in kinds:
+        return None
+    known = {part.label: part for part in kinds if part is not None}
+    # A plain text fits every string, so it is asked last whether a value is of its kind.
+    last = sorted(known.values(), key=lambda part: part.label == "Text")
+    if known.keys() == {"Number", "Whole number"}:
+        return Number(**words)
+    return Either(**words, kinds=tuple(last)) if len(last) > 1 else None
+
+
+def _kinds_of(branch: Schema, scope: Scope) -> list[Field | None]:
+    part = _field(branch, scope.inside(), Place())
+    match part:
+        case _ if part.nullable:
+            return [None]
+        case Switch():
+            return [Fixed(label="Yes", value=True), Fixed(label="No", value=False)]
+        case Choice(options=options):
+            return [Fixed(label=option.label, value=option.value) for option in options]
+        case _:
+            return [_kind_of(part, branch)]
+
+
+def _kind_of(part: Field, branch: Schema) -> Field | None:
+    """Return a plain field under the name of its kind; None for any other."""
+    found: Field | None = None
+    match part:
+        case Fixed(value=None | bool() | int() | float() | str() as value):
+            found = replace(part, label=option_label(value))
+        case Number():
+            found = replace(part, label="Whole number" if part.integer else "Number")
+        case Text(input=shape):
+            named = FORMATS.get(branch.get("format", ""), KINDS.get(shape, "Text"))
+            found = replace(part, label=named)
+        case Duration():
+            found = Text(label="Duration (ISO 8601)")
+        case _:
+            pass
+    return found
 
 
 def _one_of(schema: Schema, scope: Scope, words: dict[str, Any]) -> OneOf | None:

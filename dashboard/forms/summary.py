@@ -4,12 +4,15 @@ from dataclasses import dataclass
 
 from dashboard.forms.fields import (
     Choice,
+    Duration,
+    Either,
     Field,
     Fixed,
     Group,
     Many,
     Number,
     OneOf,
+    Pairs,
     Rows,
     Switch,
     Text,
@@ -70,12 +73,19 @@ def _kind(field: Field) -> str:
             return f"one of {options}" if isinstance(field, Choice) else f"any of {options}"
         case Fixed():
             return dump(field.value)
-        case OneOf():
-            return " or ".join(shape.label for shape in field.shapes)
+        case OneOf(shapes=inner) | Either(kinds=inner):
+            labels = (part.label for part in inner)
+            return " or ".join(l.lower() if isinstance(field, Either) else l for l in labels)
         case Rows():
-            return f"list of {_kind(field.item)}"
+            return _many_of(field)
         case _:
             return _plain(field)
+
+
+def _many_of(field: Rows) -> str:
+    if isinstance(field, Pairs):
+        return f"keys, each with {_kind(field.item.value)}"
+    return f"list of {_kind(field.item)}"
 
 
 def _plain(field: Field) -> str:
@@ -86,6 +96,8 @@ def _plain(field: Field) -> str:
             return "whole number" if field.integer else "number"
         case Switch():
             return "yes or no"
+        case Duration():
+            return "duration"
         case Group():
             return "object"
         case _:

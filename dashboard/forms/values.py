@@ -3,7 +3,7 @@
 import json
 import math
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 
 from dashboard.forms.fields import JSON, Number, Text
@@ -32,6 +32,14 @@ def number_of(text: str, field: Number) -> int | float | str | None:
         return None
     number = float(text)
     return number if math.isfinite(number) else None
+
+
+def is_number_of(value: JSON, field: Number) -> bool:
+    """Whether a JSON value is a number as the field makes it."""
+    if field.as_text:
+        return isinstance(value, str) and number_of(value, field) is not None
+    kinds = int if field.integer else int | float
+    return isinstance(value, kinds) and not isinstance(value, bool)
 
 
 def number_problem(text: str, field: Number) -> str:
@@ -99,6 +107,19 @@ def fits_input(raw: str, field: Text) -> bool:
             return moment is None or not _is_twice(moment, field.zone)
         case _:
             return True
+
+
+def is_of_input(value: str, field: Text) -> bool:
+    """Whether a string is a date, a time or a moment where the field asks for one."""
+    readers = {"date": date.fromisoformat, "time": time.fromisoformat}
+    if field.input == "datetime-local":
+        return _parsed(value) is not None
+    if reader := readers.get(field.input):
+        try:
+            reader(value)
+        except ValueError:
+            return False
+    return True
 
 
 def _moment(raw: str, zone: tzinfo) -> str:

@@ -81,8 +81,6 @@ def _length(schema: Schema, least: str, most: str, unit: str) -> str:
 
 def _format(schema: Schema) -> str:
     match schema.get("format"):
-        case "duration":
-            return "A duration such as PT15M (15 minutes) or P2D (2 days)."
         case "uuid":
             return "A UUID."
         case _:

@@ -16,6 +16,9 @@ from django.shortcuts import redirect, render
 KEY: Final = "draft"
 LEFT_OUT: Final = ("csrfmiddlewaretoken", "op")
 
+#: Under this name a form tells which of its inputs are passwords, which are never kept.
+SECRETS: Final = "secret-inputs"
+
 #: Characters of a form that are kept; a session is a row of the database.
 MOST: Final = 200_000
 
@@ -44,7 +47,7 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
 def sealed(request: HttpRequest) -> str:
     """Return what was posted, as one field of the sign-in form."""
     typed = request.POST.copy()
-    for name in LEFT_OUT:
+    for name in (*LEFT_OUT, *typed.getlist(SECRETS)):
         typed.pop(name, None)
     text = typed.urlencode()
     return "" if len(text) > MOST else signing.dumps([request.path, text], salt=KEY, compress=True)

@@ -1,4 +1,5 @@
-// Forms: know what somebody has typed, send once, focus what the server marked.
+// Forms: know what somebody has typed, send once, focus what the server marked, keep drafts.
+import { keepDrafts } from "./drafts.js";
 
 function place(root) {
   const marked = root.querySelector("[autofocus]");
@@ -33,7 +34,13 @@ export function minding() {
     if (section && event.detail.requestConfig?.verb === "post") section.dataset.dirty = "yes";
     if (event.detail.requestConfig?.verb === "post") place(document.querySelector(".form-place") || document);
   });
+  document.addEventListener("change", (event) => {
+    const choice = event.target.closest("[data-shape-choice]");
+    const show = choice?.form.querySelector(`button[value="${CSS.escape(`shape:${choice.name}`)}"]`);
+    if (show) choice.form.requestSubmit(show);
+  });
   for (const element of document.querySelectorAll("[data-copy]")) offerCopy(element);
+  keepDrafts();
 }
 
 // Signed out, or the page's token is too old: sent as a browser does, the server keeps what was

@@ -14,6 +14,7 @@ from dashboard.forms.bound import (
     BoundSwitch,
     Line,
 )
+from dashboard.forms.compound import BoundDuration, BoundEither, BoundPair
 from dashboard.forms.fields import Raw
 from dashboard.forms.form import SchemaForm
 
@@ -39,10 +40,12 @@ def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
         case BoundRaw():
             is_plain = isinstance(part.field, Raw)
             data[part.name if is_plain else f"{part.name}:json"] = part.raw
+        case BoundPair() | BoundDuration() | BoundEither():
+            _post_compound(part, data)
         case BoundSwitch(raw="false") if part.field.is_checkbox:
             pass
         case Line():
-            data[part.name] = part.raw
+            data[part.name] = "" if part.is_secret else part.raw
         case BoundOneOf() | BoundMany():
             _post_choice(part, data)
         case BoundGroup():
@@ -61,3 +64,14 @@ def _post_choice(part: BoundOneOf | BoundMany, data: MultiValueDict[str, Any]) -
         return
     chosen = "" if part.chosen is None else str(part.chosen)
     data[part.name], data[part.was_name] = chosen, chosen
+
+
+def _post_compound(part: BoundPair | BoundDuration | BoundEither, data: Any) -> None:
+    match part:
+        case BoundPair():
+            data[part.name] = part.key
+        case BoundDuration():
+            data[part.name], data[part.unit_name] = part.raw, part.unit
+        case BoundEither():
+            data[part.name] = "" if part.is_secret else part.raw
+            data[part.kind_name] = "" if part.kind is None else str(part.kind)

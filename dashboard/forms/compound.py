@@ -1,0 +1,239 @@
+"""Fields of more than one input: a duration, a kind with its value, a map of keys and values."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from dataclasses import field as each
+from typing import ClassVar, Self
+
+from dashboard.forms import durations, values
+from dashboard.forms.bound import CHOOSE, ENTER, Bound, BoundRows, Line
+from dashboard.forms.fields import (
+    JSON,
+    MISSING,
+    Duration,
+    Either,
+    Field,
+    Fixed,
+    Missing,
+    Number,
+    Pair,
+    Pairs,
+    Text,
+)
+from dashboard.forms.paths import Path, name_of
+
+#: By which first letters an error's place speaks of a kind.
+TAGS = {"date": "date", "datetime-local": "datetime", "time": "time"}
+
+
+@dataclass(kw_only=True)
+class BoundDuration(Line):
+    """A number and a unit; `raw` is the number, or ISO 8601 where no unit fits."""
+
+    field: Duration
+    unit: str = "minutes"
+    start_unit: str = "minutes"
+    shape: ClassVar[str] = "duration"
+
+    @property
+    def unit_name(self) -> str:
+        """The name of the list of units."""
+        return name_of(self.path, "unit")
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether neither number nor unit was changed."""
+        return self.raw == self.start and (self.is_empty or self.unit == self.start_unit)
+
+    @property
+    def choices(self) -> list[tuple[str, str, bool]]:
+        """Name, label and whether it is chosen, for each unit from the smallest."""
+        named = [(unit, unit) for unit in reversed(durations.UNITS)]
+        named.append((durations.AS_WRITTEN, "as ISO 8601"))
+        return [(name, label, name == self.unit) for name, label in named]
+
+    def draft(self) -> JSON | Missing:
+        """Return the duration in ISO 8601, or the text where it is none."""
+        if self.is_empty:
+            return self._when_empty()
+        return durations.written(self.raw, self.unit) or self.raw
+
+    def check(self) -> None:
+        """Note a text that is no number."""
+        super().check()
+        if not self.is_empty and durations.written(self.raw, self.unit) is None:
+            self.errors.append(values.number_problem(self.raw, Number()))
+
+
+@dataclass(kw_only=True)
+class BoundEither(Line):
+    """One text and which kind of value it is."""
+
+    field: Either
+    kind: int | None = None
+    start_kind: int | None = None
+    shape: ClassVar[str] = "either"
+
+    @property
+    def kind_name(self) -> str:
+        """The name of the list of kinds."""
+        return name_of(self.path, "kind")
+
+    @property
+    def chosen(self) -> Field | None:
+        """The kind that was chosen."""
+        return None if self.kind is None else self.field.kinds[self.kind]
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether the text may not be written into the page."""
+        return any(isinstance(k, Text) and k.input == "password" for k in self.field.kinds)
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether neither text nor kind was changed."""
+        return self.raw == self.start and self.kind == self.start_kind
+
+    @property
+    def choices(self) -> list[tuple[int, str, bool]]:
+        """Number, label and whether it is chosen, for each kind."""
+        labels = enumerate(kind.label for kind in self.field.kinds)
+        return [(number, label, number == self.kind) for number, label in labels]
+
+    def draft(self) -> JSON | Missing:
+        """Return the value as the chosen kind; a text that is not of that kind stays text."""
+        match self.chosen:
+            case None:
+                return self.raw or self._when_empty()
+            case Fixed(value=value):
+                return value
+            case Number() as kind:
+                number = values.number_of(self.raw, kind)
+                return self.raw if number is None else number
+            case Text() as kind:
+                return values.text_of(self.raw, kind)
+            case _:
+                return self.raw
+
+    def check(self) -> None:
+        """Note that no kind was chosen, or what the text is not."""
+        match self.chosen:
+            case None:
+                if self.raw or not self.field.is_optional:
+                    self.errors.append(CHOOSE)
+            case Number() as kind if values.number_of(self.raw, kind) is None:
+                what = values.number_problem(self.raw, kind)
+                self.errors.append(ENTER if self.is_empty else what)
+            case Text() as kind if not self.raw and kind.input not in {"text", "textarea"}:
+                self.errors.append(ENTER)
+            case Text() as kind:
+                if problem := values.moment_problem(self.raw, kind):
+                    self.errors.append(problem)
+            case _:
+                pass
+
+    def is_elsewhere(self, part: str | int) -> bool:
+        """Whether an error speaks of a kind that was not chosen."""
+        said = str(part).removeprefix("constrained-")
+        own, *_ = [*_tags(self.chosen), ""]
+        known = {tag for kind in self.field.kinds for tag in _tags(kind)}
+        return bool(own) and said != own and said in known
+
+
+def _tags(kind: Field | None) -> list[str]:
+    match kind:
+        case Number(as_text=True):
+            return ["decimal"]
+        case Number(integer=True):
+            return ["int"]
+        case Number():
+            return ["float"]
+        case Text(input=shape):
+            return [TAGS.get(shape, "str")]
+        case Fixed(value=bool()):
+            return ["bool"]
+        case _:
+            return []
+
+
+@dataclass(kw_only=True)
+class BoundPair(Bound):
+    """One row of a map: its key, and the field of its value, which has the same path."""
+
+    field: Pair
+    part: Bound
+    key: str = ""
+    shape: ClassVar[str] = "pair"
+
+    @property
+    def name(self) -> str:
+        """The name of the key's input."""
+        return name_of(self.path, "key")
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether neither key nor value was typed."""
+        return not self.key and self.part.is_pristine
+
+    def draft(self) -> JSON | Missing:
+        """Return the value."""
+        return self.part.draft()
+
+    def check(self) -> None:
+        """Note a key that is not there, and what is wrong with the value."""
+        if not self.key:
+            self.errors.append("Enter a key.")
+        self.part.check()
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return what is inside the value; `[key]` is how an error speaks of the key."""
+        return self if part == "[key]" else self.part.child(part)
+
+    def walk(self) -> Iterator[Bound]:
+        """Yield the key, then the value and all in it."""
+        yield self
+        yield from self.part.walk()
+
+    def moved(self, path: Path) -> Self:
+        """Return the same row elsewhere."""
+        return replace(self, path=path, part=self.part.moved(path))
+
+
+@dataclass(kw_only=True)
+class BoundPairs(BoundRows):
+    """A map with free keys, one a row."""
+
+    field: Pairs
+    rows: list[BoundPair] = each(default_factory=list)  # type: ignore[assignment]
+
+    @property
+    def doubles(self) -> list[str]:
+        """Keys that stand in more than one row."""
+        counted = Counter(row.key for row in self.rows if not row.is_pristine)
+        return [key for key, number in counted.items() if number > 1]
+
+    def draft(self) -> JSON | Missing:
+        """Return the object; raises `NotJson` where one key has two values."""
+        if self.doubles:
+            raise values.NotJson(self._says_double())
+        found = {row.key: row.draft() for row in self.rows if not row.is_pristine}
+        given = {key: value for key, value in found.items() if not isinstance(value, Missing)}
+        if not given and not self.field.required and not self.field.has_default:
+            return MISSING
+        return given
+
+    def check(self) -> None:
+        """Check each row, and note a key that stands twice."""
+        super().check()
+        if self.doubles:
+            self.errors.append(self._says_double())
+
+    def _says_double(self) -> str:
+        return f"The key “{self.doubles[0]}” stands in two rows; keep one of them."
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return the row with this key."""
+        return next((row for row in self.rows if row.key == str(part)), None)
