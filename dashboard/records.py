@@ -97,8 +97,8 @@ def borrowed_by(
     wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
     found: dict[str, tuple[str, int]] = {}
     if "run.input" in wanted:
-        rows = Run.objects.filter(pk=run.pk).only("pk")
-        rows = previews.with_previews(rows, ["input"], limit)
+        own = Run.objects.filter(pk=run.pk).only("pk")
+        rows = previews.with_previews(own, ["input"], limit)
         row: Any = rows.first()
         found["run.input"] = (row.input_text or "null", row.input_size or 0)
     return found | lent_by(steps, limit)

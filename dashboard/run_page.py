@@ -495,8 +495,8 @@ def _error_from(text: str | None) -> Mapping[str, Any] | None:
 
 
 def _run_payloads(run: Run, status: str) -> list[Payload]:
-    rows = Run.objects.filter(pk=run.pk).only("pk")
-    rows = previews.with_previews(rows, RUN_FIELDS, previews.TREE_LIMIT)
+    own = Run.objects.filter(pk=run.pk).only("pk")
+    rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
     row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
     run.__dict__["error_text"] = row.error_text
     found = []

@@ -354,8 +354,10 @@ def _posted_rows(field: Rows, data: Posted, uploads: Mapping[str, str], path: Pa
     text = _text(data, name_of(path, "rows")) or ""
     count = min(int(text), MAX_ROWS) if COUNT.fullmatch(text) else 0
     rows = [bind_posted(field.item, data, uploads, (*path, index)) for index in range(count)]
-    kind = BoundPairs if isinstance(field, Pairs) else BoundRows
-    return kind(field=field, path=path, rows=rows)
+    if isinstance(field, Pairs):
+        pairs = [row for row in rows if isinstance(row, BoundPair)]
+        return BoundPairs(field=field, path=path, rows=pairs)
+    return BoundRows(field=field, path=path, rows=rows)
 
 
 def _extra(text: str | None) -> dict[str, JSON]:

@@ -168,9 +168,9 @@ class SchemaForm:
             return
         for part in broken:
             part.errors = []
-        for part in self.root.walk():
-            if isinstance(part, Line) and part.is_secret:  # never written into a page
-                part.raw = ""
+        for line in self.root.walk():
+            if isinstance(line, Line) and line.is_secret:  # never written into a page
+                line.raw = ""
         draft = self.root.draft()
         self.text = "" if isinstance(draft, Missing) else values.dump(draft)
         self.tab = JSON_TAB

@@ -75,7 +75,9 @@ def _kind(field: Field) -> str:
             return dump(field.value)
         case OneOf(shapes=inner) | Either(kinds=inner):
             labels = (part.label for part in inner)
-            return " or ".join(l.lower() if isinstance(field, Either) else l for l in labels)
+            return " or ".join(
+                name.lower() if isinstance(field, Either) else name for name in labels
+            )
         case Rows():
             return _many_of(field)
         case _:

@@ -119,8 +119,9 @@ def value_of_step(request: HttpRequest, run_id: str, step: int, field: str) -> H
 
 
 def _value(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
-    part = "#value" if request.headers.get("HX-Request") else ""
-    return render(request, f"dashboard/value.html{part}", context)
+    if request.headers.get("HX-Request"):
+        return render(request, "dashboard/value.html#value", context)
+    return render(request, "dashboard/value.html", context | {"level": 2})
 
 
 @require_safe

@@ -1,5 +1,10 @@
 """Starting a run with the form that its input type makes."""
 
+import re
+
+from django.core import signing
+
+from dashboard.views import drafts
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
 from workflows_app.models import Action, Run
@@ -164,3 +169,16 @@ def test_one_of_several_shapes_is_chosen_filled_in_and_sent_without_script(pages
     pages.post(address, typed | {"data.how:was": "1", "data.how.iban": "NL1"})
 
     assert Run.objects.get().input == {"how": {"kind": "transfer", "iban": "NL1"}}
+
+
+def test_a_password_does_not_wait_in_the_sign_in_page(client, db):
+    typed = {"data.pin": "hunter2", "secret-inputs": "data.pin", "data.name": "ana"}
+
+    page = client.post("/workflows/pages-timed/start/", typed).content.decode()
+    draft = re.search('name="draft" value="([^"]+)"', page)
+
+    assert draft
+    path, text = signing.loads(draft[1], salt=drafts.KEY)
+    assert path == "/workflows/pages-timed/start/"
+    assert "name=ana" in text
+    assert "hunter2" not in text

@@ -42,10 +42,8 @@ def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
             data[part.name if is_plain else f"{part.name}:json"] = part.raw
         case BoundPair() | BoundDuration() | BoundEither():
             _post_compound(part, data)
-        case BoundSwitch(raw="false") if part.field.is_checkbox:
-            pass
         case Line():
-            data[part.name] = "" if part.is_secret else part.raw
+            _post_line(part, data)
         case BoundOneOf() | BoundMany():
             _post_choice(part, data)
         case BoundGroup():
@@ -64,6 +62,12 @@ def _post_choice(part: BoundOneOf | BoundMany, data: MultiValueDict[str, Any]) -
         return
     chosen = "" if part.chosen is None else str(part.chosen)
     data[part.name], data[part.was_name] = chosen, chosen
+
+
+def _post_line(part: Line, data: Any) -> None:
+    is_unticked = isinstance(part, BoundSwitch) and part.field.is_checkbox and part.raw == "false"
+    if not is_unticked:
+        data[part.name] = "" if part.is_secret else part.raw
 
 
 def _post_compound(part: BoundPair | BoundDuration | BoundEither, data: Any) -> None:
