@@ -73,5 +73,9 @@ function offerCopy(element) {
     document.getElementById("announcer").textContent = "Copied";
   };
   element.addEventListener("click", copy);
-  element.addEventListener("keydown", (event) => { if (event.key === "Enter") copy(); });
+  element.addEventListener("keydown", (event) => {
+    if (event.key !== "Enter" && event.key !== " ") return;
+    event.preventDefault();
+    copy();
+  });
 }

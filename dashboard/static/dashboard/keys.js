@@ -1,0 +1,81 @@
+// Shortcuts. A single key acts only where nobody types, and only goes somewhere: nothing that
+// changes a run hangs on one.
+
+const PLACES = { r: "runs", i: "inbox", w: "workflows", s: "schedules" };
+const WAIT = 1500;
+
+function isTyping(element) {
+  return Boolean(element?.closest?.("input, textarea, select, [contenteditable]"));
+}
+
+// The address stands in the page, so that it holds under any prefix.
+function placeOf(key) {
+  const name = Object.hasOwn(PLACES, key) ? PLACES[key] : "";
+  return name && document.querySelector(`[data-place="${name}"]`);
+}
+
+// The button that sends a form: the one in focus, or the only one there is. Where several stand
+// side by side, as for a choice, none is taken for somebody.
+function sender(form, focused) {
+  const own = focused.closest("button, input");
+  if (own?.type === "submit") return own;
+  const all = form.querySelectorAll("[data-send]:enabled, button.primary:enabled, button.danger:enabled");
+  return all.length === 1 || new Set([...all].map((one) => one.value)).size === 1 ? all[0] : null;
+}
+
+export function keys() {
+  const sheet = document.getElementById("keys");
+  if (!sheet) return;
+  let begun = 0;
+  const show = () => { if (!document.querySelector("dialog[open]")) sheet.showModal(); };
+
+  document.addEventListener("keydown", (event) => {
+    if (event.defaultPrevented || event.isComposing) return;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      const form = event.target.form || event.target.closest?.("form");
+      if (form && form.method === "post" && !event.repeat) {
+        const button = sender(form, event.target);
+        event.preventDefault();
+        if (button) form.requestSubmit(button);
+      }
+      return;
+    }
+    if (event.key === "Escape") {
+      const menu = event.target.closest?.("details.menu[open]") || document.querySelector("details.menu[open]");
+      if (menu && !document.querySelector("dialog[open]")) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      return;
+    }
+    const isSecond = performance.now() - begun < WAIT;
+    begun = 0;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.repeat) return;
+    if (isTyping(event.target) || document.querySelector("dialog[open]")) return;
+    if (event.key === "?") {
+      event.preventDefault();
+      show();
+    } else if (isSecond) {
+      const place = placeOf(event.key);
+      if (place) {
+        event.preventDefault();
+        location.href = place.href;
+      }
+    } else if (event.key === "g") {
+      begun = performance.now();
+    }
+  });
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-keys]")) {
+      // The menu closes first: the focus then comes back to it, which can be seen.
+      const menu = event.target.closest("details.menu");
+      if (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
+      show();
+    }
+    if (event.target === sheet || event.target.closest("#keys [data-close]")) sheet.close();
+  });
+}
