@@ -15,7 +15,7 @@ from typing import Any, Final
 from workflows_app.engine import log
 from workflows_app.models import Run
 
-#: Longer logs are not played back: folding them would take seconds.
+#: Later moments are not played back: folding all that came before would take seconds.
 MOST_EVENTS: Final = 20_000
 
 Event = dict[str, Any]
@@ -104,8 +104,8 @@ def fold(events: Iterable[Event], until: int) -> Moment:
 
 
 def at(run: Run, seq: int) -> Moment | None:
-    """Return a run as it stood at an event; None where its log is too long."""
-    if run.event_seq > MOST_EVENTS:
+    """Return a run as it stood at an event; None where too many came before it."""
+    if seq > MOST_EVENTS:
         return None
     return fold(log.read_plain(run.pk, seq), seq)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from django.db.models import Case, Count, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, IntegerField, Q, QuerySet, Subquery, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
@@ -20,7 +20,7 @@ MOST_REPEATED: Final = 100
 MOST_ROWS: Final = 100
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.
-_ASKING: Final = (
+ASKING: Final = (
     StepStatus.FAILED,
     StepStatus.SUSPENDED,
     StepStatus.RUNNING,
@@ -28,33 +28,39 @@ _ASKING: Final = (
     StepStatus.PAUSED,
     StepStatus.QUEUED,
 )
+_RANKS: Final = {status.value: number for number, status in enumerate(ASKING)}
 INTEREST: Final = Case(
-    *(When(status=status.value, then=Value(number)) for number, status in enumerate(_ASKING)),
+    *(When(status=status.value, then=Value(number)) for number, status in enumerate(ASKING)),
     default=Value(9),
     output_field=IntegerField(),
 )
 
 
 def steps_of(run: Run) -> tuple[list[StepSnapshot], int]:
-    """Return the records to show, and how many others there are.
+    """Return the records to show, and how many others outside of lists there are; one query.
 
-    Of what is inside a foreach or loop, those that ask for attention, then the latest.
+    What asks for attention comes along wherever it stands; of what is inside a foreach or loop,
+    that comes first, then the latest.
     """
     steps = run.steps.current().exclude(path__startswith="$")
-    outside = steps.exclude(path__contains="[").order_by("pk")
-    keys = list(outside.values_list("pk", flat=True)[: MOST_STEPS + 1])
-    hidden = outside.count() - MOST_STEPS if len(keys) > MOST_STEPS else 0
-    inside = steps.filter(path__contains="[")
-    shown = [*_with_previews(run, keys[:MOST_STEPS]), *_with_previews(run, _interesting(inside))]
-    return shown, hidden
+    outside, inside = steps.exclude(path__contains="["), steps.filter(path__contains="[")
+    asking = steps.filter(status__in=ASKING).order_by(INTEREST, "-pk")
+    rest = inside.exclude(status__in=ASKING).order_by("-pk")
+    total = outside.order_by().values("run").annotate(number=Count("pk")).values("number")
+    wanted = (
+        Q(pk__in=outside.order_by("pk").values("pk")[:MOST_STEPS])
+        | Q(pk__in=asking.values("pk")[:MOST_REPEATED])
+        | Q(pk__in=rest.values("pk")[:MOST_REPEATED])
+    )
+    rows = list(_previewed(run.steps.filter(wanted).annotate(outside_total=Subquery(total))))
+    plain = sorted((step for step in rows if "[" not in step.path), key=lambda step: step.pk)
+    repeated = sorted((step for step in rows if "[" in step.path), key=_interest)
+    hidden = (getattr(rows[0], "outside_total", None) or 0) - len(plain) if rows else 0
+    return [*plain, *repeated[:MOST_REPEATED]], hidden
 
 
-def _interesting(inside: QuerySet[StepSnapshot]) -> list[int]:
-    """Return the keys of those that ask for attention, then of the latest; no other is sorted."""
-    open_ones = inside.filter(status__in=_ASKING).order_by(INTEREST, "-pk")
-    keys = list(open_ones.values_list("pk", flat=True)[:MOST_REPEATED])
-    rest = inside.exclude(status__in=_ASKING).order_by("-pk")
-    return keys + list(rest.values_list("pk", flat=True)[: MOST_REPEATED - len(keys)])
+def _interest(step: StepSnapshot) -> tuple[int, int]:
+    return _RANKS.get(step.status, len(_RANKS)), -step.pk
 
 
 def shown(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSnapshot]:
@@ -64,11 +70,15 @@ def shown(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSn
 
 def _with_previews(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSnapshot]:
     """Return these records, in this order, with the beginnings of their values."""
-    steps = run.steps.light().filter(pk__in=keys).select_related("worker")
-    shown = previews.with_previews(steps, STEP_FIELDS, limit)
-    shown = previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
-    found = {step.pk: step for step in shown}
+    found = {step.pk: step for step in _previewed(run.steps.filter(pk__in=keys), limit)}
     return [found[key] for key in keys if key in found]
+
+
+def _previewed(
+    steps: QuerySet[StepSnapshot], limit: int = previews.LIMIT
+) -> QuerySet[StepSnapshot]:
+    shown = previews.with_previews(steps.light().select_related("worker"), STEP_FIELDS, limit)
+    return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
 
 def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
@@ -96,7 +106,9 @@ def borrowed_by(
     """Return the values that stand elsewhere than in the step they belong to, by reference."""
     wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
     found: dict[str, tuple[str, int]] = {}
-    if "run.input" in wanted:
+    if "run.input" in wanted and limit == previews.LIMIT and "input_text" in run.__dict__:
+        found["run.input"] = (run.__dict__["input_text"] or "null", run.__dict__["input_size"] or 0)
+    elif "run.input" in wanted:
         own = Run.objects.filter(pk=run.pk).only("pk")
         rows = previews.with_previews(own, ["input"], limit)
         row: Any = rows.first()

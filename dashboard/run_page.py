@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Final
 
 from django.urls import reverse
@@ -160,7 +161,7 @@ MOST_VALUE_ROWS: Final = 40
 #: Cards, and rows of all the values in them, that the page holds before they are opened.
 MOST_CARD_ROWS: Final = 100
 #: Entries of a graph that the page lists.
-MOST_CARDS: Final = 200
+MOST_CARDS: Final = 100
 
 
 @dataclass
@@ -232,14 +233,14 @@ class RunPage:
     @property
     def shown_cards(self) -> list[Card]:
         """The entries that the page lists."""
-        return self.cards[:MOST_CARDS]
+        return _listed(self.cards)
 
     @property
     def cards_left_out(self) -> int:
         """How many entries it does not list."""
         return max(len(self.cards) - MOST_CARDS, 0)
 
-    @property
+    @cached_property
     def statuses(self) -> dict[str, str]:
         """The status of each entry by path, for the drawing."""
         return {card.place.path: card.status for card in self.cards}
@@ -282,6 +283,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
     moment = playback.at(run, view.at) if view.at is not None else None
     tallies = records.tallies_of(run, graph)
+    run_payloads = _run_payloads(run, moment.status if moment else run.status)
     cards = _cards(run, graph, steps, people, tallies)
     if moment is not None:
         cards = [_as_of(card, moment) for card in cards]
@@ -291,7 +293,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         cards=cards,
         questions=[] if moment else _questions(run, graph, steps, person),
         notices=[] if moment else notices_of(run, steps),
-        payloads=_run_payloads(run, moment.status if moment else run.status),
+        payloads=run_payloads,
         error=None if moment and moment.status != RunStatus.FAILED else _run_error(run),
         events=[],
         people=people,
@@ -392,18 +394,30 @@ def _cards(
     for each in steps:
         known.setdefault(each.base_path, each)
     statuses = _statuses(run, graph, known)
-    borrowed = records.borrowed_by(run, steps)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for place in graph.places.values():
         step = known.get(place.path)
         card = Card(place, statuses[place.path], step, tally=tallies.get(place.path, []))
         if step is not None:
-            card.payloads = _payloads(run, step, borrowed)
             card.error = _error_of(step)
             card.answered_by = answers.get(step.path, "")
         cards.append(card)
+    shown = [(card, card.step) for card in _listed(cards) if card.step is not None]
+    borrowed = records.borrowed_by(run, [step for _, step in shown])
+    for card, step in shown:
+        card.payloads = _payloads(run, step, borrowed)
     return cards
+
+
+def _listed(cards: list[Card]) -> list[Card]:
+    """Return the cards that the page lists: the first, or those around what asks for attention."""
+    if len(cards) <= MOST_CARDS:
+        return cards
+    asking = (at for at, card in enumerate(cards) if card.status in records.ASKING)
+    middle = next(asking, 0)
+    first = min(max(middle - MOST_CARDS // 2, 0), len(cards) - MOST_CARDS)
+    return cards[first : first + MOST_CARDS]
 
 
 def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]) -> Card:
@@ -498,7 +512,8 @@ def _run_payloads(run: Run, status: str) -> list[Payload]:
     own = Run.objects.filter(pk=run.pk).only("pk")
     rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
     row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
-    run.__dict__["error_text"] = row.error_text
+    kept = ("error_text", "input_text", "input_size")
+    run.__dict__.update((name, getattr(row, name)) for name in kept)
     found = []
     for name in RUN_FIELDS:
         payload = _payload_of_run(run, row, name)

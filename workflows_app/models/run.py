@@ -124,6 +124,11 @@ class Run(models.Model):
                 condition=Q(resource_id__isnull=False),
             ),
             models.Index(
+                fields=["origin"],
+                name="run_by_origin",
+                condition=Q(origin__isnull=False),
+            ),
+            models.Index(
                 fields=["started_by"],
                 name="run_by_user",
                 condition=Q(started_by__isnull=False),

@@ -1,0 +1,61 @@
+"""What pages ask the database for stays the same, however much there is to show."""
+
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from dashboard.run_view import TABS
+from workflows_app import Workflow, step
+
+MOST_QUERIES = 12
+MOST_ROWS = 300
+
+
+def each(name: str):
+    return Workflow(name).foreach(step(lambda item: item, id="one"), concurrency=50).commit()
+
+
+def chain(name: str, length: int):
+    flow = Workflow(name)
+    for number in range(length):
+        flow.then(step(lambda value: value, id=f"s{number}"))
+    return flow.commit()
+
+
+def ended(flow, given):
+    run = flow.create_run()
+    run.start(given)
+    return run
+
+
+def asked(pages, address: str) -> tuple[int, str]:
+    """Ask twice, since graphs are kept; return the queries of the second time and the page."""
+    pages.get(address)
+    with CaptureQueriesContext(connection) as queries:
+        answer = pages.get(address)
+    assert answer.status_code == 200
+    return len(queries), answer.content.decode()
+
+
+def rows_in(text: str) -> int:
+    main = text.partition("<main")[2].partition("</main>")[0]
+    return len(re.findall(r"<(?:li|tr)[\s>]", main))
+
+
+@pytest.fixture
+def short_and_long():
+    few = (ended(each("costs-few"), [1, 2]), ended(chain("costs-short", 3), 1))
+    many = (ended(each("costs-many"), list(range(120))), ended(chain("costs-long", 120), 1))
+    return list(zip(few, many, strict=True))
+
+
+def test_a_run_costs_the_same_however_many_steps_it_has(pages, short_and_long, monkeypatch):
+    monkeypatch.setattr("dashboard.records.MOST_STEPS", 60)
+    for short, long in short_and_long:
+        for tab in TABS:
+            few, _ = asked(pages, f"/runs/{short.run_id}/?tab={tab}")
+            many, text = asked(pages, f"/runs/{long.run_id}/?tab={tab}")
+            assert few == many <= MOST_QUERIES, tab
+            assert rows_in(text) < MOST_ROWS, tab
