@@ -7,13 +7,15 @@ THREADS ?= 8
 PROCESSES ?= 1
 QUEUES ?=
 SECONDS ?= 120
+RUNS ?= 1000000
+STEPS ?= 10000
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screens help setup up worker test processes browser bench bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: screens help setup up worker test processes browser bench bench-pages bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -65,6 +67,9 @@ screens: $(VENV)/.dev ## Pictures of every page, desktop and phone, light and da
 
 bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.benchmarks
+
+bench-pages: $(VENV)/.dev ## What each page costs with ten runs and with a million (RUNS=1000000, STEPS=10000)
+	@$(BIN)/python -m tests.benchmarks.pages --runs $(RUNS) --steps $(STEPS)
 
 bench-peers: $(VENV)/.dev ## Ours beside other engines, one table (PEERS_FOLDER, PEERS="mastra restate", ROUNDS)
 	@$(BIN)/python -m tests.benchmarks.peers
