@@ -11,6 +11,7 @@ from dashboard import previews
 from dashboard.graphs import Graph
 from dashboard.run_view import View
 from workflows_app.models import Run, StepSnapshot
+from workflows_app.models.step import StepQuerySet
 from workflows_app.planner.statuses import StepStatus
 
 MOST_STEPS: Final = 250
@@ -74,9 +75,7 @@ def _with_previews(run: Run, keys: list[int], limit: int = previews.LIMIT) -> li
     return [found[key] for key in keys if key in found]
 
 
-def _previewed(
-    steps: QuerySet[StepSnapshot], limit: int = previews.LIMIT
-) -> QuerySet[StepSnapshot]:
+def _previewed(steps: StepQuerySet, limit: int = previews.LIMIT) -> QuerySet[StepSnapshot]:
     shown = previews.with_previews(steps.light().select_related("worker"), STEP_FIELDS, limit)
     return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
@@ -107,7 +106,8 @@ def borrowed_by(
     wanted = {ref for step in steps for ref in (step.payload_from, step.output_from) if ref}
     found: dict[str, tuple[str, int]] = {}
     if "run.input" in wanted and limit == previews.LIMIT and "input_text" in run.__dict__:
-        found["run.input"] = (run.__dict__["input_text"] or "null", run.__dict__["input_size"] or 0)
+        text = run.__dict__["input_text"] or "null"
+        found["run.input"] = (text[:limit], run.__dict__["input_size"] or 0)
     elif "run.input" in wanted:
         own = Run.objects.filter(pk=run.pk).only("pk")
         rows = previews.with_previews(own, ["input"], limit)

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dashboard import graphs, previews, records, run_page
+from dashboard import graphs, previews, records
+from dashboard.cards import Card, card_for
 from dashboard.graphs import Place
-from dashboard.run_page import Card
 from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log
@@ -64,7 +64,7 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
     if place is None:
         return None
     shown = records.shown(run, [step.pk], previews.TREE_LIMIT)
-    card = run_page.card_for(run, graph, place, shown)
+    card = card_for(run, graph, place, shown)
     text = data.get("first", "")
     first = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004
     items = run.steps.current().light().filter(parent=step.pk, position__gte=first)

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, render
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import previews, records, run_page, step_page
+from dashboard import cards, previews, records, run_page, step_page
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
@@ -101,7 +101,7 @@ def value_of_run(request: HttpRequest, run_id: str, field: str) -> HttpResponse:
     if field not in RUN_FIELDS:
         raise Http404("A run has no such payload.")
     found = run_or_404(run_id)
-    payload = run_page.payload_of_run(found, field)
+    payload = cards.payload_of_run(found, field)
     return _value(request, {"run": found, "payload": payload})
 
 
@@ -113,7 +113,7 @@ def value_of_step(request: HttpRequest, run_id: str, step: int, field: str) -> H
     shown = records.shown(found, [step], previews.TREE_LIMIT)
     if field not in STEP_FIELDS or not shown:
         raise Http404("The run has no step with such a payload.")
-    known = run_page.payloads_of(found, shown[0])
+    known = cards.payloads_of(found, shown[0])
     payload = next((each for each in known if each.field == field), None)
     return _value(request, {"run": found, "step": shown[0], "payload": payload})
 

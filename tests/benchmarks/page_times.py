@@ -121,7 +121,7 @@ def pages(long: dict[str, str]) -> dict[str, str]:
 
 def measure(client: Client, name: str, address: str) -> dict[str, Any]:
     """Ask for a page once, then ten times, and return its figures."""
-    client.get(address)
+    answer, queries = client.get(address), Queries()
     times, spent, slowest = [], [], (0.0, "", ())
     for _ in range(REQUESTS):
         queries = Queries()

@@ -5,8 +5,8 @@ import json
 import pytest
 from django.template.loader import render_to_string
 
+from dashboard.cards import Payload
 from dashboard.previews import Preview
-from dashboard.run_page import Payload
 from dashboard.trees import MOST_CHARACTERS, MOST_INSIDE, MOST_ROWS, Node, Tree, tree_of
 
 NASTY = "</span><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"

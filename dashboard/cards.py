@@ -1,0 +1,259 @@
+"""The cards of a run's page: one an entry of its graph, with what is known and worth of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from django.urls import reverse
+
+from dashboard import previews, records, trees
+from dashboard.graphs import Graph, Place
+from dashboard.previews import Preview
+from dashboard.trees import Tree
+from workflows_app import jsontext, results
+from workflows_app.engine import payloads
+from workflows_app.models import Action, Run, StepSnapshot
+from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
+
+RUN_FIELDS: Final = ("input", "result")
+LABELS: Final = {
+    "payload": "Input",
+    "output": "Output",
+    "suspend_payload": "What it asks",
+    "resume_payload": "The answer",
+    "input": "Input",
+    "result": "Result",
+    "state": "State",
+    "error": "Error",
+}
+#: Rows of a run's input, and of its result, on the run's page.
+MOST_VALUE_ROWS: Final = 40
+#: Cards, and rows of all the values in them, that the page holds before they are opened.
+MOST_CARD_ROWS: Final = 100
+#: Entries of a graph that the page lists.
+MOST_CARDS: Final = 100
+
+
+@dataclass
+class Payload:
+    """One value of a step or a run on the page."""
+
+    label: str
+    preview: Preview
+    field: str = ""
+    #: The page of this value alone.
+    url: str = ""
+    tree: Tree | None = None
+    #: Whether the page holds a link in its place, which script follows when it is looked at.
+    is_away: bool = False
+    #: Whether the value's own page draws more of it than this one.
+    is_part: bool = False
+
+    @property
+    def key(self) -> str:
+        """Its place on the page."""
+        return f"value-{self.url or self.label}"
+
+    def draw(self, most: int = trees.MOST_ROWS) -> int:
+        """Make the tree of a value that is known whole; return how many rows it has."""
+        self.tree = None if self.preview.is_cut else trees.tree_of(self.preview.text, most)
+        self.is_part = most < trees.MOST_ROWS
+        return self.tree.size if self.tree else 1
+
+    def draw_within(self, room: int) -> int:
+        """Draw it if it is whole and fits into so many rows; if not, it stays away."""
+        drawn = 0 if self.preview.is_cut or room <= 0 else self.draw(room)
+        self.is_away = self.tree is None or not self.tree.is_whole
+        return 0 if self.is_away else drawn
+
+
+@dataclass
+class Card:
+    """One entry of the graph with what is known of it in this run."""
+
+    place: Place
+    status: str
+    step: StepSnapshot | None = None
+    payloads: list[Payload] = field(default_factory=list)
+    error: Mapping[str, Any] | None = None
+    answered_by: str = ""
+    #: Of what may have many records: how many of them have which status.
+    tally: list[tuple[str, int]] = field(default_factory=list)
+
+    @property
+    def title(self) -> str:
+        """The name of the entry, with the index of the record that is shown."""
+        if self.step is not None and self.place.is_repeated:
+            return self.step.path
+        return self.place.title
+
+    @property
+    def key(self) -> str:
+        """The card's id on the page."""
+        return f"step-{self.place.path}"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the card shows its inside at first: where something asks for attention."""
+        is_leaf = not self.place.is_container
+        return is_leaf and self.status == StepStatus.FAILED and self.error is not None
+
+    @property
+    def has_inside(self) -> bool:
+        """Whether there is more to see than one line."""
+        return bool(self.payloads or self.error or self.place.description or self.place.mapping)
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt this is; 1 is the first."""
+        return (self.step.retry_count if self.step else 0) + 1
+
+
+def cards_of(
+    run: Run,
+    graph: Graph,
+    steps: Sequence[StepSnapshot],
+    people: Sequence[Action],
+    tallies: Mapping[str, list[tuple[str, int]]],
+) -> list[Card]:
+    known: dict[str, StepSnapshot] = {}
+    for each in steps:
+        known.setdefault(each.base_path, each)
+    statuses = _statuses(run, graph, known)
+    answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
+    cards = []
+    for place in graph.places.values():
+        step = known.get(place.path)
+        card = Card(place, statuses[place.path], step, tally=tallies.get(place.path, []))
+        if step is not None:
+            card.error = _error_of(step)
+            card.answered_by = answers.get(step.path, "")
+        cards.append(card)
+    shown = [(card, card.step) for card in listed(cards) if card.step is not None]
+    borrowed = records.borrowed_by(run, [step for _, step in shown])
+    for card, step in shown:
+        card.payloads = _payloads(run, step, borrowed)
+    return cards
+
+
+def listed(cards: list[Card]) -> list[Card]:
+    """Return the cards that the page lists: the first, or those around what asks for attention."""
+    if len(cards) <= MOST_CARDS:
+        return cards
+    asking = (at for at, card in enumerate(cards) if card.status in records.ASKING)
+    middle = next(asking, 0)
+    first = min(max(middle - MOST_CARDS // 2, 0), len(cards) - MOST_CARDS)
+    return cards[first : first + MOST_CARDS]
+
+
+def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]) -> Card:
+    """Return the card of one record, for the page of a step."""
+    step = steps[0]
+    card = Card(place, results.status_of(step, list(steps)), step)
+    card.payloads = payloads_of(run, step)
+    card.error = _error_of(step)
+    return card
+
+
+def payloads_of(run: Run, step: StepSnapshot) -> list[Payload]:
+    """Return the values of one record, read with `records.shown` and `TREE_LIMIT`, as trees."""
+    borrowed = records.borrowed_by(run, [step], previews.TREE_LIMIT)
+    found = _payloads(run, step, borrowed)
+    for payload in found:
+        payload.draw()
+    return found
+
+
+def payload_of_run(run: Run, name: str) -> Payload | None:
+    """Return one value of a run as a tree, or its beginning."""
+    rows = Run.objects.filter(pk=run.pk).only("pk")
+    row = previews.with_previews(rows, [name], previews.TREE_LIMIT).get()
+    payload = _payload_of_run(run, row, name)
+    if payload:
+        payload.draw()
+    return payload
+
+
+def _payload_of_run(run: Run, row: Run, name: str) -> Payload | None:
+    address = [run.run_id, name]
+    preview = previews.preview_of(row, name, reverse("raw-run", args=address))
+    if preview is None:
+        return None
+    return Payload(LABELS[name], preview, name, reverse("value-run", args=address))
+
+
+def _statuses(run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> dict[str, str]:
+    """Return the status of each entry: its own, or what its absence means."""
+    chosen = {place.parent for path, place in graph.places.items() if path in known}
+    found: dict[str, str] = {}
+    steps = list(known.values())
+    for path, place in graph.places.items():
+        step, parent = known.get(path), graph.places.get(place.parent)
+        if step is not None:
+            found[path] = results.status_of(step, steps)
+        elif run.is_ended or found.get(place.parent) in {"untaken", *STEP_ENDED}:
+            found[path] = "untaken"
+        elif parent is not None and parent.kind == "branch" and place.parent in chosen:
+            # The conditions of a branch are asked at once: the arms it did not take never come.
+            found[path] = "untaken"
+        else:
+            found[path] = "pending"
+    return found
+
+
+def _payloads(
+    run: Run, step: StepSnapshot, borrowed: Mapping[str, tuple[str, int]]
+) -> list[Payload]:
+    found = []
+    for name in records.STEP_FIELDS:
+        address = [run.run_id, step.pk, name]
+        url = reverse("raw-step", args=address)
+        preview = previews.preview_of(step, name, url)
+        source = {"payload": step.payload_from, "output": step.output_from}.get(name)
+        if source == payloads.PARTS:
+            preview = Preview(f"[…] {step.total} items", previews.LIMIT + 1, url)
+        elif source and source in borrowed:
+            preview = Preview(*borrowed[source], url)
+        if preview is not None and (preview.text != "null" or name in {"output", "resume_payload"}):
+            found.append(Payload(LABELS[name], preview, name, reverse("value-step", args=address)))
+    return found
+
+
+def _error_of(step: StepSnapshot) -> Mapping[str, Any] | None:
+    return error_from(getattr(step, "error_text", None))
+
+
+def error_from(text: str | None) -> Mapping[str, Any] | None:
+    """Return an error to show; of one that is too large, its type and message."""
+    if not text or text == "null":
+        return None
+    try:
+        value = jsontext.loads(text)
+    except ValueError:
+        value = {key: previews.text_at(text, key) for key in ("type", "message", "traceback")}
+    return value if isinstance(value, dict) else {"type": "Error", "message": str(value)}
+
+
+def run_payloads(run: Run, status: str) -> list[Payload]:
+    own = Run.objects.filter(pk=run.pk).only("pk")
+    rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
+    row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
+    kept = ("error_text", "input_text", "input_size")
+    run.__dict__.update((name, getattr(row, name)) for name in kept)
+    found = []
+    for name in RUN_FIELDS:
+        payload = _payload_of_run(run, row, name)
+        if payload is not None and (name == "input" or status == RunStatus.SUCCESS):
+            found.append(payload)
+    return found
+
+
+def state_of(run: Run) -> Payload | None:
+    payload = payload_of_run(run, "state")
+    return None if payload is None or payload.preview.text == "{}" else payload
+
+
+def run_error(run: Run) -> Mapping[str, Any] | None:
+    return error_from(run.__dict__.get("error_text"))
