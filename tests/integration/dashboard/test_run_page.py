@@ -188,9 +188,11 @@ def test_a_step_whose_worker_is_silent_is_told_of(pages):
 def test_a_run_with_very_many_steps_shows_some_and_says_how_many_it_hides(pages, monkeypatch):
     monkeypatch.setattr(records, "MOST_STEPS", 2)
 
-    page = page_of(pages, started()).content.decode()
+    page = page_of(pages, started(amount=5)).content.decode()
+    asking = page_of(pages, started()).content.decode()
 
-    assert "1 more step is not shown here." in page
+    assert "2 more steps are not shown here." in page
+    assert "not shown here" not in asking  # what asks for attention comes along
 
 
 def test_a_run_whose_code_is_gone_is_drawn_from_the_version_that_ran(pages):
