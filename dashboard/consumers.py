@@ -11,6 +11,7 @@ import contextlib
 import time
 import uuid
 from collections import deque
+from functools import partial
 from importlib import import_module
 from typing import Any, Final
 from urllib.parse import parse_qs
@@ -105,7 +106,7 @@ class RunConsumer(_Guarded):
         transient: list[dict[str, Any]] = []
         is_first = True
         while True:
-            events, last = await self._news(key, seq)
+            events, last = await self._next(key, seq, bridge, is_first=is_first)
             if events or transient or is_first:
                 seq = last
                 await self.send_json({"type": "events", "seq": seq, "events": events + transient})
@@ -121,6 +122,23 @@ class RunConsumer(_Guarded):
                 if code := await self.refusal():
                     await self.close(code=code)
                     return
+
+    async def _next(
+        self, key: uuid.UUID, seq: int, bridge: RunBridge, *, is_first: bool
+    ) -> tuple[list[dict[str, Any]], int]:
+        """Return the next events, read once for all who look at the run, and the last number.
+
+        What a browser says at first, and what is no longer kept, is looked up for it alone.
+        """
+        if not is_first:
+            found = await bridge.events(seq, partial(self._read, key), FRAME)
+            if found is not None:
+                return found, found[-1]["seq"] if found else seq
+        return await self._news(key, seq)
+
+    @database_sync_to_async
+    def _read(self, key: uuid.UUID, seq: int) -> list[dict[str, Any]]:
+        return log.read(key, seq, FRAME)
 
     @database_sync_to_async
     def _key(self) -> uuid.UUID | None:

@@ -11,6 +11,8 @@ const PACE = 350;
 const HELD = 500;
 // A run that has ended is watched for a while still: it may be retried.
 const AFTER_END = 30000;
+// So many times as long as an answer took lie at least between two requests.
+const PATIENCE = 4;
 
 class Pulse {
   constructor() {
@@ -40,10 +42,12 @@ function isHeld(target) {
   return isSelecting || Boolean(document.querySelector("dialog[open]"));
 }
 
-// Fetch the page's own live part, at most so often; one at a time; not while hidden.
+// Fetch the page's own live part, at most so often; one at a time; not while hidden. A server that
+// answers slowly is asked less often, so that many open pages cannot hold it up.
 function refresher(target, address, pace = PACE) {
   let timer = 0;
   let last = 0;
+  let rest = 0;
   let busy = false;
   let wanted = false;
 
@@ -62,11 +66,12 @@ function refresher(target, address, pace = PACE) {
       // The page is being left, or the server is away: the indicator says so, the next news asks again.
     }
     busy = false;
+    rest = PATIENCE * (Date.now() - last);
     if (wanted && !document.hidden) ask();
   }
 
   function ask() {
-    if (!timer) timer = setTimeout(run, Math.max(0, pace - (Date.now() - last)));
+    if (!timer) timer = setTimeout(run, Math.max(0, Math.max(pace, rest) - (Date.now() - last)));
   }
 
   document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) ask(); });

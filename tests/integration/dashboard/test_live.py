@@ -14,7 +14,7 @@ from django.utils import timezone
 from dashboard.asgi import application
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, started
-from workflows_app.engine import live
+from workflows_app.engine import live, log
 from workflows_app.models import Run, RunEvent
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -171,3 +171,49 @@ async def test_nobody_listens_any_more_after_the_socket_is_closed():
         assert run.pk in live.hub._runs
 
     assert run.pk not in live.hub._runs
+
+
+async def test_many_sockets_of_one_run_read_its_log_once(monkeypatch):
+    run = await a_run()
+    cookie = await cookie_of()
+    reads = []
+    whole = log.read
+
+    def counted(key, after, limit):
+        reads.append(after)
+        return whole(key, after, limit)
+
+    monkeypatch.setattr(log, "read", counted)
+    async with contextlib.AsyncExitStack() as stack:
+        address = f"/ws/runs/{run.run_id}/"
+        sockets = [await stack.enter_async_context(opened(address, cookie)) for _ in range(10)]
+        firsts = [await socket.receive_json_from(5) for socket in sockets]
+        reads.clear()
+        step = await sync_to_async(question_of)(run)
+        await sync_to_async(run.resume)({"approved": True}, suspension=str(step.suspension))
+        for socket, first in zip(sockets, firsts, strict=True):
+            numbers = [first["seq"]]
+            events: list[dict[str, Any]] = []
+            while not any(event["type"] == "workflow-finish" for event in events):
+                events = (await socket.receive_json_from(5))["events"]
+                numbers += [event["seq"] for event in events]
+            assert numbers == list(range(first["seq"], numbers[-1] + 1))
+
+    assert len(reads) < len(sockets)
+
+
+async def test_a_socket_that_is_far_behind_reads_for_itself(monkeypatch):
+    monkeypatch.setattr("dashboard.live.MOST_KEPT", 1)
+    run = await a_run()
+    cookie = await cookie_of()
+
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        numbers = [event["seq"] for event in (await socket.receive_json_from(5))["events"]]
+        step = await sync_to_async(question_of)(run)
+        await sync_to_async(run.resume)({"approved": True}, suspension=str(step.suspension))
+        events: list[dict[str, Any]] = []
+        while not any(event["type"] == "workflow-finish" for event in events):
+            events = (await socket.receive_json_from(5))["events"]
+            numbers += [event["seq"] for event in events]
+
+    assert numbers == list(range(1, numbers[-1] + 1))
