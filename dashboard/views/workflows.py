@@ -24,6 +24,8 @@ from workflows_app.models.fields import uuid7
 from workflows_app.planner.statuses import RunStatus
 
 RECENT = 10
+#: Entries of a graph that its page lists.
+MOST_PLACES = 200
 ALIVE = [RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SUSPENDED, RunStatus.PAUSED]
 
 
@@ -51,12 +53,15 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     shown = next((v for v in versions if v.hash == request.GET.get("version")), None)
     graph = known.graph if shown is None else graphs.of_version(shown.pk)
     recent = list(rows.joined(Filters(workflow=workflow_id).wanted())[:RECENT])
+    places = list(graph.places.values())
     context = {
         "known": known,
         "graph": graph,
         "versions": versions,
         "version": shown,
         "paces": catalogue.paces_of(workflow_id),
+        "places": places[:MOST_PLACES],
+        "places_left_out": max(len(places) - MOST_PLACES, 0),
         "rows": rows.rows_of(recent),
         "types": [
             ("Input", lines_of(graph.json.get("input_schema"))),
