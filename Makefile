@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screens help setup up worker test processes browser bench bench-pages bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: screens help setup up worker test processes browser bench bench-pages bench-tabs bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -70,6 +70,9 @@ bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over Postgr
 
 bench-pages: $(VENV)/.dev ## What each page costs with ten runs and with a million (RUNS=1000000, STEPS=10000)
 	@$(BIN)/python -m tests.benchmarks.pages --runs $(RUNS) --steps $(STEPS)
+
+bench-tabs: $(VENV)/.dev ## 200 open run pages on one process while 20 runs emit 100 events a second
+	@$(BIN)/python -m tests.benchmarks.tabs
 
 bench-peers: $(VENV)/.dev ## Ours beside other engines, one table (PEERS_FOLDER, PEERS="mastra restate", ROUNDS)
 	@$(BIN)/python -m tests.benchmarks.peers

@@ -1,0 +1,245 @@
+"""`make bench-tabs`: 200 run pages open on one process while 20 runs emit 100 events a second.
+
+Each tab does what the page's script does: it follows numbered frames over its socket, and fetches
+the page's live part at most so often, one at a time. At the end each must have seen the last
+number of its run, without a gap. Times go from the moment that an event bears, which is that of
+its commit, to its frame, and to the end of the first fetch that began after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import re
+import statistics
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from autobahn.asyncio.websocket import WebSocketClientFactory, WebSocketClientProtocol
+
+from tests import servers
+from tests.product import Product, product
+
+#: As in live.js.
+PACE: Final = 0.35
+PATIENCE: Final = 4
+_WORKFLOWS: Final = "tests.benchmarks.tab_flows"
+_START: Final = """
+from tests.benchmarks.tab_flows import TALK
+runs = [TALK.create_run() for _ in range({runs})]
+for run in runs:
+    run.start({{"rounds": {rounds}, "pause": {pause}}}, wait=False)
+print(json.dumps([run.run_id for run in runs]))
+"""
+_LAST: Final = """
+from workflows_app.models import Run
+print(json.dumps({run_id: [seq, status] for run_id, seq, status in
+    Run.objects.values_list("run_id", "event_seq", "status")}))
+"""
+
+
+class Tab:
+    """One page of a run that is open."""
+
+    def __init__(self, run: str, *, fetches: bool) -> None:
+        self.run = run
+        self.fetches = fetches
+        self.seq = 0
+        self.gaps = 0
+        self.frames: list[float] = []
+        self.parts: list[float] = []
+        self.failed = 0
+        self.since = time.time() + 1
+        #: When the events were committed that no fetch has shown.
+        self.unseen: list[float] = []
+        self.news = asyncio.Event()
+
+    def take(self, frame: dict[str, Any]) -> None:
+        """Take in a frame, as `watchRun` does."""
+        now = time.time()
+        for event in frame["events"]:
+            if event["seq"] is None:
+                continue
+            self.gaps += event["seq"] != self.seq + 1
+            self.seq = event["seq"]
+            at = datetime.fromisoformat(event["at"]).timestamp()
+            if at < self.since:
+                continue  # it was there before the page
+            self.frames.append(now - at)
+            self.unseen.append(at)
+        self.gaps += frame["seq"] != self.seq
+        self.news.set()
+
+    async def refresh(self, port: int, cookie: str) -> None:
+        """Fetch the live part at news, at most so often."""
+        while True:
+            await self.news.wait()
+            self.news.clear()
+            began = time.monotonic()
+            seen, self.unseen = self.unseen, []
+            status = await fetch(port, f"/runs/{self.run}/?tab=graph", cookie)
+            now = time.time()
+            if status == 200:
+                self.parts += [now - at for at in seen]
+            else:
+                self.failed += 1
+            took = time.monotonic() - began
+            await asyncio.sleep(max(PACE - took, (PATIENCE - 1) * took))
+
+
+async def fetch(port: int, path: str, cookie: str, *, part: bool = True) -> int:
+    """Ask for a page or its live part; return the status."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        head = f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nCookie: {cookie}\r\n"
+        head += "HX-Request: true\r\n" if part else ""
+        writer.write(f"{head}Connection: close\r\n\r\n".encode())
+        answer = await reader.read()
+    finally:
+        writer.close()
+    return int(answer.split(b" ", 2)[1]) if answer else 0
+
+
+async def open_tab(tab: Tab, port: int, cookie: str) -> Any:
+    """Open the socket of a tab."""
+    factory = WebSocketClientFactory(
+        f"ws://127.0.0.1:{port}/ws/runs/{tab.run}/?after=0",
+        origin=f"http://127.0.0.1:{port}",
+        headers={"Cookie": cookie},
+    )
+
+    class Protocol(WebSocketClientProtocol):
+        def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803
+            tab.take(json.loads(payload))
+
+    factory.protocol = Protocol
+    loop = asyncio.get_running_loop()
+    transport, _ = await loop.create_connection(factory, "127.0.0.1", port)
+    return transport
+
+
+async def watch_list(port: int, cookie: str, times: list[float]) -> None:
+    """Ask for the list of runs twice a second, as one more person would."""
+    while True:
+        began = time.monotonic()
+        await fetch(port, "/runs/", cookie, part=False)
+        times.append(time.monotonic() - began)
+        await asyncio.sleep(0.5)
+
+
+async def watch(
+    app: Product, cookie: str, runs: list[str], asked: argparse.Namespace
+) -> tuple[list[Tab], list[float]]:
+    """Keep the tabs open until all have seen the end of their runs."""
+    number = asked.tabs
+    tabs = [Tab(runs[n % len(runs)], fetches=n < number * asked.fetching) for n in range(number)]
+    transports = [await open_tab(tab, app.port, cookie) for tab in tabs]
+    tasks = [asyncio.create_task(tab.refresh(app.port, cookie)) for tab in tabs if tab.fetches]
+    times: list[float] = []
+    tasks.append(asyncio.create_task(watch_list(app.port, cookie, times)))
+    began = time.monotonic()
+    last: dict[str, list[Any]] = {}
+    while time.monotonic() - began < asked.seconds + asked.patience:
+        await asyncio.sleep(3)
+        if time.monotonic() - began < asked.seconds:
+            continue
+        last = await asyncio.to_thread(app.python, _LAST)
+        ended = all(last[run][1] == "success" for run in runs)
+        if ended and all(tab.seq == last[tab.run][0] for tab in tabs):
+            break
+    await asyncio.sleep(2)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    for transport in transports:
+        transport.close()
+    behind = sum(tab.seq != last[tab.run][0] for tab in tabs)
+    _say({"tabs": len(tabs), "behind": behind, "gaps": sum(tab.gaps for tab in tabs),
+          "failed_fetches": sum(tab.failed for tab in tabs),
+          "events": sum(last[run][0] for run in runs),
+          "statuses": sorted({last[run][1] for run in runs})})  # fmt: skip
+    return tabs, times
+
+
+def sign_in(link: str) -> str:
+    """Follow the link that the product printed; return the cookies."""
+
+    class Stay(urllib.request.HTTPRedirectHandler):
+        def redirect_request(self, *_args: Any) -> None:
+            return None
+
+    jar = urllib.request.HTTPCookieProcessor()
+    opener = urllib.request.build_opener(jar, Stay)
+    with opener.open(link, timeout=20) as page:
+        token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page.read().decode())
+    with suppress(urllib.error.HTTPError):
+        body = f"csrfmiddlewaretoken={token[1] if token else ''}".encode()
+        opener.open(link, body, timeout=20)
+    return "; ".join(f"{cookie.name}={cookie.value}" for cookie in jar.cookiejar)
+
+
+def figures(name: str, times: list[float]) -> dict[str, Any]:
+    """Return the usual cuts of these times."""
+    if len(times) < 2:
+        return {"times": name, "number": len(times)}
+    cuts = statistics.quantiles(times, n=20, method="inclusive")
+    return {
+        "times": name,
+        "number": len(times),
+        "p50_ms": round(statistics.median(times) * 1000, 1),
+        "p95_ms": round(cuts[18] * 1000, 1),
+        "max_ms": round(max(times) * 1000, 1),
+    }
+
+
+def _say(said: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(said) + "\n")
+    sys.stdout.flush()
+
+
+def measure(url: str, folder: Path, asked: argparse.Namespace) -> None:
+    """Start the product, open the tabs, print the figures."""
+    with product(url, folder, {"WORKFLOWS_MODULES": _WORKFLOWS}) as app:
+        app.up("--threads", str(asked.threads))
+        cookie = sign_in(app.sign_in_link)
+        pause = 2 * asked.runs / asked.rate  # a round is two events
+        given = {"runs": asked.runs, "pause": pause, "rounds": int(asked.seconds / pause)}
+        runs = app.python(_START.format(**given))
+        tabs, times = asyncio.run(watch(app, cookie, runs, asked))
+    _say(figures("commit to frame", [t for tab in tabs for t in tab.frames]))
+    _say(figures("commit to fetched part", [t for tab in tabs for t in tab.parts]))
+    _say(figures("the list meanwhile", times))
+
+
+def main() -> int:
+    """Measure over PostgreSQL, or over SQLite."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--tabs", type=int, default=200)
+    options.add_argument("--runs", type=int, default=20)
+    options.add_argument("--rate", type=float, default=100, help="events a second, all together")
+    options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--patience", type=float, default=60)
+    options.add_argument("--fetching", type=float, default=0.5, help="share of tabs that fetch")
+    options.add_argument("--threads", type=int, default=24)
+    options.add_argument("--sqlite", action="store_true")
+    asked = options.parse_args()
+    with tempfile.TemporaryDirectory(prefix="signalbox-bench-") as name:
+        folder = Path(name)
+        if asked.sqlite:
+            measure(f"sqlite:///{folder / 'tabs.sqlite3'}", folder, asked)
+        else:
+            with servers.postgres() as url:
+                measure(url, folder, asked)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
