@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, F, IntegerField, QuerySet, Subquery, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
@@ -29,6 +29,9 @@ ASKING: Final = (
     StepStatus.PAUSED,
     StepStatus.QUEUED,
 )
+#: The order of keys, so written that PostgreSQL does not walk the primary key of all runs' steps to
+#: find those of one run in order: it sorts that run's own.
+BY_KEY: Final = F("pk") + 0
 _RANKS: Final = {status.value: number for number, status in enumerate(ASKING)}
 INTEREST: Final = Case(
     *(When(status=status.value, then=Value(number)) for number, status in enumerate(ASKING)),
@@ -38,7 +41,7 @@ INTEREST: Final = Case(
 
 
 def steps_of(run: Run) -> tuple[list[StepSnapshot], int]:
-    """Return the records to show, and how many others outside of lists there are; one query.
+    """Return the records to show, and how many others outside of lists there are; two queries.
 
     What asks for attention comes along wherever it stands; of what is inside a foreach or loop,
     that comes first, then the latest.
@@ -46,14 +49,21 @@ def steps_of(run: Run) -> tuple[list[StepSnapshot], int]:
     steps = run.steps.current().exclude(path__startswith="$")
     outside, inside = steps.exclude(path__contains="["), steps.filter(path__contains="[")
     asking = steps.filter(status__in=ASKING).order_by(INTEREST, "-pk")
-    rest = inside.exclude(status__in=ASKING).order_by("-pk")
+    rest = inside.exclude(status__in=ASKING).order_by(BY_KEY.desc())
     total = outside.order_by().values("run").annotate(number=Count("pk")).values("number")
-    wanted = (
-        Q(pk__in=outside.order_by("pk").values("pk")[:MOST_STEPS])
-        | Q(pk__in=asking.values("pk")[:MOST_REPEATED])
-        | Q(pk__in=rest.values("pk")[:MOST_REPEATED])
+    parts = (
+        outside.order_by(BY_KEY).values("pk")[:MOST_STEPS],
+        asking.values("pk")[:MOST_REPEATED],
+        rest.values("pk")[:MOST_REPEATED],
     )
-    rows = list(_previewed(run.steps.filter(wanted).annotate(outside_total=Subquery(total))))
+    # One statement, each part by keys: an OR of them would read the table from end to end.
+    first, *others = [
+        StepSnapshot.objects.filter(pk__in=part).order_by().values_list("pk", flat=True)
+        for part in parts
+    ]
+    keys = list(first.union(*others))
+    shown = _previewed(run.steps.filter(pk__in=keys))
+    rows = list(shown.annotate(outside_total=Subquery(total)))
     plain = sorted((step for step in rows if "[" not in step.path), key=lambda step: step.pk)
     repeated = sorted((step for step in rows if "[" in step.path), key=_interest)
     hidden = (getattr(rows[0], "outside_total", None) or 0) - len(plain) if rows else 0
@@ -85,7 +95,7 @@ def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
     steps = run.steps.current().light().exclude(path__startswith="$").exclude(path__contains="[")
     if view.errors_only:
         steps = steps.filter(status=StepStatus.FAILED)
-    return list(steps.order_by("pk")[view.skip : view.skip + MOST_ROWS + 1])
+    return list(steps.order_by(BY_KEY)[view.skip : view.skip + MOST_ROWS + 1])
 
 
 def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
