@@ -11,7 +11,7 @@ from dashboard import previews
 from dashboard.graphs import Graph
 from dashboard.run_view import View
 from workflows_app.models import Run, StepSnapshot
-from workflows_app.models.step import StepQuerySet
+from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.statuses import StepStatus
 
 MOST_STEPS: Final = 250
@@ -85,8 +85,11 @@ def _with_previews(run: Run, keys: list[int], limit: int = previews.LIMIT) -> li
     return [found[key] for key in keys if key in found]
 
 
-def _previewed(steps: StepQuerySet, limit: int = previews.LIMIT) -> QuerySet[StepSnapshot]:
-    shown = previews.with_previews(steps.light().select_related("worker"), STEP_FIELDS, limit)
+def _previewed(
+    steps: QuerySet[StepSnapshot], limit: int = previews.LIMIT
+) -> QuerySet[StepSnapshot]:
+    light = steps.defer(*PAYLOAD_FIELDS).select_related("worker")
+    shown = previews.with_previews(light, STEP_FIELDS, limit)
     return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
 
