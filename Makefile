@@ -80,6 +80,7 @@ bench-peers: $(VENV)/.dev ## Ours beside other engines, one table (PEERS_FOLDER,
 fmt: $(VENV)/.dev ## Put the code into its one form
 	@$(BIN)/ruff check --fix --quiet .
 	@$(BIN)/ruff format --quiet .
+	@$(BIN)/djade --target-version 5.2 $$(git ls-files 'templates/*.html')
 
 lint: $(VENV)/.dev ## Check style, types, import floors, templates and migrations
 	@$(BIN)/ruff check .
@@ -87,7 +88,7 @@ lint: $(VENV)/.dev ## Check style, types, import floors, templates and migration
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python manage.py makemigrations --check --dry-run
-	@$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/**/*.html')
+	@$(BIN)/djade --check --target-version 5.2 $$(git ls-files 'templates/*.html')
 
 ci: ## Run all that must pass before a change lands
 	@bash .ci/run
