@@ -109,6 +109,12 @@ class RunPage:
     view: View = field(default_factory=View)
 
     @property
+    def can_travel(self) -> bool:
+        """Whether a step may be gone back to now, here or in a new run."""
+        names = (actions.TRAVEL.name, actions.FORK.name)
+        return any(self.offers[name].is_possible for name in names)
+
+    @property
     def primary(self) -> Offer:
         """The action that stands out."""
         return self.offers[actions.likely(self.run).name]

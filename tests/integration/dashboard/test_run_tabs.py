@@ -186,3 +186,11 @@ def test_markup_is_shown_and_never_run(pages, ana):
         assert "<script>alert" not in pages.get(address).content.decode(), address
     compared = f"/runs/compare/?a={run.run_id}&b={travelled.run_id}&only=0"
     assert "<script>alert" not in pages.get(compared).content.decode()
+
+
+def test_a_step_offers_a_travel_only_where_it_is_possible(pages, person):
+    run = started(amount=5)
+    _, client = person("view_run")
+
+    assert ">Re-run from here</a>" in tab(pages, run, "graph")
+    assert ">Re-run from here</a>" not in tab(client, run, "graph")
