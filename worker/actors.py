@@ -41,6 +41,10 @@ _lock = threading.Lock()
 #: Threads that take hints in this process, and how many of them work or are kept for a claim.
 _threads = 0
 _busy = 0
+#: Whether something was hinted at here while all threads worked: who ends looks again.
+_is_news = False
+#: No step has this key: whoever gets it as a hint takes the oldest.
+_ANY: Final = 0
 #: Claims that were handed to a thread which has not begun with them, by step.
 _handed: Final[dict[int, Claim]] = {}
 
@@ -49,6 +53,16 @@ def has(threads: int) -> None:
     """Note how many threads take hints in this process; 0: none any more."""
     global _threads  # noqa: PLW0603 - one worker a process
     _threads = threads
+
+
+def most() -> int:
+    """Return how many threads take hints in this process."""
+    return _threads
+
+
+def busy() -> int:
+    """Return how many of them work, or are kept for a claim."""
+    return _busy
 
 
 def reserve() -> bool:
@@ -61,9 +75,13 @@ def reserve() -> bool:
 
 
 def give_back() -> None:
-    """Let the thread that was kept do something else."""
+    """Let the thread that was kept, or has worked, do something else."""
+    global _is_news
     with _lock:
         _engage(-1)
+        is_news, _is_news = _is_news, False
+    if is_news:
+        _here.send(*brokers.Hint.now(_ANY))
 
 
 def _engage(threads: int) -> None:
@@ -76,7 +94,21 @@ def hand(held: Claim) -> None:
     keep(held)
     _handed[held.step] = held
     give_back()
-    hint_here(held.step)
+    _here.send(*brokers.Hint.now(held.step))
+
+
+def work_here(held: Claim) -> None:
+    """Work on a claim in the calling thread, which waits for the run: as a thread of ours does."""
+    try:
+        work(held, is_stopping=stopping.is_asked, queues=serving.queues())
+    except Exception:
+        logger.exception("A caller could not go on with its run; the sweep will try again.")
+        connection.close()
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
+        logger.warning("A step left its caller's thread by a foreign exception.", exc_info=True)
+        connection.close()
 
 
 def run_step(step: int, said_at: int) -> None:
@@ -133,4 +165,9 @@ dramatiq.actor(broker=over_redis, queue_name=DEFAULT_QUEUE)(run_step)
 
 def hint_here(step: int) -> None:
     """Tell the threads of an embedded process that a step can be claimed."""
-    _here.send(*brokers.Hint.now(step))
+    global _is_news  # noqa: PLW0603 - one worker a process
+    with _lock:
+        is_left = 0 < _threads <= _busy
+        _is_news = _is_news or is_left
+    if not is_left:
+        _here.send(*brokers.Hint.now(step))

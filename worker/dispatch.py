@@ -74,6 +74,7 @@ class EmbeddedDispatcher:
             lambda queue: queues is None or queue in queues,
             actors.hand,
             actors.give_back,
+            actors.work_here,
         )
 
     def drive(self, run: uuid.UUID) -> bool:

@@ -2,8 +2,9 @@
 
 One channel carries batches of (run, number of its newest event, transient events) and the runs
 that were canceled. A thread of each process that has something to say publishes what has gathered
-meanwhile: at once when there is little, a few times a second under load. News may be lost: who
-watches also looks at the database now and then.
+for a moment; that a run has settled is said at once by the thread that settled it, since callers
+wait for that, unless another was said just now. News may be lost: who watches also looks at the
+database now and then.
 """
 
 import logging
@@ -23,9 +24,10 @@ from workflows_app.engine.live import Event, hub
 
 logger = logging.getLogger(__name__)
 
-#: A batch of more runs than this is a sign of load: then others wait so many seconds.
-FEW: Final = 4
+#: So many seconds news gather before they are published: each message costs every process.
 PAUSE_SECONDS: Final = 0.02
+#: What is said at once is said at most so often, in seconds; else it gathers too.
+AT_ONCE_SECONDS: Final = 0.005
 #: Seconds between attempts while Redis is away.
 RETRY_SECONDS: Final = 0.5
 
@@ -66,6 +68,8 @@ class RedisNotifier:
         """Pass the news on; never raises, never waits."""
         hub.publish(run, seq, transient, is_settled=is_settled)
         _publisher.add(run, News(seq, list(transient), is_settled))
+        if is_settled:
+            _publisher.hurry()
 
     def listen(self) -> None:
         """Let what other processes say reach the hub of this one."""
@@ -81,6 +85,8 @@ class _Publisher:
         self._aborts: list[str] = []
         self._something = threading.Event()
         self._thread: threading.Thread | None = None
+        self._is_away = False
+        self._hurried_at = 0.0
 
     def add(self, run: uuid.UUID, news: News) -> None:
         """Note that a run has changed."""
@@ -103,26 +109,37 @@ class _Publisher:
             self._thread = threading.Thread(target=self._run, name="signalbox-news", daemon=True)
             self._thread.start()
 
+    def hurry(self) -> None:
+        """Publish from the calling thread, unless that was done just now or Redis is away."""
+        now = time.monotonic()
+        if self._is_away or now - self._hurried_at < AT_ONCE_SECONDS:
+            return
+        self._hurried_at = now
+        self._publish()
+
     def _run(self) -> None:
-        is_away = False
         while True:
             self._something.wait()
+            time.sleep(PAUSE_SECONDS)
             self._something.clear()
-            with self._lock:
-                news, self._news = self._news, {}
-                aborts, self._aborts = self._aborts, []
-            if not news and not aborts:
-                continue
-            try:
-                connections.quick().publish(_channel(), _packed(news, aborts))
-                is_away = False
-            except redis.RedisError as error:
-                if not is_away:
-                    logger.warning("Redis is away (%s); pages follow by looking.", error)
-                is_away = True
+            self._publish()
+            if self._is_away:
                 time.sleep(RETRY_SECONDS)
-            if len(news) > FEW:
-                time.sleep(PAUSE_SECONDS)
+
+    def _publish(self) -> None:
+        """Publish what has gathered. While Redis is away it is lost, and pages look."""
+        with self._lock:
+            news, self._news = self._news, {}
+            aborts, self._aborts = self._aborts, []
+        if not news and not aborts:
+            return
+        try:
+            connections.quick().publish(_channel(), _packed(news, aborts))
+            self._is_away = False
+        except redis.RedisError as error:
+            if not self._is_away:
+                logger.warning("Redis is away (%s); pages follow by looking.", error)
+            self._is_away = True
 
 
 def _packed(news: dict[uuid.UUID, News], aborts: list[str]) -> bytes:

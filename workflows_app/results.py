@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
 from workflows_app.engine import payloads, places
 from workflows_app.engine.claims import HOOK
-from workflows_app.jsontext import loads
+from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, StepSnapshot, Timeline, statements
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
 from workflows_app.threads import in_thread
@@ -134,7 +134,7 @@ def of(
         status=run.status,
         run_id=run.run_id,
         workflow_id=run.workflow_id,
-        input=run.input,
+        input=loads(run.input) if isinstance(run.input, Raw) else run.input,
         steps=step_results(rows, run.timeline),
         result=run.result,
         error=None if run.error is None else ErrorInfo(**run.error),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
@@ -333,17 +334,21 @@ class Verbs:
     ) -> WorkflowResult:
         timeout: float | None = options.get("timeout")
         if not options.get("wait", True):
-            begun = act()
+            with nullcontext() if ports.is_holding_back() else handing.slot():
+                begun = act()
             if isinstance(begun, RunRow):
                 self._row = begun
                 return results.of(begun, [], **output_options(options.get("output_options")))
             self.refresh()
         else:
             with waiting.Expected(self.pk) as expected:
-                with ports.holding_back() as wakes, handing.slot():
+                is_free = timeout is None and handing.may_work_here()
+                with ports.holding_back() as wakes, handing.slot(is_waiting=is_free) as slot:
                     act()
                 if timeout is not None or not ports.dispatcher().drive(self.pk):
                     ports.wake(wakes)
+                    if is_free and slot is not None:
+                        slot.work_here()
                     expected.wait(timeout, lambda: waiting.is_settled(self.refresh()._row))  # noqa: SLF001
                 else:
                     self.refresh()

@@ -98,6 +98,7 @@ class Attempt:
 
 _lock = threading.Lock()
 _running: dict[uuid.UUID, set[Attempt]] = {}
+_here = threading.local()
 
 
 @contextmanager
@@ -106,14 +107,21 @@ def running(run: uuid.UUID, timeout: float | None = None) -> Iterator[Attempt]:
     attempt = Attempt(run, timeout)
     with _lock:
         _running.setdefault(run, set()).add(attempt)
+    before, _here.is_at_one = is_here(), True
     try:
         yield attempt
     finally:
+        _here.is_at_one = before
         with _lock:
             attempts = _running[run]
             attempts.discard(attempt)
             if not attempts:
                 del _running[run]
+
+
+def is_here() -> bool:
+    """Return whether this thread is inside an attempt."""
+    return getattr(_here, "is_at_one", False)
 
 
 def abort(run: uuid.UUID) -> None:

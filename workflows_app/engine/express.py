@@ -93,12 +93,7 @@ def _record(held: Claim, model: Run, node: Node, following: Node, output: Raw) -
     at = now.isoformat()
     ended = _ended(held, node, output, at)
     session = held.session
-    payload = {"status": "running", "started_at": at}
-    begun_event = _event(
-        "workflow-step-start",
-        {"id": following.key, "path": following.path, "payload": output, **payload},
-        {"payload": f"{key}.payload"} if is_large else {},
-    )
+    begun_event = told_begun(following.key, following.path, key, output, at)
     metadata = {} if following.step is None else following.step.metadata
     is_written = ledger.settle(
         **_of_run(model, first, now, [*ended, begun_event]),
@@ -139,7 +134,7 @@ def _finish(held: Claim, model: Run, node: Node, output: Raw) -> bool:
         return False
     now = max(clock.now(), held.claimed_at)
     first = model.event_seq + 1
-    finished = _event(
+    finished = told(
         "workflow-finish",
         {"status": "success", "result": output},
         {"result": f"{held.step}.output"} if payloads.is_large(output) else {},
@@ -256,21 +251,22 @@ def begun_event(model: Run, row: StepSnapshot, now: datetime) -> Event | None:
     node = registry.get(model.workflow_id).tree.nodes.get(row.base_path)
     if node is None:
         return None
-    payload: Raw = row.payload
-    return _event(
+    return told_begun(node.key, row.path, row.pk, row.payload, now.isoformat())
+
+
+def told_begun(name: str, path: str, step: int, payload: Raw, at: str) -> Event:
+    """Return what the log is told of a step that begins, as `telling.started` would tell it."""
+    return told(
         "workflow-step-start",
-        {
-            "id": node.key, "path": row.path, "payload": payload, "status": "running",
-            "started_at": now.isoformat(),
-        },
-        {"payload": f"{row.pk}.payload"} if payloads.is_large(payload) else {},
-    )  # fmt: skip
+        {"id": name, "path": path, "payload": payload, "status": "running", "started_at": at},
+        {"payload": f"{step}.payload"} if payloads.is_large(payload) else {},
+    )
 
 
 def _ended(held: Claim, node: Node, output: Raw, at: str) -> list[Event]:
     """Return what the log is told of a step that succeeded, as `telling` would tell it."""
     named = {"id": node.key, "path": held.path}
-    result = _event(
+    result = told(
         "workflow-step-result",
         {**named, "status": "success", "output": output, "ended_at": at},
         {"output": f"{held.step}.output"} if payloads.is_large(output) else {},
@@ -278,7 +274,7 @@ def _ended(held: Claim, node: Node, output: Raw, at: str) -> list[Event]:
     return [result, {"type": "workflow-step-finish", "payload": named}]
 
 
-def _event(kind: str, payload: dict[str, object], refs: dict[str, str]) -> Event:
+def told(kind: str, payload: dict[str, object], refs: dict[str, str]) -> Event:
     """Return an event; values that stand elsewhere are left out."""
     if not refs:
         return {"type": kind, "payload": payload}

@@ -20,11 +20,21 @@ from workflows_app.engine import clock, express, payloads, ports
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.places import index_of
 from workflows_app.jsontext import INLINE_LIMIT, Raw, dumps, loads
-from workflows_app.models import StepSnapshot, statements
+from workflows_app.models import StepSnapshot, grouped, statements
 from workflows_app.planner.outcomes import Outcome, Succeeded
 
 #: Items that end in one statement.
-MOST: Final = 16
+MOST: Final = 64
+
+#: What the statement is given of each of them.
+_ENDED: Final = {
+    "ord": "integer",
+    "id": "bigint",
+    "token": "integer",
+    "output": "text",
+    "head": "text",
+    "tail": "text",
+}
 
 #: What follows items that end: as many of the next ones; as many queued ones, where all were
 #: opened; nothing.
@@ -60,7 +70,7 @@ def settle(graph: Graph, ended: Sequence[Ended]) -> list[Claim] | None:
     now = max(clock.now(), *(each.claimed_at for each, _ in ended))
     for takes in _ways(row):
         try:
-            found = statements.rows(_sql(len(ended), takes), _values(graph, ended, now, takes))
+            found = statements.rows(_sql(takes), _values(graph, ended, now, takes))
         except (DataError, IntegrityError):
             continue
         if found:
@@ -74,9 +84,9 @@ def settle(graph: Graph, ended: Sequence[Ended]) -> list[Claim] | None:
 
 def _ways(container: StepSnapshot | None) -> tuple[str, ...]:
     """Return what may follow, in the order to try it: as far as this process knows the list."""
-    if container is not None and container.opened >= container.total:
-        return QUEUED, NOTHING
-    return (PLANNED,)
+    if container is None:
+        return PLANNED, QUEUED, NOTHING
+    return (QUEUED, NOTHING) if container.opened >= container.total else (PLANNED,)
 
 
 def _values(graph: Graph, ended: Sequence[Ended], now: datetime, takes: str) -> list[Any]:
@@ -88,11 +98,18 @@ def _values(graph: Graph, ended: Sequence[Ended], now: datetime, takes: str) -> 
     events = (3 if takes == NOTHING else 4) * count
     less = 0 if takes == PLANNED else count
     values: list[Any] = [events, less, held.run, container.path, count, now]
+    records = []
     for order, (each, outcome) in enumerate(ended, start=1):
         if not isinstance(outcome, Succeeded):
             raise TypeError(f"{each.path} has not succeeded.")
         head, tail = _told(each, body, container, outcome.output, at)
-        values += [order, each.step, each.token, outcome.output, head, tail]
+        records.append(
+            grouped.record(
+                ord=order, id=each.step, token=each.token, output=outcome.output, head=head,
+                tail=tail,
+            )
+        )  # fmt: skip
+    values.append(grouped.text_of(records))
     if takes != NOTHING:
         named = dumps({"id": body.key}).removeprefix("{").removesuffix("}")
         values += [held.worker, f'{named},"path":"', at]
@@ -159,9 +176,9 @@ def _following(held: Claim, now: datetime, found: tuple[Any, ...]) -> Claim:
 
 
 @cache
-def _sql(count: int, takes: str) -> str:
-    """Return the statement for so many items, and for what follows them."""
-    items = ", ".join(["(%s::int, %s::bigint, %s::int, %s::text, %s::text, %s::text)"] * count)
+def _sql(takes: str) -> str:
+    """Return the statement for items that end, and for what follows them."""
+    items = grouped.given(_ENDED, "g.token")
     is_open = takes != PLANNED
     fits = "o.opened = o.total" if is_open else "o.opened + k.n <= LEAST(o.total, o.written)"
     opened = "o.opened" if is_open else "o.opened + k.n"
@@ -186,7 +203,7 @@ def _sql(count: int, takes: str) -> str:
         FROM o, k WHERE s.id = o.id AND o.unfinished > k.n AND {fits}
         RETURNING s.id, s.unfinished, s.opened, o.opened AS before, o.total,
             o.total - o.unfinished AS done
-    ), v (ord, id, token, output, head, tail) AS (VALUES {items}),
+    ), v AS MATERIALIZED ({items}),
     ended AS (
         UPDATE workflows_app_stepsnapshot s SET status = 'success', ended_at = k.now,
             worker_id = NULL, settled_token = s.token, output = v.output, wake_at = NULL

@@ -1,7 +1,8 @@
-"""Handing a step that a verb has made ready straight to an idle thread of this process.
+"""Taking a step that a verb has made ready at once, without telling anybody to look for it.
 
 The verb claims it in the same change that makes it ready, where a dispatcher's `reserve` gives a
-`Slot`: so nobody has to be told to look for it.
+`Slot`: an idle thread is kept for it. A caller that waits for the run anyway works in its place;
+else the thread begins.
 """
 
 import threading
@@ -14,7 +15,7 @@ from typing import cast
 from django.db import connection
 
 from workflows_app.definition import Kind
-from workflows_app.engine import definitions, ports, sessions, transactions
+from workflows_app.engine import attempts, definitions, ports, sessions, transactions
 from workflows_app.engine.change import Change
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import Claim
@@ -33,11 +34,13 @@ class Slot:
         serves: Callable[[str], bool],
         hand: Callable[[Claim], None],
         give_back: Callable[[], None],
+        work: Callable[[Claim], None],
     ) -> None:
         self.worker = worker
         self.serves = serves
         self._hand = hand
         self._give_back = give_back
+        self._work = work
         #: The claim that was made for the thread, once it is committed.
         self.claim: Claim | None = None
 
@@ -48,30 +51,67 @@ class Slot:
         else:
             self._hand(self.claim)
 
+    def work_here(self) -> None:
+        """Work on the claim in the calling thread, while the one that was kept stays idle."""
+        if self.claim is None:
+            return
+        try:
+            with _working():
+                self._work(self.claim)
+        finally:
+            self._give_back()
+
 
 @contextmanager
-def slot() -> Iterator[None]:
-    """Let the verb that is called in the block have an idle thread, if this process has one."""
+def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
+    """Let the verb that is called in the block have an idle thread, if this process has one.
+
+    With `is_waiting` the caller works on the claim itself (`work_here`) if there is one after the
+    block; not inside a step, whose time may be up while it does.
+    """
     reserve = getattr(ports.dispatcher(), "reserve", None)
     reserved: Slot | None = None
     if reserve is not None and not connection.in_atomic_block:
         reserved = reserve()
     _local.slot = reserved
+    is_left = False
+    try:
+        yield reserved
+        is_left = is_waiting and reserved is not None and reserved.claim is not None
+    finally:
+        _local.slot = None
+        if reserved is not None and not is_left:
+            reserved.end()
+
+
+def may_work_here() -> bool:
+    """Return whether this thread may work on a step: it is not at one already."""
+    return not attempts.is_here() and not getattr(_local, "is_working", False)
+
+
+@contextmanager
+def _working() -> Iterator[None]:
+    _local.is_working = True
     try:
         yield
     finally:
-        _local.slot = None
-        if reserved is not None:
-            reserved.end()
+        _local.is_working = False
+
+
+def free_slot(queue: str) -> Slot | None:
+    """Return the slot that a step of this queue may be claimed for, if there is one."""
+    reserved = _reserved()
+    is_free = reserved is not None and reserved.claim is None and reserved.serves(queue)
+    return reserved if is_free else None
 
 
 def begin(changing: Change) -> None:
     """Claim the one plain step that this change makes ready, for the thread that waits for it."""
-    reserved = _reserved()
-    if reserved is None or len(changing.woken) != 1:
+    if len(changing.woken) != 1:
         return
     step = changing.woken[0]
-    if not _is_ready(changing, step) or not reserved.serves(step.queue):
+    reserved = free_slot(step.queue)
+    if reserved is None or not _is_ready(changing, step):
         return
     if definitions.problem_at(changing, step):
         return

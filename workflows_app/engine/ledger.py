@@ -1,6 +1,7 @@
-"""Group commit: plain steps that end at the same time are one statement and one commit."""
+"""Group commit: plain moves of many runs that are made at the same time are one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 from django.db import Error
@@ -8,38 +9,50 @@ from django.db import Error
 from workflows_app.engine.together import Together
 from workflows_app.models import grouped
 
+_Writer = Callable[[Sequence[grouped.Record]], set[Any]]
 
-def _write(records: Sequence[grouped.Record]) -> list[bool]:
+
+def _write(write: _Writer, records: Sequence[grouped.Record]) -> list[bool]:
     # In the same order everywhere: two processes that meet at two runs wait, and do not lock up.
     ordered = sorted(records, key=lambda record: str(record["run"]))
     try:
-        written = grouped.settle(ordered)
+        written = write(ordered)
     except Error:
         raise
     except Exception:
         if len(records) == 1:
             raise
-        return [_is_written(record) for record in records]
+        return [_is_written(write, record) for record in records]
     return [record["run"] in written for record in records]
 
 
-def _is_written(record: grouped.Record) -> bool:
+def _is_written(write: _Writer, record: grouped.Record) -> bool:
     """Write one record by itself: of several, one could not be encoded."""
     try:
-        return record["run"] in grouped.settle([record])
+        return record["run"] in write([record])
     except Error:
         raise
     except Exception:  # noqa: BLE001 - its thread takes the long way, and meets it there
         return False
 
 
-_settled: Final = Together(_write, grouped.MOST)
+_settled: Final = Together(partial(_write, grouped.settle), grouped.MOST)
+_started: Final = Together(partial(_write, grouped.start), grouped.MOST)
 
 
 def settle(**values: Any) -> bool:
-    """Write one; return whether the run was still at the revision that it names.
+    """Write the end of a step; return whether its run was still at the revision that it names.
 
     Raises what the database raised: then it is not known what was written.
     """
+    return _brought(_settled, values)
+
+
+def start(**values: Any) -> bool:
+    """Write the start of a run; return and raise what `settle` does."""
+    return _brought(_started, values)
+
+
+def _brought(together: Together[grouped.Record, bool], values: dict[str, Any]) -> bool:
     record = grouped.record(**values)
-    return _settled.get(record, record["run"])
+    return together.get(record, record["run"])

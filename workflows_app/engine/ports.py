@@ -84,6 +84,11 @@ def wake(steps: Sequence[Wake]) -> None:
         logger.exception("Workers could not be told of new work; the sweep will find it.")
 
 
+def is_holding_back() -> bool:
+    """Return whether this thread's hints are collected just now."""
+    return getattr(_local, "held", None) is not None
+
+
 @contextmanager
 def holding_back() -> Iterator[list[Wake]]:
     """Collect this thread's hints: the caller runs the steps, or gives the hints later."""

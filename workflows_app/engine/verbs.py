@@ -9,6 +9,7 @@ from workflows_app import errors
 from workflows_app.definition import ANY, Builder
 from workflows_app.engine import (
     audit,
+    beginning,
     clock,
     definitions,
     given,
@@ -55,15 +56,16 @@ def create(
             f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
         )
     key = uuid7()
-    run = Run(
+    run = statements.new(
+        Run,
         id=key,
         run_id=run_id or str(key),
         workflow_id=definition.id,
+        version_id=versions.ensure(definition),
         resource_id=resource_id,
         origin=origin,
         created_at=clock.now(),
     )
-    run.version_id = versions.ensure(definition)
     if statements.insert(run, or_nothing=True):
         return run
     return _mine(definition, _BY_RUN_ID.get(run.run_id))
@@ -119,6 +121,11 @@ def start(
             definition.on_start,
             hooks.info_of(run, input=loads(taken), state=state, request_context=context),
         )
+
+    if actor is None and trace is None and not per_step:
+        begun = beginning.start(definition, run, beginning.Given(taken, state, context))
+        if begun is not None:
+            return begun
 
     def act(changing: Change) -> Run | None:
         if changing.model.status != RunStatus.PENDING:

@@ -54,6 +54,23 @@ _WOKEN: Final = {
     "queue": "text",
     "metadata": "text",
 }
+_STARTED: Final = {
+    **_OF_RUN,
+    "version": "bigint",
+    "input": "text",
+    "state": "text",
+    "context": "text",
+    "next": "bigint",
+    "path": "text",
+    "status": "text",
+    "queue": "text",
+    "payload_from": "text",
+    "payload": "text",
+    "metadata": "text",
+    "worker": "uuid",
+    "token": "integer",
+    "started_at": "timestamptz",
+}
 _CLAIMED_RUNS: Final = {**_OF_RUN, "steps": "integer"}
 _CLAIMED: Final = {
     "run": "uuid",
@@ -96,6 +113,12 @@ _QUEUED: Final = {
         "id", "run_id", "path", "base_path", "kind", "timeline", "queue", "metadata", "queued_at",
     )
 } | {"status": "'queued'", "payload": "g.output"}  # fmt: skip
+#: The same of the first step of a run, which a thread may hold at once.
+_FIRST: Final = _BEGUN | {
+    "status": "g.status",
+    "token": "g.token",
+    "started_at": "g.started_at",
+}
 _LOGGED: Final = {
     "run_id": "g.run",
     "first_seq": "g.first_seq",
@@ -119,6 +142,14 @@ def settle(records: Sequence[Record]) -> set[uuid.UUID]:
     return _written(_settling(), records)
 
 
+def start(records: Sequence[Record]) -> set[uuid.UUID]:
+    """Start pending runs whose first entry is a plain step, which is queued or held at once.
+
+    Return the runs of which that was done.
+    """
+    return _written(_starting(), records)
+
+
 def claim(runs: Sequence[Record], steps: Sequence[Record]) -> set[uuid.UUID]:
     """Claim plain queued steps, all that are named of a run or none; return the runs of those."""
     return _written(_claiming(), runs, steps)
@@ -130,8 +161,13 @@ def wake(records: Sequence[Record]) -> set[uuid.UUID]:
 
 
 def _written(sql: str, *lists: Sequence[Record]) -> set[uuid.UUID]:
-    texts = [orjson.dumps(records).decode() for records in lists]
+    texts = [text_of(records) for records in lists]
     return {run for (run,) in statements.rows(sql, texts)}
+
+
+def text_of(records: Sequence[Record]) -> str:
+    """Return the one value that a statement is given for a list of records."""
+    return orjson.dumps(records).decode()
 
 
 @cache
@@ -142,13 +178,29 @@ def _settling() -> str:
     )
     steps = sqltext.table_of(StepSnapshot)
     return _statement(
-        f"given AS MATERIALIZED ({_given(_SETTLED, 'g.token')})",
+        f"given AS MATERIALIZED ({given(_SETTLED, 'g.token')})",
         f"first AS ({_moving(ends)} RETURNING r.id)",
         "written AS (SELECT g.* FROM given AS g JOIN first ON first.id = g.run)",
         f"ended AS (UPDATE {steps} AS s SET status = 'success', ended_at = g.at,"  # noqa: S608 - names of ours
         " worker_id = NULL, settled_token = g.token, output = g.output"
         " FROM written AS g WHERE s.id = g.step)",
         f"begun AS ({_inserting(StepSnapshot, _BEGUN)} WHERE g.next IS NOT NULL)",
+        f"logged AS ({_inserting(RunEvent, _LOGGED)})",
+    )
+
+
+@cache
+def _starting() -> str:
+    changes = (
+        ", status = 'running', version_id = g.version, active_count = 1, started_at = g.at"
+        ", input = g.input, state = g.state, initial_state = g.state"
+        ", request_context = g.context, initial_request_context = g.context"
+    )
+    return _statement(
+        f"given AS MATERIALIZED ({given(_STARTED, 'g.token')})",
+        f"first AS ({_moving(changes)} AND r.status = 'pending' RETURNING r.id)",
+        "written AS (SELECT g.* FROM given AS g JOIN first ON first.id = g.run)",
+        f"begun AS ({_inserting(StepSnapshot, _FIRST)})",
         f"logged AS ({_inserting(RunEvent, _LOGGED)})",
     )
 
@@ -161,7 +213,7 @@ def _waking() -> str:
         " waiting_count = r.waiting_count - 1"
     )
     return _statement(
-        f"given AS MATERIALIZED ({_given(_WOKEN, 'g.timeline')})",
+        f"given AS MATERIALIZED ({given(_WOKEN, 'g.timeline')})",
         f"first AS ({_moving(changes)} AND EXISTS (SELECT 1 FROM {steps} AS s"  # noqa: S608 - names of ours
         " WHERE s.id = g.step AND s.status = 'waiting' AND s.superseded_on IS NULL)"
         " RETURNING r.id)",
@@ -185,8 +237,8 @@ def _claiming() -> str:
         " HAVING count(*) = asked.steps"
     )
     return _statement(
-        f"asked AS MATERIALIZED ({_given(_CLAIMED_RUNS, 'g.steps')})",
-        f"wanted AS MATERIALIZED ({_given(_CLAIMED, 'g.token')})",
+        f"asked AS MATERIALIZED ({given(_CLAIMED_RUNS, 'g.steps')})",
+        f"wanted AS MATERIALIZED ({given(_CLAIMED, 'g.token')})",
         f"still AS ({still})",
         "given AS MATERIALIZED (SELECT g.* FROM asked AS g JOIN still ON still.run = g.run)",
         f"first AS ({_moving()} RETURNING r.id)",
@@ -202,7 +254,7 @@ def _statement(*parts: str) -> str:
     return f"WITH {', '.join(parts)} SELECT id FROM first"  # noqa: S608 - names of ours
 
 
-def _given(columns: Mapping[str, str], number: str) -> str:
+def given(columns: Mapping[str, str], number: str) -> str:
     """Return the part that reads one list of records.
 
     Its condition is true of every record, and the planner takes it for a rare thing: so it looks

@@ -9,3 +9,9 @@ def execution(request: pytest.FixtureRequest, settings) -> str:
     settings.WORKFLOWS = {"EXECUTION": request.param}
     mode: str = request.param
     return mode
+
+
+@pytest.fixture
+def embedded(settings) -> None:
+    """Run in threads of this process."""
+    settings.WORKFLOWS = {"EXECUTION": "embedded"}

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from workflows_app import StepContext, Workflow, step
-from workflows_app.engine import clock, express, express_items, waiting, waking, workers
+from workflows_app import StepContext, Workflow, errors, step
+from workflows_app.engine import beginning, clock, express, express_items, waiting, waking, workers
 from workflows_app.engine.claim import claim_next
 from workflows_app.engine.work import work
 from workflows_app.models import Run as RunRow
@@ -81,6 +81,41 @@ def test_both_ways_write_the_same(chain, monkeypatch):
     plain = chain.create_run()
     assert plain.start({"n": 1}).result == {"n": 3}
     assert described(fast) == described(plain)
+
+
+@pytest.mark.parametrize("text", ["", "ü" * 3000], ids=["small", "large"])
+@pytest.mark.parametrize("is_waiting", [True, False], ids=["held at once", "queued"])
+def test_both_ways_start_a_run_alike(chain, monkeypatch, settings, text, is_waiting):
+    if not is_waiting:
+        settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
+    given = {"n": 1, "text": text}
+    options = {"initial_state": {"a": 1}, "request_context": {"b": [2]}, "wait": is_waiting}
+    begun = []
+    lane = beginning.start
+    monkeypatch.setattr(beginning, "start", lambda *a: begun.append(lane(*a)) or begun[-1])
+    fast = chain.create_run(resource_id="r")
+    result = fast.start(given, **options)
+    assert (begun[0] is not None) is (connection.vendor == "postgresql")
+    monkeypatch.setattr(express, "is_open", False)
+    plain = chain.create_run(resource_id="r")
+    plain_result = plain.start(given, **options)
+    assert begun[1] is None
+    assert described(fast) == described(plain)
+    assert result.input == plain_result.input == given
+    rows = [RunRow.objects.filter(pk=run.pk).values().get() for run in (fast, plain)]
+    differing = {"id", "run_id", "created_at", "started_at", "settled_at", "ended_at"}
+    assert [{k: v for k, v in row.items() if k not in differing} for row in rows] == [
+        {k: v for k, v in rows[0].items() if k not in differing}
+    ] * 2
+
+
+def test_a_run_starts_once_on_the_express_lane_too(chain):
+    run = chain.create_run()
+    stale = chain.get_run(run.run_id)
+    run.start({"n": 1})
+    with pytest.raises(errors.RunAlreadyStarted):
+        stale.start({"n": 1})
+    assert run.refresh().status == "success"
 
 
 def test_on_postgresql_a_chain_takes_the_express_lane(chain, monkeypatch):
