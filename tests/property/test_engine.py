@@ -22,6 +22,7 @@ from hypothesis.stateful import (
 )
 
 from tests.reference import interpret
+from worker import process
 from workflows_app import Run, StepContext, Workflow, errors, step
 from workflows_app.engine import clock, workers
 from workflows_app.engine.claim import claim
@@ -359,6 +360,7 @@ def numbers_of(run: Run) -> Iterator[int]:
 
 @pytest.mark.django_db(transaction=True)
 def test_whatever_happens_a_run_ends_as_the_plain_interpreter_says(settings):
+    process.stop(timeout=2.0)  # threads of other tests would find steps that wait for long
     settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
     run_state_machine_as_test(Machine, settings=MANY)
 

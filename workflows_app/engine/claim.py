@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.db import connection, transaction
 
-from workflows_app.definition import LOOPS, Kind
+from workflows_app.definition import BODY, LOOPS, Kind, registry
 from workflows_app.engine import (
     clock,
     definitions,
@@ -207,11 +207,32 @@ def _together(worker: uuid.UUID, queues: frozenset[str] | None) -> Together[date
     return Together(serve, grouped.MOST)
 
 
+def claim_items(like: Claim, most: int) -> list[Claim]:
+    """Claim up to so many plain queued items of the list that this claim is of, on PostgreSQL.
+
+    Looked for where the list began: what follows an item that ends is claimed with its end.
+    """
+    sql = (
+        " AND here.queue = %s AND here.parent_id ="
+        " (SELECT parent_id FROM workflows_app_stepsnapshot WHERE id = %s)"
+        " AND here.position < %s"
+    )
+    window = registry.get(like.workflow_id).tree.nodes[like.base_path.removesuffix(BODY)]
+    first = window.concurrency if isinstance(window.concurrency, int) else 0
+    return _claim_where(sql, [like.queue, like.step, first], most, like.worker, clock.now())
+
+
 def _claim_plain(
     most: int, worker: uuid.UUID, now: datetime, queues: frozenset[str] | None
 ) -> list[Claim]:
     """Claim the oldest plain queued steps, passing over runs that are being written to."""
     conditions, names = of_queues(queues, "here.queue")
+    return _claim_where(conditions, names, most, worker, now)
+
+
+def _claim_where(
+    conditions: str, names: Sequence[Any], most: int, worker: uuid.UUID, now: datetime
+) -> list[Claim]:
     with transaction.atomic():
         pairs = _WITH_RUN.all(_FREE.format(conditions=conditions), [now, *names, most])
         found: dict[uuid.UUID, tuple[Run, list[StepSnapshot]]] = {}

@@ -68,6 +68,11 @@ def keep(held: Claim) -> None:
     _held[held.step] = held.token
 
 
+def let_go(held: Claim) -> None:
+    """Know that no thread of this process works on a claim any more."""
+    _held.pop(held.step, None)
+
+
 @contextmanager
 def holding(held: Claim) -> Iterator[None]:
     """Know that a thread of this process works on a claim while the block runs."""
@@ -75,7 +80,7 @@ def holding(held: Claim) -> Iterator[None]:
     try:
         yield
     finally:
-        _held.pop(held.step, None)
+        let_go(held)
 
 
 def orphans(now: datetime, before: Mapping[int, int]) -> dict[int, int]:

@@ -73,24 +73,62 @@ def settle(
         return mine.result()
     graph = registry.get(held.workflow_id).tree
     mine.is_plain_item = go_on and not events and express_items.is_plain(graph, held, outcome)
-    session = held.session
-    session.brought.append(mine)
-    with session.lock:
-        if not mine.is_done:
-            _settle_all(session)
+    _bring(held.session, [mine])
     return mine.result()
+
+
+def settle_items(ended: Sequence[tuple[Claim, Outcome]], *, go_on: bool) -> list[Claim]:
+    """Settle plain items of one run until all are recorded; return the claims to go on with.
+
+    Outcomes whose claim is lost are dropped, with a warning. Like `settle_until_recorded`, this
+    waits for a database that is away.
+    """
+    left, following, attempt = list(ended), list[Claim](), 0
+    while left:
+        brought = [
+            _Brought(held, outcome, go_on, (), is_plain_item=go_on) for held, outcome in left
+        ]
+        _bring(left[0][0].session, brought)
+        left = [(each.held, each.outcome) for each in brought if _is_away(each.error)]
+        for each in brought:
+            if isinstance(each.error, errors.LostLease):
+                logger.warning("%s", each.error)
+            elif each.error is not None and not _is_away(each.error):
+                raise each.error
+        following += [each.following for each in brought if each.following is not None]
+        if left:
+            _wait_for_database(left[0][0], attempt)
+            attempt += 1
+    return following
+
+
+def _is_away(error: Exception | None) -> bool:
+    return isinstance(error, (OperationalError, InterfaceError))
+
+
+def _bring(session: Session, mine: Sequence[_Brought]) -> None:
+    """Have outcomes recorded, by this thread or by one that is at it."""
+    session.brought.extend(mine)
+    with session.lock:
+        while not all(each.is_done for each in mine):
+            _settle_all(session)
 
 
 def _settle_all(session: Session) -> None:
     """Record what threads have brought, together if that is possible."""
     brought: list[_Brought] = []
-    while session.brought and len(brought) < MOST_TOGETHER:
+    while session.brought and len(brought) < _most(brought, session.brought[0]):
         brought.append(session.brought.popleft())
     brought = _settle_items(brought)
     if len(brought) > 1 and _settle_together(session, brought):
         return
     for each in brought:
         _settle_alone(session, each)
+
+
+def _most(brought: Sequence[_Brought], another: _Brought) -> int:
+    is_plain = all(each.is_plain_item for each in (*brought, another))
+    return express_items.MOST if is_plain else MOST_TOGETHER
 
 
 def _settle_items(brought: list[_Brought]) -> list[_Brought]:
@@ -214,10 +252,14 @@ def settle_until_recorded(
         except (OperationalError, InterfaceError):
             if connection.in_atomic_block:
                 raise
-            logger.warning("Could not record the outcome of %s yet.", held.path, exc_info=True)
-            connection.close()
-        time.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
+            _wait_for_database(held, attempt)
         attempt += 1
+
+
+def _wait_for_database(held: Claim, attempt: int) -> None:
+    logger.warning("Could not record the outcome of %s yet.", held.path, exc_info=True)
+    connection.close()
+    time.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
 
 
 class _SettledBefore(Exception):

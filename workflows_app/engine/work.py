@@ -9,7 +9,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
-from workflows_app.engine import clock, express, hooks, transactions
+from workflows_app.engine import bundles, clock, express, hooks, transactions
 from workflows_app.engine.claim import is_work_waiting
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
@@ -101,8 +101,10 @@ def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
     node = graph.nodes[claim.base_path]
     if node.step is not None and node.step.atomic:
         return _atomic(graph, claim, turn)
+    if bundles.is_possible(graph, claim):
+        return bundles.work(graph, claim, turn.is_over)
     done = execute(graph, claim)
-    _mend_connection()
+    transactions.mend_connection()
     go_on = not turn.is_over()
     if go_on and not done.said:
         is_done, following = _settle_express(graph, claim, done)
@@ -142,9 +144,3 @@ def _atomic(graph: Graph, claim: Claim, turn: _Turn) -> Claim | None:
         done = back.done
         go_on = not turn.is_over()
         return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
-
-
-def _mend_connection() -> None:
-    """Do not let a connection that user code broke keep its result from being recorded."""
-    if connection.errors_occurred and not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()
