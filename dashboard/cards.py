@@ -9,6 +9,7 @@ from typing import Any, Final
 from django.urls import reverse
 
 from dashboard import previews, records, trees
+from dashboard.addresses import Addresses
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from dashboard.trees import Tree
@@ -32,8 +33,6 @@ LABELS: Final = {
 MOST_VALUE_ROWS: Final = 40
 #: Cards, and rows of all the values in them, that the page holds before they are opened.
 MOST_CARD_ROWS: Final = 100
-#: Entries of a graph that the page lists.
-MOST_CARDS: Final = 100
 
 
 @dataclass
@@ -114,38 +113,34 @@ class Card:
 def cards_of(
     run: Run,
     graph: Graph,
-    steps: Sequence[StepSnapshot],
+    seen: records.Shown,
     people: Sequence[Action],
     tallies: Mapping[str, list[tuple[str, int]]],
 ) -> list[Card]:
+    """Return the cards of the listed entries; of a graph that is drawn, of all its entries.
+
+    Only those that are listed get their values.
+    """
     known: dict[str, StepSnapshot] = {}
-    for each in steps:
+    for each in seen.steps:
         known.setdefault(each.base_path, each)
-    statuses = _statuses(run, graph, known)
+    statuses = Statuses(run, graph, known)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
-    for place in graph.places.values():
-        step = known.get(place.path)
-        card = Card(place, statuses[place.path], step, tally=tallies.get(place.path, []))
+    for path in graph.paths if graph.drawing else seen.listed:
+        step = known.get(path)
+        card = Card(graph.places[path], statuses.of(path), step, tally=tallies.get(path, []))
         if step is not None:
             card.error = _error_of(step)
             card.answered_by = answers.get(step.path, "")
         cards.append(card)
-    shown = [(card, card.step) for card in listed(cards) if card.step is not None]
+    wanted = set(seen.listed)
+    shown = [(c, c.step) for c in cards if c.step is not None and c.place.path in wanted]
     borrowed = records.borrowed_by(run, [step for _, step in shown])
+    addresses = Addresses(run.run_id)
     for card, step in shown:
-        card.payloads = _payloads(run, step, borrowed)
+        card.payloads = _payloads(addresses, step, borrowed)
     return cards
-
-
-def listed(cards: list[Card]) -> list[Card]:
-    """Return the cards that the page lists: the first, or those around what asks for attention."""
-    if len(cards) <= MOST_CARDS:
-        return cards
-    asking = (at for at, card in enumerate(cards) if card.status in records.ASKING)
-    middle = next(asking, 0)
-    first = min(max(middle - MOST_CARDS // 2, 0), len(cards) - MOST_CARDS)
-    return cards[first : first + MOST_CARDS]
 
 
 def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]) -> Card:
@@ -160,7 +155,7 @@ def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]
 def payloads_of(run: Run, step: StepSnapshot) -> list[Payload]:
     """Return the values of one record, read with `records.shown` and `TREE_LIMIT`, as trees."""
     borrowed = records.borrowed_by(run, [step], previews.TREE_LIMIT)
-    found = _payloads(run, step, borrowed)
+    found = _payloads(Addresses(run.run_id), step, borrowed)
     for payload in found:
         payload.draw()
     return found
@@ -184,32 +179,43 @@ def _payload_of_run(run: Run, row: Run, name: str) -> Payload | None:
     return Payload(LABELS[name], preview, name, reverse("value-run", args=address))
 
 
-def _statuses(run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> dict[str, str]:
-    """Return the status of each entry: its own, or what its absence means."""
-    chosen = {place.parent for path, place in graph.places.items() if path in known}
-    found: dict[str, str] = {}
-    steps = list(known.values())
-    for path, place in graph.places.items():
-        step, parent = known.get(path), graph.places.get(place.parent)
+class Statuses:
+    """The status of each entry, asked for one by one: its own, or what its absence means."""
+
+    def __init__(self, run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> None:
+        self._is_ended = run.is_ended
+        self._places = graph.places
+        self._known = known
+        self._steps = list(known.values())
+        self._chosen = {self._places[path].parent for path in known if path in self._places}
+        self._found: dict[str, str] = {}
+
+    def of(self, path: str) -> str:
+        """Return the status of the entry at a path of the graph."""
+        if path not in self._found:
+            self._found[path] = self._status_of(path)
+        return self._found[path]
+
+    def _status_of(self, path: str) -> str:
+        step = self._known.get(path)
         if step is not None:
-            found[path] = results.status_of(step, steps)
-        elif run.is_ended or found.get(place.parent) in {"untaken", *STEP_ENDED}:
-            found[path] = "untaken"
-        elif parent is not None and parent.kind == "branch" and place.parent in chosen:
+            return results.status_of(step, self._steps)
+        above = self._places[path].parent
+        parent = self._places.get(above)
+        if self._is_ended or (parent and self.of(above) in {"untaken", *STEP_ENDED}):
+            return "untaken"
+        if parent is not None and parent.kind == "branch" and above in self._chosen:
             # The conditions of a branch are asked at once: the arms it did not take never come.
-            found[path] = "untaken"
-        else:
-            found[path] = "pending"
-    return found
+            return "untaken"
+        return "pending"
 
 
 def _payloads(
-    run: Run, step: StepSnapshot, borrowed: Mapping[str, tuple[str, int]]
+    addresses: Addresses, step: StepSnapshot, borrowed: Mapping[str, tuple[str, int]]
 ) -> list[Payload]:
     found = []
     for name in records.STEP_FIELDS:
-        address = [run.run_id, step.pk, name]
-        url = reverse("raw-step", args=address)
+        url = addresses.raw_of_step(step.pk, name)
         preview = previews.preview_of(step, name, url)
         source = {"payload": step.payload_from, "output": step.output_from}.get(name)
         if source == payloads.PARTS:
@@ -217,7 +223,8 @@ def _payloads(
         elif source and source in borrowed:
             preview = Preview(*borrowed[source], url)
         if preview is not None and (preview.text != "null" or name in {"output", "resume_payload"}):
-            found.append(Payload(LABELS[name], preview, name, reverse("value-step", args=address)))
+            own_page = addresses.value_of_step(step.pk, name)
+            found.append(Payload(LABELS[name], preview, name, own_page))
     return found
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 from dashboard import drawing
@@ -81,6 +81,16 @@ class Graph:
     json: Mapping[str, JSON]
     drawing: Drawing | None
     places: Mapping[str, Place]
+
+    @cached_property
+    def paths(self) -> list[str]:
+        """The paths of all entries, in reading order."""
+        return list(self.places)
+
+    @cached_property
+    def has_repeated(self) -> bool:
+        """Whether a run may have many records of one entry."""
+        return any(place.is_repeated for place in self.places.values())
 
     @property
     def title(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Case, Count, F, IntegerField, QuerySet, Subquery, Value, When
+from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
@@ -14,11 +15,19 @@ from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.statuses import StepStatus
 
-MOST_STEPS: Final = 250
+#: Entries of a graph that the page of a run lists.
+MOST_CARDS: Final = 100
+#: Records that ask for attention, wherever they stand.
+MOST_ASKING: Final = 200
 #: Records of entries inside a foreach or loop.
 MOST_REPEATED: Final = 100
 #: Rows of the timeline that are shown at once.
 MOST_ROWS: Final = 100
+#: What a row of the timeline is made of.
+TIMED: Final = (
+    "run", "path", "base_path", "kind", "status", "retry_count",
+    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at",
+)  # fmt: skip
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.
 ASKING: Final = (
@@ -40,34 +49,47 @@ INTEREST: Final = Case(
 )
 
 
-def steps_of(run: Run) -> tuple[list[StepSnapshot], int]:
-    """Return the records to show, and how many others outside of lists there are; two queries.
+@dataclass(frozen=True)
+class Shown:
+    """What the page of a run shows: records, and by their paths the entries that it lists."""
 
-    What asks for attention comes along wherever it stands; of what is inside a foreach or loop,
-    that comes first, then the latest.
+    steps: list[StepSnapshot]
+    listed: list[str]
+
+
+def steps_of(run: Run, graph: Graph) -> Shown:
+    """Return the records to show, and the entries to list; two queries.
+
+    A drawing shows the status of every entry, so that a graph that has one needs all of its
+    records. At most `MOST_CARDS` are listed, around
+    the first that asks for attention. What asks comes along wherever it stands; of what is inside
+    a foreach or loop, that comes first, then the latest.
     """
     steps = run.steps.current().exclude(path__startswith="$")
-    outside, inside = steps.exclude(path__contains="["), steps.filter(path__contains="[")
     asking = steps.filter(status__in=ASKING).order_by(INTEREST, "-pk")
-    rest = inside.exclude(status__in=ASKING).order_by(BY_KEY.desc())
-    total = outside.order_by().values("run").annotate(number=Count("pk")).values("number")
-    parts = (
-        outside.order_by(BY_KEY).values("pk")[:MOST_STEPS],
-        asking.values("pk")[:MOST_REPEATED],
-        rest.values("pk")[:MOST_REPEATED],
-    )
+    found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
+    listed = window_of(graph.paths, {path for _, path in found})
+    needed = graph.paths if graph.drawing else listed
+    parts = [steps.filter(path__in=[path for path in needed if "[" not in path])]
+    if any("[" in path for path in needed):
+        rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by(BY_KEY.desc())
+        parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
     # One statement, each part by keys: an OR of them would read the table from end to end.
-    first, *others = [
-        StepSnapshot.objects.filter(pk__in=part).order_by().values_list("pk", flat=True)
-        for part in parts
-    ]
-    keys = list(first.union(*others))
-    shown = _previewed(run.steps.filter(pk__in=keys))
-    rows = list(shown.annotate(outside_total=Subquery(total)))
+    keys = StepSnapshot.objects.filter(pk__in=[pk for pk, _ in found]).order_by().values("pk")
+    keys = keys.union(*(part.order_by().values("pk") for part in parts))
+    rows = list(_previewed(StepSnapshot.objects.filter(pk__in=keys)))
     plain = sorted((step for step in rows if "[" not in step.path), key=lambda step: step.pk)
     repeated = sorted((step for step in rows if "[" in step.path), key=_interest)
-    hidden = (getattr(rows[0], "outside_total", None) or 0) - len(plain) if rows else 0
-    return [*plain, *repeated[:MOST_REPEATED]], hidden
+    return Shown([*plain, *repeated[:MOST_REPEATED]], listed)
+
+
+def window_of(places: Sequence[str], asking: Collection[str]) -> list[str]:
+    """Return the entries that the page lists: the first, or those around the first that asks."""
+    if len(places) <= MOST_CARDS:
+        return list(places)
+    middle = next((at for at, path in enumerate(places) if path in asking), 0)
+    first = min(max(middle - MOST_CARDS // 2, 0), len(places) - MOST_CARDS)
+    return list(places[first : first + MOST_CARDS])
 
 
 def _interest(step: StepSnapshot) -> tuple[int, int]:
@@ -95,7 +117,8 @@ def _previewed(
 
 def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
     """Return the steps of one window of the timeline, without their values; lists are folded."""
-    steps = run.steps.current().light().exclude(path__startswith="$").exclude(path__contains="[")
+    steps = run.steps.current().exclude(path__startswith="$").exclude(path__contains="[")
+    steps = steps.only(*TIMED)
     if view.errors_only:
         steps = steps.filter(status=StepStatus.FAILED)
     return list(steps.order_by(BY_KEY)[view.skip : view.skip + MOST_ROWS + 1])
@@ -103,7 +126,7 @@ def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
 
 def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
     """Return how many records with which status each entry inside a foreach or loop has."""
-    if not any(place.is_repeated for place in graph.places.values()):
+    if not graph.has_repeated:
         return {}
     rows = run.steps.current().filter(path__contains="[").order_by("base_path", "status")
     found: dict[str, list[tuple[str, int]]] = {}

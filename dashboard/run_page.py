@@ -17,15 +17,14 @@ from django.utils import timezone
 
 from dashboard import graphs, playback, previews, records, related
 from dashboard import timeline as timelines
+from dashboard.addresses import Addresses
 from dashboard.cards import (
     LABELS,
     MOST_CARD_ROWS,
-    MOST_CARDS,
     MOST_VALUE_ROWS,
     Card,
     Payload,
     cards_of,
-    listed,
     run_error,
     run_payloads,
     state_of,
@@ -98,7 +97,8 @@ class RunPage:
     events: list[dict[str, Any]]
     people: list[Action]
     offers: dict[str, Offer]
-    hidden_steps: int = 0
+    #: The paths of the entries that the page lists; `cards` may hold more, for the drawing.
+    listed: Sequence[str] = ()
     tab: str = "graph"
     #: What only the tab that is shown needs.
     timeline: timelines.Timeline | None = None
@@ -156,15 +156,21 @@ class RunPage:
                 found[whole] = f"{done} of {total}"
         return found
 
-    @property
+    @cached_property
     def shown_cards(self) -> list[Card]:
         """The entries that the page lists."""
-        return listed(self.cards)
+        wanted = set(self.listed)
+        return [card for card in self.cards if card.place.path in wanted]
 
     @property
     def cards_left_out(self) -> int:
-        """How many entries it does not list."""
-        return max(len(self.cards) - MOST_CARDS, 0)
+        """How many entries of the graph it does not list."""
+        return len(self.graph.places) - len(self.listed)
+
+    @cached_property
+    def addresses(self) -> Addresses:
+        """The addresses of its steps."""
+        return Addresses(self.run.run_id)
 
     @cached_property
     def statuses(self) -> dict[str, str]:
@@ -205,12 +211,13 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     """Gather the page of a run as this person may see it."""
     view = view or View()
     graph = graphs.of_version(run.version_id)
-    steps, hidden = records.steps_of(run)
+    seen = records.steps_of(run, graph)
+    steps = seen.steps
     people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
     moment = playback.at(run, view.at) if view.at is not None else None
     tallies = records.tallies_of(run, graph)
     own = run_payloads(run, moment.status if moment else run.status)
-    cards = cards_of(run, graph, steps, people, tallies)
+    cards = cards_of(run, graph, seen, people, tallies)
     if moment is not None:
         cards = [_as_of(card, moment) for card in cards]
     page = RunPage(
@@ -224,7 +231,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         events=[],
         people=people,
         offers={a.name: actions.offer(a, person, run) for a in actions.ACTIONS.values()},
-        hidden_steps=hidden,
+        listed=seen.listed,
         tab=view.tab,
         moment=moment,
         view=view,

@@ -2,15 +2,19 @@
 
 import json
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
+from functools import lru_cache
 from typing import Any
 
 from django import template
+from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from dashboard import inbox_page
+from dashboard.addresses import Addresses
+from dashboard.cards import Payload
 from workflows_app import actions
 
 register = template.Library()
@@ -23,15 +27,36 @@ WORDS = {
     "unknown": "not in its version",
 }
 
+#: A value whose tree is not on the page.
+AWAY = (
+    '<div class="payload viewer" data-viewer data-key="{0}" data-from="{1}" data-raw="{2}"'
+    ' data-size="{3}"><div class="payload-head"><h3>{4}</h3> <span class="faint">{5}</span>'
+    ' <a class="faint" href="{2}" target="_blank" rel="noopener" aria-label="{4}, raw">Raw{6}</a>'
+    ' <a class="faint" href="{2}?download=1" aria-label="Download {7}">Download</a></div>'
+    '<p data-away><a href="{8}">Show the value</a></p></div>'
+)
+
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MILLISECONDS = 1000
 
 
-@register.inclusion_tag("dashboard/parts/status.html")
-def status(value: str, *, is_canceling: bool = False) -> dict[str, str]:
+@register.simple_tag
+def status(value: str, *, is_canceling: bool = False) -> SafeString:
     """Show a status as shape, colour and word."""
-    name = "canceling" if is_canceling else value
-    return {"name": name, "word": WORDS.get(name, name)}
+    return _status("canceling" if is_canceling else value, static("dashboard/icons.svg"))
+
+
+# A page shows hundreds, of a dozen kinds.
+@lru_cache(maxsize=256)
+def _status(name: str, icons: str) -> SafeString:
+    return format_html(
+        '<span class="status" data-status="{}"><svg aria-hidden="true"><use href="{}#{}"/></svg>'
+        "<span>{}</span></span>",
+        name,
+        icons,
+        name,
+        WORDS.get(name, name),
+    )
 
 
 @register.simple_tag(takes_context=True)
@@ -68,9 +93,13 @@ def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
 @register.filter
 def exact(moment: datetime | None) -> str:
     """Return the moment to the second in the person's zone, with the zone and its offset."""
-    if moment is None:
-        return ""
-    local = timezone.localtime(moment)
+    return "" if moment is None else _exact(moment, timezone.get_current_timezone())
+
+
+# Each moment stands on a page more than once, and on the next page again.
+@lru_cache(maxsize=4096)
+def _exact(moment: datetime, zone: tzinfo) -> str:
+    local = timezone.localtime(moment, zone)
     return f"{local:%Y-%m-%d %H:%M:%S} {zone_at(local)}"
 
 
@@ -211,6 +240,26 @@ def size(characters: int | None) -> str:
 def at(mapping: Mapping[str, Any] | None, key: str) -> Any:
     """Return what stands under a key that only the template knows."""
     return mapping.get(key) if mapping else None
+
+
+@register.filter
+def step_address(addresses: Addresses, path: str) -> str:
+    """Return the address of a step's page."""
+    return addresses.step(path)
+
+
+@register.simple_tag
+def away(payload: Payload) -> SafeString:
+    """Show the head of a value that is fetched when somebody looks, and where it is.
+
+    The same as `parts/payload.html` draws, which takes ten times as long: a page of a long run
+    has two hundred of them.
+    """
+    preview = payload.preview
+    return format_html(
+        AWAY, payload.key, preview.mark, preview.url, preview.size, payload.label,
+        size(preview.size), ", whole" if preview.is_cut else "", payload.label.lower(), payload.url,
+    )  # fmt: skip
 
 
 @register.filter

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.run_view import TABS
 from workflows_app import Workflow, step
+from workflows_app.models import StepSnapshot
 
 MOST_QUERIES = 12
 MOST_ROWS = 300
@@ -52,10 +53,22 @@ def short_and_long():
 
 
 def test_a_run_costs_the_same_however_many_steps_it_has(pages, short_and_long, monkeypatch):
-    monkeypatch.setattr("dashboard.records.MOST_STEPS", 60)
+    monkeypatch.setattr("dashboard.records.MOST_CARDS", 60)
     for short, long in short_and_long:
         for tab in TABS:
             few, _ = asked(pages, f"/runs/{short.run_id}/?tab={tab}")
             many, text = asked(pages, f"/runs/{long.run_id}/?tab={tab}")
             assert few == many <= MOST_QUERIES, tab
             assert rows_in(text) < MOST_ROWS, tab
+
+
+def test_what_stands_around_a_failure_far_down_is_shown_as_it_is(pages, monkeypatch):
+    monkeypatch.setattr("dashboard.records.MOST_CARDS", 10)
+    run = ended(chain("costs-middle", 60), 1)
+    StepSnapshot.objects.filter(run__run_id=run.run_id, path="s40").update(status="failed")
+
+    _, text = asked(pages, f"/runs/{run.run_id}/")
+
+    listed = re.findall(r'id="step-(s\d+)" class="step" data-status="(\w+)"', text)
+    assert listed == [(f"s{n}", "failed" if n == 40 else "success") for n in range(35, 45)]
+    assert "50 more entries of the graph are not listed" in text

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dashboard import records, run_page
+from dashboard import graphs, records, run_page
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, row_of, started
 from workflows_app.models import Run, StepSnapshot, Worker, Workflow, WorkflowVersion
@@ -186,13 +186,15 @@ def test_a_step_whose_worker_is_silent_is_told_of(pages):
 
 
 def test_a_run_with_very_many_steps_shows_some_and_says_how_many_it_hides(pages, monkeypatch):
-    monkeypatch.setattr(records, "MOST_STEPS", 2)
+    monkeypatch.setattr(records, "MOST_CARDS", 2)
 
-    page = page_of(pages, started(amount=5)).content.decode()
+    run = started(amount=5)
+    page = page_of(pages, run).content.decode()
     asking = page_of(pages, started()).content.decode()
 
-    assert "2 more steps are not shown here." in page
-    assert "not shown here" not in asking  # what asks for attention comes along
+    left = len(graphs.of_version(row_of(run).version_id).places) - 2
+    assert f"{left} more entries of the graph are not listed" in page
+    assert "is asking" in asking  # what asks for attention comes along
 
 
 def test_a_run_whose_code_is_gone_is_drawn_from_the_version_that_ran(pages):
