@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -73,11 +74,28 @@ def read(run: uuid.UUID, after: int = 0, limit: int = 1000) -> list[Event]:
     return found
 
 
-def read_plain(run: uuid.UUID, until: int) -> Iterator[Event]:
-    """Yield the run's events up to number `until` as they stand: large values are left out."""
-    rows = RunEvent.objects.filter(run=run, first_seq__lte=until).order_by("first_seq")
-    for row in rows.only("first_seq", "timeline", "at", "events").iterator(chunk_size=500):
-        yield from _expand(row, "")
+@dataclass(frozen=True, slots=True)
+class Plain:
+    """One transaction's events as they stand: large values are left out.
+
+    The first of them has the number `first`, the others follow.
+    """
+
+    first: int
+    timeline: int
+    at: datetime
+    events: list[Event]
+
+
+def read_plain(run: uuid.UUID, until: int, after: int = 0) -> Iterator[Plain]:
+    """Yield the run's transactions, oldest first, whose events have numbers in (`after`, `until`].
+
+    The last may hold later events, too, and the first earlier ones.
+    """
+    rows = RunEvent.objects.filter(run=run, first_seq__lte=until, last_seq__gt=after)
+    found = rows.order_by("first_seq").values_list("first_seq", "timeline", "at", "events")
+    for first, timeline, at, events in found.iterator(chunk_size=500):
+        yield Plain(first, timeline, at, events)
 
 
 def _expand(row: RunEvent, public_id: str) -> Iterator[Event]:
