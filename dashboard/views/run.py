@@ -1,24 +1,32 @@
 """The page of one run, the numbers behind it, and its payloads as they are."""
 
 import re
+import time
+from collections.abc import Hashable
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, render
+from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, previews, records, run_page, step_page
+from dashboard import cards, previews, records, run_page, step_page, zones
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
+from dashboard.shared import Part, parts
 from dashboard.views import posted
 from dashboard.views.access import json_for_signed_in, run_or_404, signed_in
+from workflows_app import actions
 from workflows_app.engine import log, payloads
 from workflows_app.models import Run, StepSnapshot
 
 #: Which tab of a run a person looked at last.
 TAB_COOKIE = "signalbox_tab"
+
+#: In this header the page's script says up to which number it has heard of the run.
+SEEN = "X-Signalbox-Seen"
 
 #: Events in one answer of the polling twin of the socket.
 BATCH = 200
@@ -31,15 +39,47 @@ STEP_FIELDS = frozenset({"payload", "output", "error", "suspend_payload", "resum
 @signed_in
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run; for the page's own script, only the part that changes."""
-    found = run_or_404(run_id)
-    view = View.read(request.GET.dict(), found, request.COOKIES.get(TAB_COOKIE, ""))
-    page = run_page.page_for(found, request.user, view)
     if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
-        return render(request, "dashboard/run.html#live", shown(page))
+        return HttpResponse(_part(request, run_id).html)
+    found = run_or_404(run_id)
+    view = _view(request, found)
+    page = run_page.page_for(found, request.user, view)
     response = render(request, "dashboard/run.html", shown(page))
     if request.GET.get("tab"):
         response.set_cookie(TAB_COOKIE, view.tab, samesite="Lax", httponly=True)
     return response
+
+
+def _view(request: HttpRequest, run: Run) -> View:
+    return View.read(request.GET.dict(), run, request.COOKIES.get(TAB_COOKIE, ""))
+
+
+def _part(request: HttpRequest, run_id: str) -> Part:
+    """Return the part that changes: shared where the script says what it has seen, or drawn."""
+
+    def draw() -> Part:
+        began = time.monotonic()
+        found = run_or_404(run_id)
+        page = run_page.page_for(found, request.user, _view(request, found))
+        html = render_to_string("dashboard/run.html#live", shown(page), request)
+        # A form for an answer carries this person's own token, and asks for rights of its own.
+        return Part(html, found.event_seq, is_shared=not page.questions, began=began)
+
+    seen = request.headers.get(SEEN, "")
+    if not (seen.isascii() and seen.isdigit() and len(seen) <= 18):  # noqa: PLR2004 - a number
+        return draw()
+    return parts.get(_looked_at(request), int(seen), draw)
+
+
+def _looked_at(request: HttpRequest) -> Hashable:
+    """Return all that a part depends on besides its run: the address, and who looks how."""
+    may = frozenset(
+        action.permission
+        for action in actions.ACTIONS.values()
+        if actions.offer(action, request.user, None).is_possible
+    )
+    tab = request.COOKIES.get(TAB_COOKIE, "")
+    return request.get_full_path(), tab, zones.current_name(), may
 
 
 @require_safe

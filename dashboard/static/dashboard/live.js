@@ -44,7 +44,8 @@ function isHeld(target) {
 
 // Fetch the page's own live part, at most so often; one at a time; not while hidden. A server that
 // answers slowly is asked less often, so that many open pages cannot hold it up.
-function refresher(target, address, pace = PACE) {
+// `headers` says what the browser has seen already, and `isShown` whether what is there is enough.
+function refresher(target, address, { pace = PACE, headers = () => ({}), isShown = () => false } = {}) {
   let timer = 0;
   let last = 0;
   let rest = 0;
@@ -53,6 +54,7 @@ function refresher(target, address, pace = PACE) {
 
   async function run() {
     timer = 0;
+    if (isShown()) { wanted = false; return; }
     if (busy || document.hidden) { wanted = true; return; }
     // Nothing moves under a hand: while text is selected, or a dialog asks, news wait.
     if (isHeld(target)) { wanted = true; timer = setTimeout(run, HELD); return; }
@@ -60,7 +62,7 @@ function refresher(target, address, pace = PACE) {
     wanted = false;
     last = Date.now();
     try {
-      const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
+      const answer = await fetch(address(), { headers: { "HX-Request": "true", ...headers() } });
       if (answer.ok) patch(target, await answer.text());
     } catch {
       // The page is being left, or the server is away: the indicator says so, the next news asks again.
@@ -152,8 +154,12 @@ function announce(text) {
 export function watchRun() {
   const live = document.querySelector("[data-run-page]");
   if (!live) return;
-  const refresh = refresher(live, () => live.dataset.address);
   let seq = Number(live.dataset.seq);
+  const refresh = refresher(live, () => live.dataset.address, {
+    headers: () => ({ "X-Signalbox-Seen": seq }),
+    // One answer often holds more than was asked for: what is shown need not be fetched.
+    isShown: () => Number(live.dataset.seq) >= seq,
+  });
   let state = "";
   let heard = Date.now();
   const take = (news) => {
@@ -209,7 +215,7 @@ export function watchFeed() {
     query.set("rows", shown().join(","));
     return `${live.dataset.address}?${query}`;
   };
-  const refresh = refresher(live, address, Number(live.dataset.pace) || PACE);
+  const refresh = refresher(live, address, { pace: Number(live.dataset.pace) || PACE });
   // An empty list has no rows to keep: it shows the page anew.
   const update = () => { if (isFresh()) refresh(); else location.reload(); };
   connect({
