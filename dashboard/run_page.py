@@ -312,7 +312,7 @@ def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:
     """Return the latest events, newest first; `before` leaves out that number and later ones."""
     last = run.event_seq if before is None else min(before - 1, run.event_seq)
     after = max(last - MOST_EVENTS, 0)
-    found = log.read(run.pk, after, MOST_EVENTS) if last > 0 else []
+    found = log.read(run.pk, after, MOST_EVENTS, is_whole=False) if last > 0 else []
     return [event for event in reversed(found) if after < event["seq"] <= last]
 
 

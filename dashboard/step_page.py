@@ -18,6 +18,8 @@ from workflows_app.models import Action, Run, StepSnapshot
 MOST_ITEMS: Final = 100
 #: Events of the run among which those of the step are looked for.
 MOST_EVENTS: Final = 2000
+#: Events of the step that its page lists.
+MOST_SHOWN: Final = 50
 
 
 @dataclass(frozen=True)
@@ -91,5 +93,6 @@ def _is_list(step: StepSnapshot) -> bool:
 def _events(run: Run, step: StepSnapshot) -> list[dict[str, Any]]:
     """Return the events that tell of this step, among the last ones of the run."""
     after = max(run.event_seq - MOST_EVENTS, 0)
-    found = log.read(run.pk, after, MOST_EVENTS)
-    return [event for event in reversed(found) if event["payload"].get("path") == step.path][:100]
+    found = log.read(run.pk, after, MOST_EVENTS, is_whole=False)
+    own = [event for event in reversed(found) if event["payload"].get("path") == step.path]
+    return own[:MOST_SHOWN]

@@ -4,13 +4,16 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from workflows_app.engine import payloads
 from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, RunEvent, statements
 
 Event = dict[str, Any]
+
+#: What stands for a large value where it was not asked for.
+LEFT_OUT: Final = "(large: it is shown with its step)"
 
 
 class Log:
@@ -55,10 +58,13 @@ class Log:
         )
 
 
-def read(run: uuid.UUID, after: int = 0, limit: int = 1000) -> list[Event]:
+def read(
+    run: uuid.UUID, after: int = 0, limit: int = 1000, *, is_whole: bool = True
+) -> list[Event]:
     """Return the run's events that follow number `after`, oldest first, about `limit` at most.
 
-    A transaction's events are never torn apart, so a few more than `limit` may come.
+    A transaction's events are never torn apart, so a few more than `limit` may come. With
+    `is_whole=False` the words `LEFT_OUT` stand in the place of large values, which are not read.
     """
     found: list[Event] = []
     rows = RunEvent.objects.filter(run=run, last_seq__gt=after).order_by("first_seq")
@@ -70,7 +76,11 @@ def read(run: uuid.UUID, after: int = 0, limit: int = 1000) -> list[Event]:
         found += [event for event in _expand(row, public_id) if event["seq"] > after]
         if len(found) >= limit:
             break
-    _resolve(run, found)
+    if is_whole:
+        _resolve(run, found)
+    else:
+        for event in found:
+            event["payload"].update(dict.fromkeys(event.pop("refs", {}), LEFT_OUT))
     return found
 
 

@@ -1,5 +1,6 @@
 """What pages ask the database for stays the same, however much there is to show."""
 
+import html
 import re
 
 import pytest
@@ -8,6 +9,7 @@ from django.test.utils import CaptureQueriesContext
 
 from dashboard.run_view import TABS
 from workflows_app import Workflow, step
+from workflows_app.engine import log
 from workflows_app.models import StepSnapshot
 
 MOST_QUERIES = 12
@@ -72,3 +74,13 @@ def test_what_stands_around_a_failure_far_down_is_shown_as_it_is(pages, monkeypa
     listed = re.findall(r'id="step-(s\d+)" class="step" data-status="(\w+)"', text)
     assert listed == [(f"s{n}", "failed" if n == 40 else "success") for n in range(35, 45)]
     assert "50 more entries of the graph are not listed" in text
+
+
+def test_a_list_costs_no_more_where_its_values_are_large(pages):
+    run = ended(each("costs-large"), ["x" * 2000] * 120)
+
+    for address in (f"/runs/{run.run_id}/?tab=events", f"/runs/{run.run_id}/steps/one/"):
+        queries, text = asked(pages, address)
+        assert queries <= MOST_QUERIES, address
+        assert rows_in(text) < MOST_ROWS, address
+        assert log.LEFT_OUT in html.unescape(text), address
