@@ -31,6 +31,7 @@ from tests.product import Product, product
 
 #: As in live.js.
 PACE: Final = 0.35
+RETRY: Final = 0.5
 PATIENCE: Final = 4
 _WORKFLOWS: Final = "tests.benchmarks.tab_flows"
 _START: Final = """
@@ -58,7 +59,9 @@ class Tab:
         self.frames: list[float] = []
         self.parts: list[float] = []
         self.failed = 0
-        self.since = time.time() + 1
+        #: Events before this moment are not measured: not all tabs were open.
+        self.since = float("inf")
+        self.is_open = False
         #: Up to which number a fetch has shown the run, and when what it has not was committed.
         self.shown = 0
         self.unseen: list[tuple[int, float]] = []
@@ -67,6 +70,7 @@ class Tab:
     def take(self, frame: dict[str, Any]) -> None:
         """Take in a frame, as `watchRun` does."""
         now = time.time()
+        self.is_open = True
         for event in frame["events"]:
             if event["seq"] is None:
                 continue
@@ -114,24 +118,43 @@ async def fetch(port: int, path: str, cookie: str, *, seen: int | None = None) -
     return answer if answer.split(b" ", 2)[1:2] == [b"200"] else b""
 
 
-async def open_tab(tab: Tab, port: int, cookie: str) -> Any:
-    """Open the socket of a tab."""
-    factory = WebSocketClientFactory(
-        f"ws://127.0.0.1:{port}/ws/runs/{tab.run}/?after=0",
-        origin=f"http://127.0.0.1:{port}",
-        headers={"Cookie": cookie},
-    )
-
-    class Protocol(WebSocketClientProtocol):
-        def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803
-            tab.take(json.loads(payload))
-
-    factory.protocol = Protocol
-    # Two hundred handshakes at once take their time on a busy machine.
-    factory.setProtocolOptions(openHandshakeTimeout=60)
+async def keep_open(tab: Tab, port: int, cookie: str) -> None:
+    """Keep the socket of a tab open, as the page's script does: it goes on from its number."""
     loop = asyncio.get_running_loop()
-    transport, _ = await loop.create_connection(factory, "127.0.0.1", port)
-    return transport
+    while True:
+        closed = asyncio.Event()
+
+        class Protocol(WebSocketClientProtocol):
+            def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803
+                tab.take(json.loads(payload))
+
+            def onClose(self, *_args: Any, closed: asyncio.Event = closed) -> None:
+                closed.set()
+
+        factory = WebSocketClientFactory(
+            f"ws://127.0.0.1:{port}/ws/runs/{tab.run}/?after={tab.seq}",
+            origin=f"http://127.0.0.1:{port}",
+            headers={"Cookie": cookie},
+        )
+        factory.protocol = Protocol
+        # Two hundred handshakes at once take their time on a busy machine.
+        factory.setProtocolOptions(openHandshakeTimeout=60)
+        transport, _ = await loop.create_connection(factory, "127.0.0.1", port)
+        try:
+            await closed.wait()
+        finally:
+            transport.close()
+        await asyncio.sleep(RETRY)
+
+
+async def all_open(tabs: list[Tab]) -> None:
+    """Wait until every tab has had its first frame; measure from then on."""
+    began = time.monotonic()
+    while not all(tab.is_open for tab in tabs):
+        await asyncio.sleep(0.1)
+    for tab in tabs:
+        tab.since = time.time()
+    _say({"all_open_after_s": round(time.monotonic() - began, 1)})
 
 
 async def watch_list(port: int, cookie: str, times: list[float]) -> None:
@@ -149,8 +172,9 @@ async def watch(
     """Keep the tabs open until all have seen the end of their runs."""
     number = asked.tabs
     tabs = [Tab(runs[n % len(runs)], fetches=n < number * asked.fetching) for n in range(number)]
-    transports = [await open_tab(tab, app.port, cookie) for tab in tabs]
-    tasks = [asyncio.create_task(tab.refresh(app.port, cookie)) for tab in tabs if tab.fetches]
+    tasks = [asyncio.create_task(keep_open(tab, app.port, cookie)) for tab in tabs]
+    tasks.append(asyncio.create_task(all_open(tabs)))
+    tasks += [asyncio.create_task(tab.refresh(app.port, cookie)) for tab in tabs if tab.fetches]
     times: list[float] = []
     tasks.append(asyncio.create_task(watch_list(app.port, cookie, times)))
     began = time.monotonic()
@@ -167,8 +191,6 @@ async def watch(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    for transport in transports:
-        transport.close()
     behind = sum(tab.seq != last[tab.run][0] for tab in tabs)
     _say({"tabs": len(tabs), "behind": behind, "gaps": sum(tab.gaps for tab in tabs),
           "failed_fetches": sum(tab.failed for tab in tabs),
