@@ -36,6 +36,8 @@ SCAN: Final = 500
 #: Up to here questions are counted for the menu.
 MOST_COUNTED: Final = 99
 MOST_FACTS: Final = 3
+#: Questions that pages name before the inbox has to be opened.
+MOST_NEEDS: Final = 5
 TEXT: Final = 2000
 _RUN_HEAVY: Final = [f"run__{name}" for name in RUN_PAYLOADS]
 TABS: Final = {"mine": "Mine", "open": "Open", "all": "All", "done": "Done"}
@@ -230,15 +232,21 @@ def _keys(wanted: Wanted, person: Person, most: int) -> _Keys:
     return _Keys(keys, earlier=here if wanted.after else 0, later=beyond)
 
 
-def next_open(wanted: Wanted, person: Person, after: int) -> uuid.UUID | None:
-    """Return the question that follows a step in this tab, or the first one; None: none is left."""
-    tab = wanted.tab if wanted.tab == "mine" else "open"
-    for start in (after, 0):
-        keys = _keys(Wanted(tab=tab, after=start), person, 1).keys
-        if keys:
-            found = StepSnapshot.objects.filter(pk=keys[0]).values_list("suspension", flat=True)
-            return found.first()
-    return None
+def next_link(wanted: Wanted, person: Person, after: int) -> str:
+    """Return the query with the question that follows a step in this tab, or the first one there.
+
+    Behind the last one that the person had claimed come those that are open; where none of them
+    is left either, the link has no item.
+    """
+    is_mine = wanted.tab == "mine"
+    places = ["mine", "open"] if is_mine else [wanted.tab]
+    for place in places:
+        kind = place if is_mine else "open"
+        for start in (after, 0):
+            if keys := _keys(Wanted(tab=kind, after=start), person, 1).keys:
+                found = StepSnapshot.objects.filter(pk=keys[0]).values_list("suspension", flat=True)
+                return wanted.link(tab=place, item=found.first())
+    return wanted.link(tab=places[-1])
 
 
 # What the list shows.
@@ -272,8 +280,11 @@ def page_again(wanted: Wanted, person: Person, shown: Sequence[uuid.UUID]) -> Pa
     return _page(wanted, kept)
 
 
-def needs_in(request: HttpRequest, most: int) -> list[Need]:
-    """Return what the person has claimed, then what waits longest: the oldest first in each."""
+def needs_in(request: HttpRequest, most: int = MOST_NEEDS) -> list[Need]:
+    """Return what the person has claimed, then what waits longest: the oldest first in each.
+
+    Every page that says what needs somebody says this.
+    """
     person = request.user
     if not may_answer(person):
         return []

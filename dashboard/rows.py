@@ -13,18 +13,13 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
-from dashboard import graphs
 from dashboard.previews import message_in, question_in
-from workflows_app import actions
-from workflows_app.actions import Person
 from workflows_app.engine import payloads
 from workflows_app.models import Run, StepSnapshot
-from workflows_app.models.run import PAYLOAD_FIELDS as RUN_PAYLOADS
 from workflows_app.planner.statuses import RunStatus, StepStatus
 
 #: Open steps looked at for one page: a run may have thousands at once.
 MOST_STEPS: Final = 500
-MOST_NEEDS: Final = 5
 TEXT: Final = 2000
 
 OPEN: Final = [StepStatus.RUNNING, StepStatus.SUSPENDED, StepStatus.WAITING, StepStatus.QUEUED]
@@ -38,15 +33,6 @@ class Row:
     reason: str = ""
     steps: tuple[str, ...] = ()
     wakes_at: Any = None
-
-
-@dataclass(frozen=True)
-class Need:
-    """One question that a person may answer."""
-
-    run: Run
-    step: StepSnapshot
-    question: str
 
 
 def joined(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -119,30 +105,3 @@ def _retry(run: Run, steps: Sequence[StepSnapshot]) -> Row:
 
 def _paths(steps: Sequence[StepSnapshot]) -> tuple[str, ...]:
     return tuple(step.path for step in steps)
-
-
-def needs_of(person: Person) -> list[Need]:
-    """Return the newest questions that this person may answer."""
-    if not actions.offer(actions.RESUME, person, None).is_possible:
-        return []
-    steps = (
-        StepSnapshot.objects.current()
-        .light()
-        .filter(run__status=RunStatus.SUSPENDED, status=StepStatus.SUSPENDED, kind="step")
-        .annotate(question_text=Substr(payloads.as_text("suspend_payload"), 1, TEXT))
-        .select_related("run", "run__workflow")
-        .defer(*(f"run__{name}" for name in RUN_PAYLOADS))
-        .order_by("-run", "pk")[: MOST_NEEDS * 10]
-    )
-    found = [
-        Need(step.run, step, question_in(getattr(step, "question_text", "")))
-        for step in steps
-        if _may_answer(person, step)
-    ]
-    return found[:MOST_NEEDS]
-
-
-def _may_answer(person: Person, step: StepSnapshot) -> bool:
-    place = graphs.of_version(step.run.version_id).places.get(step.base_path)
-    special = place.permission if place else None
-    return actions.offer(actions.RESUME, person, step.run, special).is_possible

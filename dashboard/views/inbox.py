@@ -50,8 +50,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 def _next(request: HttpRequest, wanted: Wanted) -> HttpResponse:
     """Go to the question after the one that was just answered."""
     after = inbox_page.number_of(request.GET["next"])
-    item = inbox_page.next_open(wanted, request.user, after)
-    return redirect(reverse("inbox") + wanted.link(item=item))
+    return redirect(reverse("inbox") + inbox_page.next_link(wanted, request.user, after))
 
 
 def _page(request: HttpRequest, wanted: Wanted, shown: str | None) -> Page:

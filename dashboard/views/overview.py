@@ -9,8 +9,6 @@ from dashboard import inbox_page, overview_page
 from dashboard.filters import STATUSES
 from dashboard.views.access import signed_in
 
-MOST_NEEDS = 5
-
 
 @require_safe
 @signed_in
@@ -24,7 +22,7 @@ def overview(request: HttpRequest) -> HttpResponse:
         "window": window,
         "window_word": overview_page.WINDOWS[window][0],
         "windows": overview_page.WINDOWS,
-        "needs": inbox_page.needs_in(request, MOST_NEEDS),
+        "needs": inbox_page.needs_in(request),
         "counts": counts,
         "tally": [(status, counts.by_status.get(status, 0)) for status in STATUSES],
         "late": overview_page.late(now),

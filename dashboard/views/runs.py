@@ -6,7 +6,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from dashboard import rows
+from dashboard import inbox_page, rows
 from dashboard.filters import PAGE, WINDOWS, Filters, newer_than, page_of
 from dashboard.views.access import signed_in
 from workflows_app.models import Run, Workflow
@@ -27,7 +27,7 @@ def runs(request: HttpRequest) -> HttpResponse:
         "filters": filters,
         "page": page,
         "rows": rows.rows_of(page.runs),
-        "needs": rows.needs_of(request.user) if filters.is_first_page else [],
+        "needs": inbox_page.needs_in(request) if filters.is_first_page else [],
         "windows": [(name, words) for name, (words, _) in WINDOWS.items()],
         "workflows": list(Workflow.objects.only("id", "title")),
         "has_any": bool(page.runs) or Run.objects.exists(),
@@ -45,7 +45,7 @@ def _refreshed(request: HttpRequest, filters: Filters, shown: str) -> HttpRespon
         "filters": filters,
         "rows": rows.rows_of(current),
         "newer": newer,
-        "needs": rows.needs_of(request.user) if filters.is_first_page else [],
+        "needs": inbox_page.needs_in(request) if filters.is_first_page else [],
     }
     return render(request, "dashboard/runs.html#live", context)
 

@@ -198,6 +198,31 @@ def test_answering_opens_the_next_question(pages):
     assert pages.get(onward).url == "/inbox/?tab=open"
 
 
+def test_behind_the_last_claimed_question_comes_the_next_open_one(pages):
+    claimed, other = started(), started()
+    act(pages, claimed, "claim")
+    onward = f"/inbox/?tab=mine&next={question_of(claimed).pk}"
+
+    answer(pages, claimed, next=onward)
+
+    assert pages.get(onward).url == f"/inbox/?tab=open&item={item_of(other)}"
+    answer(pages, other)
+    assert pages.get(onward).url == "/inbox/?tab=open"
+
+
+def test_every_page_that_says_what_needs_somebody_says_the_same(pages, eva):
+    claimed, other, hers = started(), started(), started()
+    act(pages, claimed, "claim")
+    act(eva[1], hers, "claim")
+
+    found = [
+        [part.split('"')[0] for part in pages.get(page).content.decode().split('id="need-')[1:]]
+        for page in ("/", "/runs/")
+    ]
+
+    assert found[0] == found[1] == [item_of(claimed), item_of(other)]
+
+
 def test_an_answer_goes_on_only_to_a_page_of_this_site(pages):
     run = started()
 
