@@ -23,7 +23,7 @@ from dashboard.forms.bound import (
     Line,
     option_name,
 )
-from dashboard.forms.compound import BoundDuration, BoundEither, BoundPair, BoundPairs
+from dashboard.forms.compound import BoundDuration, BoundEither, BoundPair, BoundPairs, BoundRow
 from dashboard.forms.fields import (
     JSON,
     MISSING,
@@ -39,6 +39,8 @@ from dashboard.forms.fields import (
     OneOf,
     Pair,
     Pairs,
+    Raw,
+    Row,
     Rows,
     Switch,
     Text,
@@ -99,11 +101,16 @@ def _line(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
     if raw is None:
         return None
     start = _raw_of(field, field.default) or ""
-    return LINES.get(type(field), BoundRaw)(field=field, path=path, raw=raw, start=start)
+    bound = LINES.get(type(field), BoundRaw)(field=field, path=path, raw=raw, start=start)
+    if isinstance(bound, BoundText):
+        bound.is_blank, bound.starts_blank = value == "", field.default == ""
+    return bound
 
 
 def _raw_of(field: Field, value: JSON | Missing) -> str | None:
     """Return the text that a one-text field shows for a value; None: it cannot show it."""
+    if value is None and isinstance(field, Raw) and not field.is_optional:
+        return "null"
     if value is None or isinstance(value, Missing):
         return ""
     match field:
@@ -150,6 +157,21 @@ def _group(field: Group, value: JSON | Missing, path: Path) -> Bound | None:
     )
 
 
+def _row(field: Row, value: JSON | Missing, path: Path) -> Bound | None:
+    items = [] if value is None or isinstance(value, Missing) else value
+    if not isinstance(items, list) or (items and len(items) != len(field.fields)):
+        return None
+    places = enumerate(field.fields)
+    found = [items[n] if items else MISSING for n, _ in enumerate(field.fields)]
+    parts = [bind_value(part, found[n], (*path, n)) for n, part in places]
+    return BoundRow(field=field, path=path, parts=parts, is_given=bool(items))
+
+
+def _posted_row(field: Row, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
+    parts = [bind_posted(part, data, uploads, (*path, n)) for n, part in enumerate(field.fields)]
+    return BoundRow(field=field, path=path, parts=parts, is_given=name_of(path, "given") in data)
+
+
 def _one_of(field: OneOf, value: JSON | Missing, path: Path) -> Bound | None:
     if value is None or isinstance(value, Missing):
         return BoundOneOf(field=field, path=path)
@@ -180,7 +202,7 @@ def _rows(field: Rows, value: JSON | Missing, path: Path) -> Bound | None:
     if not isinstance(items, list) or len(items) > MAX_ROWS:
         return None
     rows = [bind_value(field.item, item, (*path, index)) for index, item in enumerate(items)]
-    bound = BoundRows(field=field, path=path, rows=rows)
+    bound = BoundRows(field=field, path=path, rows=rows, is_given=isinstance(value, list))
     while len(bound.rows) < max(field.min_items, 1 if field.required else 0):
         add_row(bound)
     return bound
@@ -195,7 +217,7 @@ def _pairs(field: Pairs, value: JSON | Missing, path: Path) -> Bound | None:
         place = (*path, index)
         part = bind_value(field.item.value, inner, place)
         rows.append(BoundPair(field=field.item, path=place, key=key, part=part))
-    bound = BoundPairs(field=field, path=path, rows=rows)
+    bound = BoundPairs(field=field, path=path, rows=rows, is_given=isinstance(value, dict))
     while len(bound.rows) < max(field.min_items, 1 if field.required else 0):
         add_row(bound)
     return bound
@@ -316,6 +338,8 @@ def _posted_leaf(field: Field, data: Posted, uploads: Mapping[str, str], path: P
         return BoundMany(field=field, path=path, raws=data.getlist(name_of(path)), start=start)
     bound = LINES.get(type(field), BoundRaw)(field=field, path=path)
     bound.start = _raw_of(field, field.default) or ""
+    if isinstance(bound, BoundText):
+        bound.is_blank, bound.starts_blank = name_of(path, "blank") in data, field.default == ""
     bound.raw = uploads.get(name_of(path, "file")) or _text(data, name_of(path)) or ""
     if isinstance(field, Switch) and field.is_checkbox:
         bound.raw = "true" if bound.raw else "false"
@@ -354,10 +378,11 @@ def _posted_rows(field: Rows, data: Posted, uploads: Mapping[str, str], path: Pa
     text = _text(data, name_of(path, "rows")) or ""
     count = min(int(text), MAX_ROWS) if COUNT.fullmatch(text) else 0
     rows = [bind_posted(field.item, data, uploads, (*path, index)) for index in range(count)]
+    is_given = name_of(path, "given") in data
     if isinstance(field, Pairs):
         pairs = [row for row in rows if isinstance(row, BoundPair)]
-        return BoundPairs(field=field, path=path, rows=pairs)
-    return BoundRows(field=field, path=path, rows=rows)
+        return BoundPairs(field=field, path=path, rows=pairs, is_given=is_given)
+    return BoundRows(field=field, path=path, rows=rows, is_given=is_given)
 
 
 def _extra(text: str | None) -> dict[str, JSON]:
@@ -380,6 +405,7 @@ BINDERS: dict[type[Field], Callable[[Any, JSON | Missing, Path], Bound | None]] 
     OneOf: _one_of,
     Pair: _pair,
     Pairs: _pairs,
+    Row: _row,
     Rows: _rows,
     Either: _compound,
     Duration: _compound,
@@ -391,6 +417,7 @@ POSTED: dict[type[Field], Callable[[Any, Posted, Mapping[str, str], Path], Bound
     OneOf: _posted_one_of,
     Pair: _posted_pair,
     Pairs: _posted_rows,
+    Row: _posted_row,
     Rows: _posted_rows,
     Either: _posted_compound,
     Duration: _posted_compound,

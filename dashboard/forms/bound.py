@@ -122,10 +122,22 @@ class Line(Bound):
 
 @dataclass(kw_only=True)
 class BoundText(Line):
-    """A string."""
+    """A string. No text is nothing where nothing may be; `is_blank` says it is an empty text."""
 
     field: Text
+    is_blank: bool = False
+    starts_blank: bool = False
     shape: ClassVar[str] = "text"
+
+    @property
+    def blank_name(self) -> str:
+        """The name of the box that tells an empty text from nothing."""
+        return name_of(self.path, "blank")
+
+    @property
+    def is_pristine(self) -> bool:
+        """Whether neither text nor box was changed."""
+        return self.raw == self.start and (bool(self.raw) or self.is_blank == self.starts_blank)
 
     @property
     def is_empty(self) -> bool:
@@ -152,6 +164,8 @@ class BoundText(Line):
         """Return the string; an empty field means its default, null or an empty string."""
         if self.raw:
             return values.text_of(self.raw, self.field)
+        if self.is_blank and self.field.may_be_blank:
+            return ""
         plain = self.field.input in {"text", "textarea"}
         if plain and self.field.has_default and not self.field.nullable:
             return ""
@@ -430,6 +444,8 @@ class BoundRows(Bound):
 
     field: Rows
     rows: list[Bound] = each(default_factory=list)
+    #: Somebody gave this list, so without rows it is an empty one, and not nothing.
+    is_given: bool = False
     shape: ClassVar[str] = "rows"
 
     @property
@@ -451,6 +467,8 @@ class BoundRows(Bound):
         """Return the items of the rows that hold something."""
         found = [row.draft() for row in self.rows if not row.is_pristine]
         items = [item for item in found if not isinstance(item, Missing)]
+        if not items and self.field.nullable and not self.is_given:
+            return self._when_empty()
         if not items and not self.field.required and not self.field.has_default:
             return MISSING
         return items

@@ -1,4 +1,4 @@
-"""Fields of more than one input: a duration, a kind with its value, a map of keys and values."""
+"""Fields of more than one input: a duration, a kind with its value, a map, a list of one length."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from dataclasses import field as each
 from typing import ClassVar, Self
 
 from dashboard.forms import durations, values
-from dashboard.forms.bound import CHOOSE, ENTER, Bound, BoundRows, Line
+from dashboard.forms.bound import CHOOSE, ENTER, Bound, BoundGroup, BoundRows, Line
 from dashboard.forms.fields import (
     JSON,
     MISSING,
@@ -160,6 +160,27 @@ def _tags(kind: Field | None) -> list[str]:
 
 
 @dataclass(kw_only=True)
+class BoundRow(BoundGroup):
+    """A list of fixed length."""
+
+    def draft(self) -> JSON | Missing:
+        """Return the items; one that is not there yet is null, so that each keeps its place."""
+        if self.is_left_out:
+            return self._when_empty()
+        found = [part.draft() for part in self.parts]
+        return [None if isinstance(item, Missing) else item for item in found]
+
+    def child(self, part: str | int) -> Bound | None:
+        """Return the field in this place."""
+        return super().child(str(part))
+
+    def moved(self, path: Path) -> Self:
+        """Return the same list elsewhere."""
+        parts = [part.moved((*path, number)) for number, part in enumerate(self.parts)]
+        return replace(self, path=path, parts=parts)
+
+
+@dataclass(kw_only=True)
 class BoundPair(Bound):
     """One row of a map: its key, and the field of its value, which has the same path."""
 
@@ -221,6 +242,8 @@ class BoundPairs(BoundRows):
             raise values.NotJson(self._says_double())
         found = {row.key: row.draft() for row in self.rows if not row.is_pristine}
         given = {key: value for key, value in found.items() if not isinstance(value, Missing)}
+        if not given and self.field.nullable and not self.is_given:
+            return self._when_empty()
         if not given and not self.field.required and not self.field.has_default:
             return MISSING
         return given

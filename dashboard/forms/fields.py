@@ -65,6 +65,11 @@ class Text(Field):
     zone: tzinfo = UTC
 
     @property
+    def may_be_blank(self) -> bool:
+        """Whether an empty text is one value, and nothing another."""
+        return self.nullable and self.input in {"text", "textarea"} and not self.min_length
+
+    @property
     def lines(self) -> int:
         """How many lines a field of several lines shows."""
         return 3 if self.max_length and self.max_length <= FEW_LINES else 8
@@ -127,6 +132,11 @@ class Group(Field):
     """An object with named fields."""
 
     fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row(Group):
+    """A list of fixed length, each place with a field of its own; their keys are the indexes."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,6 +25,7 @@ from dashboard.forms.fields import (
     Pair,
     Pairs,
     Raw,
+    Row,
     Rows,
     Switch,
     Text,
@@ -63,6 +64,11 @@ KINDS = {
     "password": "Secret",
 }
 FORMATS = {"uuid": "UUID"}
+#: What bytes are called; they are typed, or taken from a file, as text.
+FILES = frozenset({"binary", "base64", "base64url"})
+
+#: How often a shape may hold itself, in lists and maps, before it is edited as JSON.
+MOST_ROUNDS = 3
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,12 @@ class Scope:
     depth: int = 0
     #: In which moments are shown and read.
     zone: tzinfo = UTC
+    #: Whether we came through a list or a map, whose rows are only made when somebody adds them.
+    is_in_rows: bool = False
+
+    def goes_round(self, name: str) -> bool:
+        """Whether a shape holds itself once more than a form shows."""
+        return self.through.count(name) >= (MOST_ROUNDS if self.is_in_rows else 1)
 
     def inside(self) -> "Scope":
         """Return the scope one level deeper."""
@@ -153,7 +165,7 @@ def _resolved(schema: Schema, scope: Scope) -> tuple[Schema, Scope, bool]:
     while True:
         if "$ref" in schema:
             name = str(schema["$ref"]).rsplit("/", 1)[-1]
-            if name in scope.through:
+            if scope.goes_round(name):
                 return schema, scope, True
             beside = {key: value for key, value in schema.items() if key != "$ref"}
             schema = {**scope.defs.get(name, {}), **beside}
@@ -171,6 +183,9 @@ def _without_null(schema: Schema) -> tuple[Schema, bool]:
     if isinstance(kind, list) and "null" in kind:
         rest = [name for name in kind if name != "null"]
         return {**schema, "type": rest[0] if len(rest) == 1 else rest}, True
+    options = schema.get("enum", ())
+    if None in options and len(options) > 1:
+        return {**schema, "enum": [value for value in options if value is not None]}, True
     branches = schema.get("anyOf") or schema.get("oneOf") or ()
     others = [branch for branch in branches if branch.get("type") != "null"]
     if len(others) == len(branches):
@@ -198,17 +213,21 @@ def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
 def _decimal(schema: Schema) -> Schema | None:
     """Return the number branch of what Pydantic writes for a `Decimal`: a number or a string.
 
-    `float | str` is written in the same way, and is taken for one; `str | float` is not.
+    `float | str` is written in the same way but for the mark that `schemas` puts to its string.
     """
     branches = {branch.get("type"): branch for branch in schema.get("anyOf", ())}
-    return branches["number"] if [*branches] == ["number", "string"] else None
+    if [*branches] != ["number", "string"] or "format" in branches["string"]:
+        return None
+    number: Schema = branches["number"]
+    return number
 
 
 def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
     shape = INPUTS.get(schema.get("format", ""), "text")
+    is_file = schema.get("format") in FILES
     if shape == "datetime-local":
         words = words | {"hint": f"{words['hint']} Time zone: {scope.zone}.".strip()}
-    if _is_long(schema) and shape == "text":
+    if (is_file or _is_long(schema)) and shape == "text":
         shape = "textarea"
     return Text(
         **words,
@@ -216,7 +235,7 @@ def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
         min_length=schema.get("minLength"),
         max_length=schema.get("maxLength"),
         pattern=schema.get("pattern", ""),
-        media_type=schema.get("contentMediaType", ""),
+        media_type=schema.get("contentMediaType", "text/plain" if is_file else ""),
         zone=scope.zone,
     )
 
@@ -226,6 +245,9 @@ def _is_long(schema: Schema) -> bool:
 
 
 def _list(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
+    if "prefixItems" in schema and "items" not in schema:
+        return _row(schema, scope, words)
+    scope = replace(scope, is_in_rows=True)
     if "items" not in schema or "prefixItems" in schema:
         return Raw(**words, reason="This list has no one shape of items, so it is edited as JSON.")
     item = _field(schema["items"], scope.inside(), Place())
@@ -238,6 +260,21 @@ def _list(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
         min_items=schema.get("minItems", 0),
         max_items=schema.get("maxItems"),
     )
+
+
+def _row(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
+    """Return the fields of a list of fixed length."""
+    parts = schema["prefixItems"]
+    if not schema.get("minItems") == schema.get("maxItems") == len(parts):
+        return Raw(**words, reason="This list has no one length, so it is edited as JSON.")
+    found = [
+        _field(part, scope.inside(), Place(key=str(number))) for number, part in enumerate(parts)
+    ]
+    fields = tuple(
+        field if "title" in part else replace(field, label=f"Item {number}")
+        for number, (field, part) in enumerate(zip(found, parts, strict=True), 1)
+    )
+    return Row(**words | {"hint": ""}, fields=fields)
 
 
 def _singular(label: str) -> str:
@@ -254,12 +291,15 @@ def _group(schema: Schema, scope: Scope, words: dict[str, Any]) -> Group:
 
 
 def _pairs(schema: Schema, scope: Scope, words: dict[str, Any]) -> Pairs | None:
-    """Return the rows of a map; None where it is none, or where its values may be anything."""
+    """Return the rows of a map; None where it is none. Values that may be anything are JSON."""
     inner = schema.get("additionalProperties")
-    if schema.get("type") != "object" or not isinstance(inner, Mapping) or not inner:
+    inner = {} if inner is True else inner
+    if schema.get("type") != "object" or not isinstance(inner, Mapping):
         return None
-    value = _field(inner, scope.inside(), Place())
+    value = _field(inner, replace(scope.inside(), is_in_rows=True), Place())
     value = replace(value, label=value.label or _singular(words["label"]) or "Value")
+    if isinstance(value, Raw):
+        value = replace(value, label="Value", reason="JSON: a text stands in quotes.")
     if isinstance(value, Text) and value.input in {"text", "textarea"} and not value.nullable:
         value = replace(value, required=False, default="")  # beside a key, no text is a text
     return Pairs(

@@ -13,6 +13,7 @@ from dashboard.forms.fields import (
     Number,
     OneOf,
     Pairs,
+    Row,
     Rows,
     Switch,
     Text,
@@ -80,6 +81,8 @@ def _kind(field: Field) -> str:
             )
         case Rows():
             return _many_of(field)
+        case Row(fields=parts):
+            return f"list of exactly {len(parts)}"
         case _:
             return _plain(field)
 

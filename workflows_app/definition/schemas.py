@@ -220,6 +220,13 @@ class _Generator(GenerateJsonSchema):
         "non-serializable-default",
     }
 
+    def union_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark the text of `float | str`, or it would look like a `Decimal`."""
+        written = super().union_schema(schema)
+        if written.get("anyOf") == [{"type": "number"}, {"type": "string"}]:
+            written["anyOf"][1]["format"] = "text"
+        return written
+
     def encode_default(self, dft: Any) -> Any:
         """Write a default; a set in one order, or the hash of the graph would change by itself."""
         written = super().encode_default(dft)

@@ -12,6 +12,7 @@ from dashboard.forms.bound import (
     BoundRaw,
     BoundRows,
     BoundSwitch,
+    BoundText,
     Line,
 )
 from dashboard.forms.compound import BoundDuration, BoundEither, BoundPair
@@ -46,14 +47,19 @@ def _post(part: Bound, data: MultiValueDict[str, Any]) -> None:
             _post_line(part, data)
         case BoundOneOf() | BoundMany():
             _post_choice(part, data)
-        case BoundGroup():
-            data[f"{part.name}:extra"] = part.extra_text
-            if part.is_given:
-                data[f"{part.name}:given"] = "1"
-        case BoundRows():
-            data[f"{part.name}:rows"] = str(len(part.rows))
+        case BoundGroup() | BoundRows():
+            _post_many(part, data)
         case _:
             pass
+
+
+def _post_many(part: BoundGroup | BoundRows, data: MultiValueDict[str, Any]) -> None:
+    if part.is_given:
+        data[f"{part.name}:given"] = "1"
+    if isinstance(part, BoundRows):
+        data[f"{part.name}:rows"] = str(len(part.rows))
+    else:
+        data[f"{part.name}:extra"] = part.extra_text
 
 
 def _post_choice(part: BoundOneOf | BoundMany, data: MultiValueDict[str, Any]) -> None:
@@ -68,6 +74,8 @@ def _post_line(part: Line, data: Any) -> None:
     is_unticked = isinstance(part, BoundSwitch) and part.field.is_checkbox and part.raw == "false"
     if not is_unticked:
         data[part.name] = "" if part.is_secret else part.raw
+    if isinstance(part, BoundText) and part.field.may_be_blank and part.is_blank:
+        data[part.blank_name] = "1"
 
 
 def _post_compound(part: BoundPair | BoundDuration | BoundEither, data: Any) -> None:

@@ -137,10 +137,12 @@ def test_a_map_that_is_no_rows_is_json(value):
     assert form.draft()["rates"] == value
 
 
-def test_a_map_of_anything_is_json():
+def test_a_map_of_anything_has_a_key_and_json_in_each_row():
     schema = TypeAdapter(dict[str, Any]).json_schema()
 
-    assert isinstance(SchemaForm.blank(schema).root, BoundRaw)
+    form = SchemaForm.blank(schema, {"a": [1, None]})
+    assert isinstance(form.root, BoundPairs)
+    assert isinstance(form.root.rows[0].part, BoundRaw)
 
 
 # One of several kinds.

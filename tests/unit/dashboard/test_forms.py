@@ -314,10 +314,10 @@ def test_json_that_cannot_be_read_stays_on_its_tab():
 
 
 def test_a_part_that_is_not_json_keeps_the_form_open():
-    form = post(SchemaForm.blank(SCHEMA, FULL), "tab:json", data__anything="{")
+    form = post(SchemaForm.blank(SCHEMA, FULL), "tab:json", data__anything__0="{")
 
     assert form.tab == "form"
-    assert at(form, "anything").raw == "{"
+    assert at(form, "anything", "k").part.raw == "{"
     assert any("not JSON" in complaint.message for complaint in form.complaints)
 
 
@@ -406,7 +406,7 @@ def test_an_error_without_a_field_goes_to_the_nearest_one_and_says_where():
         ]
     )
 
-    assert at(form, "anything").errors == ["k.2: Bad."]
+    assert at(form, "anything", "k").errors == ["2: Bad."]
     assert form.root.errors == ["The dates cross.", "unknown: Extra inputs are not permitted."]
 
 
