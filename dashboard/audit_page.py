@@ -35,6 +35,7 @@ VERBS: Final = (
     "proceed",
     "time-travel",
     "fork",
+    "create-schedule",
     "pause-schedule",
     "unpause-schedule",
     "trigger-schedule",

@@ -17,6 +17,7 @@ from dashboard.views import (
     schedules,
     session,
     settings,
+    start,
     travel,
     workers,
     workflows,
@@ -63,7 +64,7 @@ urlpatterns = [
     path("workers/", workers.workers, name="workers"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),
-    path("workflows/<str:workflow_id>/start/", workflows.start, name="workflow-start"),
+    path("workflows/<str:workflow_id>/start/", start.start, name="workflow-start"),
 ]
 
 # Django's `path` is typed for views; Channels routes its own applications through it.

@@ -2,12 +2,14 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, cast
 from urllib.parse import quote
 
 from playwright.sync_api import Browser, BrowserContext, Page
+
+from tests.product import Product
 
 #: Widths and themes: the name's end, CSS pixels, and whether it is dark.
 LOOKS: Final = {
@@ -19,7 +21,17 @@ LOOKS: Final = {
 #: The environment of the product that has these pages; it begins with `up --demo`.
 ENVIRONMENT: Final = {"SIGNALBOX_DEMO": "1", "WORKFLOWS_MODULES": "tests.browser.flows"}
 #: Answered with a page of their own, and with a status that browsers report.
-GONE: Final = ("run-gone",)
+STATUSES: Final = {
+    "run-gone": "404",
+    "page-gone": "404",
+    "refused": "403",
+    "too-old": "403",
+    "signed-out": "401",
+    "sign-in-late": "410",
+    "sign-in-wrong": "422",
+    "start-errors": "422",
+}
+PASSWORD: Final = "only for these pages"
 
 SCHEDULE: Final = "/schedules/wf_nightly-report/"
 
@@ -47,14 +59,132 @@ def sign_in(browser: Browser, link: str, address: str, place: Path) -> str:
     return kept
 
 
+def people(made: Product) -> None:
+    """Let two others come to the demo: Eva, who may do all, and a guest, who may do nothing."""
+    made.python(
+        "from django.contrib.auth.models import User\n"
+        f"User.objects.create_superuser('eva', password={PASSWORD!r})\n"
+        f"User.objects.create_user('guest', password={PASSWORD!r})"
+    )
+
+
+def visit(page: Page, address: str, name: str, where: str) -> None:
+    """Open a page in its state; whoever is signed in stays so."""
+    kept = page.context.cookies()
+    OPENERS.get(name, _open)(page, address + where)
+    page.context.add_cookies([cast("Any", one) for one in kept])
+
+
+def _open(page: Page, where: str) -> None:
+    page.goto(where)
+
+
+def _signed_out(page: Page, where: str) -> None:
+    page.context.clear_cookies()
+    page.goto(where)
+
+
+def _wrong_password(page: Page, where: str) -> None:
+    _signed_out(page, where)
+    _sign_in_as(page, "nobody")
+
+
+def _as_guest(page: Page, where: str) -> None:
+    _signed_out(page, where)
+    _sign_in_as(page, "guest")
+
+
+def _sign_in_as(page: Page, name: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.wait_for_load_state()
+
+
+def _sent_after_sign_out(page: Page, where: str) -> None:
+    page.goto(where)
+    page.context.clear_cookies(name="signalbox_session")
+    _submit(page)
+
+
+def _sent_too_late(page: Page, where: str) -> None:
+    page.goto(where)
+    page.locator(".schema-form [name=csrfmiddlewaretoken]").evaluate("(one) => { one.value = ''; }")
+    _submit(page)
+
+
+def _submit(page: Page) -> None:
+    with page.expect_navigation():
+        page.locator(".schema-form").evaluate(
+            "(form) => HTMLFormElement.prototype.submit.call(form)"
+        )
+
+
+def _start_times(page: Page, where: str) -> None:
+    page.goto(where)
+    page.get_by_label("Resource id").fill("")
+    page.get_by_label("Again and again, by cron").check()
+    page.get_by_label("Cron expression").fill("30 6 * * 1-5")
+    page.get_by_role("button", name="Show the next times").click()
+    page.locator("#planned").wait_for()
+
+
+def _start_python(page: Page, where: str) -> None:
+    page.goto(where)
+    page.get_by_role("button", name="Show as Python").click()
+    page.locator("#python").wait_for()
+
+
+def _start_errors(page: Page, where: str) -> None:
+    page.goto(where)
+    page.get_by_role("button", name="Start and watch").click()
+    page.locator(".summary-of-errors").wait_for()
+
+
+#: How the pages are opened that are more than an address.
+OPENERS: Final[dict[str, Callable[[Page, str], None]]] = {
+    "sign-in": _signed_out,
+    "sign-in-late": _signed_out,
+    "sign-in-wrong": _wrong_password,
+    "signed-out": _sent_after_sign_out,
+    "refused": _as_guest,
+    "too-old": _sent_too_late,
+    "start-times": _start_times,
+    "start-python": _start_python,
+    "start-errors": _start_errors,
+}
+
+
 def pages(browser: Browser, address: str, cookies: str) -> dict[str, str]:
     """Bring the demo into every state; return the pages' names and addresses."""
     context = browser.new_context(storage_state=cookies)
     page = context.new_page()
     try:
-        return dict(_pages(page, address))
+        found = dict(_pages(page, address))
+        claimed = browser.new_context()
+        found["take-over"] = _claimed_by_another(claimed.new_page(), page, address)
+        claimed.close()
+        return found
     finally:
         context.close()
+
+
+def _claimed_by_another(hers: Page, page: Page, address: str) -> str:
+    """Ask a question that Eva then claims; return the page that takes it over from her."""
+    page.goto(f"{address}/workflows/values/start/")
+    page.locator("textarea").first.fill('{"a": 1}')
+    page.get_by_role("button", name="Start and watch").click()
+    page.wait_for_url(re.compile("/runs/[^/]+/$"))
+    run = page.url.rstrip("/").rpartition("/")[2]
+    _first_run(page, f"{address}/runs/?workflow=values&status=suspended")
+    hers.goto(f"{address}/sign-in/?next=/inbox/%3Ftab=all")
+    _sign_in_as(hers, "eva")
+    hers.locator(".ask", has_text="Values").locator("a.ask-link").first.click()
+    hers.get_by_role("button", name="Claim").click()
+    hers.locator(".claim").wait_for()
+    item = hers.url.rpartition("item=")[2]
+    assert run
+    return f"/inbox/{item}/take-over/"
 
 
 def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
@@ -83,6 +213,7 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "run-playback", f"/runs/{done}/?tab=graph&at=6"
     yield "run-log", f"/runs/{done}/log/"
     yield "run-gone", "/runs/nobody/"
+    yield "page-gone", "/nowhere/"
     yield "step", f"/runs/{done}/steps/{quote(first)}/"
     for name in ("cancel", "retry", "restart", "proceed", "rerun", "delete"):
         yield f"act-{name}", f"/runs/{done}/{name}/"
@@ -96,10 +227,28 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "inbox-item", item
     yield "inbox-mine", "/inbox/?tab=mine"
     yield "inbox-done", "/inbox/?tab=done"
+    yield from _others(page, address, asking, done)
+
+
+def _others(page: Page, address: str, asking: str, done: str) -> Iterator[tuple[str, str]]:
+    yield "value", f"/runs/{done}/values/input/"
+    yield "answer", _answer(page, address, asking)
+    yield "answer-gone", f"/runs/{done}/answer/0199f0a0-0000-7000-8000-000000000001/"
+    yield "sign-in", "/sign-in/"
+    yield "sign-in-late", "/sign-in/MQ/nothing/"
+    yield "sign-in-wrong", "/sign-in/"
+    yield "signed-out", "/workflows/expense-approval/start/"
+    yield "refused", "/runs/"
+    yield "too-old", "/workflows/expense-approval/start/"
     yield "workflows", "/workflows/"
     yield "workflow", "/workflows/expense-approval/"
     yield "start", "/workflows/expense-approval/start/"
     yield "start-again", f"/workflows/expense-approval/start/?from={done}"
+    for state in ("times", "python"):
+        yield f"start-{state}", f"/workflows/expense-approval/start/?from={done}"
+    yield "start-errors", "/workflows/expense-approval/start/"
+    yield "start-json", "/workflows/values/start/"
+    yield "start-kinds", "/workflows/typed/start/"
     yield "schedules", "/schedules/"
     yield "schedule", SCHEDULE
     yield "schedule-pause", f"{SCHEDULE}pause/"
@@ -126,7 +275,7 @@ def _first_run(page: Page, where: str, seconds: float = 30) -> str:
 def _failed(page: Page, address: str) -> str:
     page.goto(f"{address}/workflows/parcel/start/")
     page.get_by_label("Name").fill("broken")
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
     page.wait_for_url(re.compile("/runs/[^/]+/$"))
     return _first_run(page, f"{address}/runs/?workflow=parcel&status=failed")
 
@@ -135,6 +284,12 @@ def _first_step(page: Page, address: str, run: str) -> str:
     page.goto(f"{address}/runs/{run}/time-travel/")
     link = page.locator(".picker a").nth(1)
     return (link.get_attribute("href") or "").partition("from=")[2]
+
+
+def _answer(page: Page, address: str, run: str) -> str:
+    page.goto(f"{address}/runs/{run}/")
+    action = page.locator("form.schema-form").first.get_attribute("action") or ""
+    return action.removeprefix(address)
 
 
 def _item(page: Page, address: str) -> str:

@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from playwright.sync_api import Browser, sync_playwright
 
-from tests.pages import ENVIRONMENT, GONE, LOOKS, look, pages, sign_in
+from tests.pages import ENVIRONMENT, LOOKS, STATUSES, look, pages, people, sign_in, visit
 from tests.product import product
 
 QUIET: Final = ["--no-sandbox", "--disable-gpu"]
@@ -42,6 +42,7 @@ def main() -> int:
         url = f"sqlite:///{place / 'screens.sqlite3'}"
         with product(url, place, ENVIRONMENT) as made, sync_playwright() as playwright:
             made.up("--demo")
+            people(made)
             browser = playwright.chromium.launch(executable_path=path, args=QUIET)
             cookies = sign_in(browser, made.sign_in_link, made.address, place)
             found = pages(browser, made.address, cookies)
@@ -70,13 +71,13 @@ def _shoot(
         page.on("pageerror", partial(_note_error, said))
         for name, where in wanted.items():
             said.clear()
-            page.goto(address + where)
+            visit(page, address, name, where)
             page.wait_for_timeout(150)
             page.screenshot(path=folder / f"{name}-{name_of_look}.png", full_page=True)
             wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
             if wide > 0:
                 complaints.append(f"{name} {name_of_look}: {wide} px wider than the screen")
-            expected = "404" if name in GONE else None
+            expected = STATUSES.get(name)
             complaints += [
                 f"{name} {name_of_look}: {text}"
                 for text in said

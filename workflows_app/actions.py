@@ -218,9 +218,18 @@ TRIGGER_SCHEDULE: Final = Action(
 )
 
 
+CREATE_SCHEDULE: Final = Action(
+    "create-schedule",
+    "Create schedule",
+    f"{APP}.add_schedule",
+    "You need the permission to create schedules.",
+    lambda _: "",
+)
+
 #: Every action on a schedule by name.
 SCHEDULE_ACTIONS: Final = {
-    action.name: action for action in (PAUSE_SCHEDULE, UNPAUSE_SCHEDULE, TRIGGER_SCHEDULE)
+    action.name: action
+    for action in (CREATE_SCHEDULE, PAUSE_SCHEDULE, UNPAUSE_SCHEDULE, TRIGGER_SCHEDULE)
 }
 
 

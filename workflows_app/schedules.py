@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
+from django.db.models import Q
 from pydantic import BaseModel
 
 from workflows_app.engine import clock, schedules
@@ -143,8 +144,14 @@ class WorkflowSchedule:
 
 
 def of(workflow: Workflow) -> list[WorkflowSchedule]:
-    """Return a workflow's schedules as they are stored, in the order of their definition."""
+    """Return a workflow's schedules as they are stored, in the order of their definition.
+
+    Those that people made on a page come after them.
+    """
     workflow.require_committed()
     schedules.store(workflow, clock.now())
-    rows = Row.objects.in_bulk(list(schedules.keys_of(workflow)))
-    return [WorkflowSchedule(workflow, rows[key]) for key in schedules.keys_of(workflow)]
+    keys = list(schedules.keys_of(workflow))
+    wanted = Row.objects.filter(Q(pk__in=keys) | Q(workflow=workflow.id, is_from_code=False))
+    rows = {row.pk: row for row in wanted.order_by("created_at", "pk")}
+    found = [rows.pop(key) for key in keys] + list(rows.values())
+    return [WorkflowSchedule(workflow, row) for row in found]

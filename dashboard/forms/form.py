@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, Self
 
 from dashboard.forms import binding, values
 from dashboard.forms.bound import (
@@ -68,7 +68,7 @@ class SchemaForm:
         value: JSON | Missing = MISSING,
         prefix: str = "",
         zone: tzinfo = UTC,
-    ) -> SchemaForm:
+    ) -> Self:
         """Return the form as it is first shown, holding defaults or `value`."""
         root = binding.bind_value(field_of(schema, zone), value)
         return cls(root=root, prefix=prefix, zone=zone)
@@ -81,7 +81,7 @@ class SchemaForm:
         uploads: Mapping[str, str] | None = None,
         prefix: str = "",
         zone: tzinfo = UTC,
-    ) -> SchemaForm:
+    ) -> Self:
         """Return the form holding what was posted, from whichever tab was open."""
         shape = field_of(schema, zone)
         op = str(data.get("op") or "")

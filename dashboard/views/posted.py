@@ -38,14 +38,15 @@ def form_from(
     request: HttpRequest, schema: Mapping[str, Any] | None, prefix: str = ""
 ) -> SchemaForm:
     """Return the form as it was posted, files read in."""
-    uploads, problems = _uploads(request)
+    uploads, problems = uploads_of(request)
     zone = zones.of_form(request.POST)
     form = SchemaForm.posted(schema, request.POST, uploads, prefix, zone)
     form.text_errors += problems
     return form
 
 
-def _uploads(request: HttpRequest) -> tuple[dict[str, str], list[str]]:
+def uploads_of(request: HttpRequest) -> tuple[dict[str, str], list[str]]:
+    """Return the texts of the files by the names of their inputs, and what could not be read."""
     texts: dict[str, str] = {}
     problems: list[str] = []
     for name, file in request.FILES.items():
@@ -92,7 +93,11 @@ def onward(request: HttpRequest, given: Mapping[str, Any] | None = None) -> str:
 
 def to_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Go to the run's page, or where the form wants to go, also from one that script sent."""
-    target = redirect(onward(request) or reverse("run", args=[run_id]))
+    return go(request, onward(request) or reverse("run", args=[run_id]))
+
+
+def go(request: HttpRequest, url: str) -> HttpResponse:
+    """Go to a page of this site, also from a form that script sent."""
     if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": target.url})
-    return target
+        return HttpResponse(status=204, headers={"HX-Redirect": url})
+    return redirect(url)

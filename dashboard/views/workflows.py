@@ -1,26 +1,19 @@
-"""The workflows: what they are, what they take, and starting one."""
+"""The workflows: what they are and what they take."""
 
 from __future__ import annotations
 
-import uuid
-
-from django.contrib import messages
 from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.views.decorators.http import require_safe
 
 from dashboard import catalogue, graphs, rows
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
-from dashboard.forms.fields import MISSING
-from dashboard.forms.form import SchemaForm
 from dashboard.forms.summary import lines_of
-from dashboard.views import drafts, posted
-from dashboard.views.access import DOOR, require, signed_in
-from workflows_app import actions, errors
+from dashboard.views.access import signed_in
+from workflows_app import actions
 from workflows_app.models import Run
-from workflows_app.models.fields import uuid7
 from workflows_app.planner.statuses import RunStatus
 
 RECENT = 10
@@ -38,7 +31,7 @@ def workflows(request: HttpRequest) -> HttpResponse:
     for name, status, number in counted.values_list("workflow", "status").annotate(Count("pk")):
         counts.setdefault(name, {})[status] = number
     listed = [
-        {"known": known, "counts": counts.get(known.id, {}), "offer": _offer(request, known)}
+        {"known": known, "counts": counts.get(known.id, {}), "offer": offer_of(request, known)}
         for known in catalogue.all_known()
     ]
     return render(request, "dashboard/workflows.html", {"listed": listed})
@@ -48,7 +41,7 @@ def workflows(request: HttpRequest) -> HttpResponse:
 @signed_in
 def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     """Show one workflow: its graph, what it takes and gives, its latest runs."""
-    known = _known(workflow_id)
+    known = known_or_404(workflow_id)
     versions = catalogue.versions_of(known)
     shown = next((v for v in versions if v.hash == request.GET.get("version")), None)
     graph = known.graph if shown is None else graphs.of_version(shown.pk)
@@ -67,89 +60,23 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
             ("Input", lines_of(graph.json.get("input_schema"))),
             ("Result", lines_of(graph.json.get("output_schema"))),
         ],
-        "offer": _offer(request, known),
+        "offer": offer_of(request, known),
         "boxes": [(box, "") for box in graph.drawing.boxes] if graph.drawing else [],
         "lines": [(line, True) for line in graph.drawing.lines] if graph.drawing else [],
     }
     return render(request, "dashboard/workflow.html", context)
 
 
-@require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
-def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
-    """Show the form of the workflow's input, and start a run with what was typed."""
-    known = _known(workflow_id)
-    offer = _offer(request, known)
-    schema = known.graph.json.get("input_schema")
-    if request.method != "POST":
-        draft = drafts.taken(request)
-        value = MISSING if draft is not None else _first_value(request)
-        form = posted.fresh_form(schema, draft, value=value)
-        form.is_locked = not offer.is_possible
-        return _form(request, known, form)
-    require(offer)
-    form = posted.form_from(request, schema)
-    if form.act():
-        return _form(request, known, form)
-    return _started(request, known, form)
-
-
-def _first_value(request: HttpRequest) -> object:
-    """Return what the form holds at first: the input of the run that `?from=` names, if any."""
-    source = Run.objects.filter(run_id=request.GET.get("from", "")).first()
-    if source is None or source.input is None:
-        return MISSING
-    messages.info(request, f"This is the input of run {source.run_id}; change what you like.")
-    return source.input
-
-
-def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpResponse:
-    defined = known.defined
-    if defined is None or not posted.fits(form, known.load):
-        return _form(request, known, form, status=422)
-    run_id = _run_key(request)
-    try:
-        run = defined.create_run(run_id=run_id)
-        run.start(form.draft(), actor=request.user, door=DOOR, wait=False)
-    except errors.RunAlreadyStarted:
-        messages.info(request, "This run was started already; a form starts one run.")
-    except errors.InvalidInput as refusal:
-        form.refuse(posted.problems_of(refusal))
-        return _form(request, known, form, status=422)
-    except errors.WorkflowError as refusal:
-        form.text_errors.append(str(refusal))
-        return _form(request, known, form, status=409)
-    return posted.to_run(request, run_id)
-
-
-def _form(request: HttpRequest, known: Known, form: SchemaForm, status: int = 200) -> HttpResponse:
-    is_part = bool(request.headers.get("HX-Request"))
-    template = "dashboard/start.html#form" if is_part else "dashboard/start.html"
-    context = {
-        "known": known,
-        "form": form,
-        "offer": _offer(request, known),
-        "run_key": _run_key(request),
-    }
-    return render(request, template, context, status=status)
-
-
-def _run_key(request: HttpRequest) -> str:
-    """Return the id that the form's run gets, so that a form sent twice starts one run."""
-    try:
-        return str(uuid.UUID(request.POST.get("run_key", "")))
-    except ValueError:
-        return str(uuid7())
-
-
-def _known(workflow_id: str) -> Known:
+def known_or_404(workflow_id: str) -> Known:
+    """Return the workflow, or show the page that says there is none."""
     known = catalogue.find(workflow_id)
     if known is None:
         raise Http404(f"There is no workflow with the id “{workflow_id}”.")
     return known
 
 
-def _offer(request: HttpRequest, known: Known) -> actions.Offer:
+def offer_of(request: HttpRequest, known: Known) -> actions.Offer:
+    """Return whether this person may start the workflow from here, or why not."""
     if known.defined is None:
         return actions.Offer(
             actions.START,

@@ -23,7 +23,7 @@ def fill(page: Page, amount: str) -> None:
 
 def start(page: Page) -> None:
     """Press the button that starts the run."""
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
 
 
 def run_status(page: Page):

@@ -93,7 +93,7 @@ class Hand:
         """Start a parcel, wait until it ended, and return the path of its run."""
         self.go("/workflows/parcel/start/")
         self.page.get_by_label("Name").fill(f"{name}-{next(_numbers)}")
-        self.page.get_by_role("button", name="Start run").click()
+        self.page.get_by_role("button", name="Start and watch").click()
         self.page.wait_for_url(RUN)
         self.status("failed" if name == "broken" else "success")
         return self.page.url.removeprefix(self.visitor.address)
@@ -107,7 +107,7 @@ class Hand:
         ):  # fmt: skip
             self.page.get_by_label(label).fill(text)
         self.page.get_by_role("radio", name="travel").check()
-        self.page.get_by_role("button", name="Start run").click()
+        self.page.get_by_role("button", name="Start and watch").click()
         self.page.wait_for_url(RUN)
         self.status("suspended")
         return self.page.url.removeprefix(self.visitor.address)
@@ -317,7 +317,7 @@ def test_a_run_is_run_again_with_a_changed_input(hand: Callable[[], Hand]) -> No
     user.page.wait_for_url(re.compile("/start/"))
     user.write(user.page.get_by_label("Pieces"), "12")
 
-    user.press(user.page.get_by_role("button", name="Start run"))
+    user.press(user.page.get_by_role("button", name="Start and watch"))
 
     user.page.wait_for_url(RUN)
     assert not user.page.url.endswith(run)

@@ -26,7 +26,7 @@ def started(visitor: Visitor, value: object = VALUE) -> Page:
     """Start a run with a value, and look at it."""
     page = visitor.go(START)
     page.get_by_label("Value").fill(json.dumps(value))
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
     page.wait_for_url(re.compile("/runs/[^/]+/$"))
     return page
 
@@ -151,7 +151,7 @@ def test_a_draft_is_kept_over_a_reload_and_can_be_thrown_away(visitors: Visitors
 
     page.get_by_label("Title").fill("To be sent")
     page.get_by_label("Secret").fill("hunter2")
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
     page.wait_for_url(re.compile("/runs/[^/]+/$"))
     visitor.go("/workflows/typed/start/")
     expect(page.get_by_label("Title")).to_have_value("")

@@ -21,7 +21,7 @@ from django.db.models.signals import post_migrate
 from workflows_app import errors
 from workflows_app.definition import Builder, Schedule, registry
 from workflows_app.definition.schedules import stored_id
-from workflows_app.engine import audit, clock, failures, transactions, verbs, versions
+from workflows_app.engine import audit, clock, failures, given, transactions, verbs, versions
 from workflows_app.models import Run, Trigger
 from workflows_app.models import Schedule as Row
 from workflows_app.planner.statuses import ENDED
@@ -61,7 +61,8 @@ def store_all(now: datetime) -> None:
     unknown = [each for each in registry.all() if _stored.get(each.id) != _hashes(each)]
     if not unknown:
         return
-    kept = set(Row.objects.filter(is_defined=True).values_list("workflow_id", flat=True))
+    defined = Row.objects.filter(is_defined=True, is_from_code=True)
+    kept = set(defined.values_list("workflow_id", flat=True))
     for definition in unknown:
         if definition.schedule_definitions or definition.id in kept:
             store(definition, now)
@@ -76,7 +77,7 @@ def store(definition: Builder, now: datetime) -> None:
         return
     with transactions.write():
         wanted = {stored_id(definition.id, s): s for s in definition.schedule_definitions}
-        gone = Row.objects.filter(workflow_id=definition.id, is_defined=True)
+        gone = Row.objects.filter(workflow_id=definition.id, is_defined=True, is_from_code=True)
         gone.exclude(pk__in=list(wanted)).update(is_defined=False, next_fire_at=None)
         if wanted:
             versions.ensure(definition)
@@ -90,25 +91,29 @@ def _hashes(definition: Builder) -> tuple[str, ...]:
 
 
 def _store_one(definition: Builder, id_: str, schedule: Schedule, now: datetime) -> None:
-    said = {
-        "definition": schedule.to_json(),
-        "hash": schedule.hash(),
-        "cron": schedule.cron or "",
-        "timezone": schedule.timezone,
-        "is_defined": True,
-    }
+    said = {**_said(schedule), "is_from_code": True}
     first = schedule.next_after(now)
     if schedule.run_at is not None and not Trigger.objects.filter(schedule=id_).exists():
         first = schedule.run_at  # also one that passed while nobody was there to see it
     row, is_new = Row.objects.get_or_create(
         pk=id_, defaults={**said, "workflow_id": definition.id, "next_fire_at": first}
     )
-    if is_new or (row.hash == said["hash"] and row.is_defined):
+    if is_new or (row.hash == said["hash"] and row.is_defined and row.is_from_code):
         return
     for name, value in said.items():
         setattr(row, name, value)
     row.next_fire_at = first if row.status == ACTIVE else None
     row.save()
+
+
+def _said(schedule: Schedule) -> dict[str, Any]:
+    return {
+        "definition": schedule.to_json(),
+        "hash": schedule.hash(),
+        "cron": schedule.cron or "",
+        "timezone": schedule.timezone,
+        "is_defined": True,
+    }
 
 
 def _remember(workflow_id: str, hashes: tuple[str, ...]) -> None:
@@ -271,6 +276,44 @@ def _has_ended(run_id: str) -> bool:
 # What people do.
 
 
+def make(definition: Builder, schedule: Schedule, *, actor: Any = None, door: str = "") -> Row:
+    """Store a schedule that a person made; return its row. It has an id, and lives on by itself.
+
+    Made twice with the same id and the same words, it is one schedule. Raises InvalidSchedule for
+    an id that another one has and for one that never fires, and what `start` raises for what it
+    gives its runs.
+    """
+    now = clock.now()
+    _check_given(definition, schedule)
+    first = schedule.next_after(now)
+    with transactions.write():
+        versions.ensure(definition)
+        row, is_new = Row.objects.get_or_create(
+            pk=stored_id(definition.id, schedule),
+            defaults={
+                **_said(schedule),
+                "workflow_id": definition.id,
+                "next_fire_at": first,
+                "is_from_code": False,
+            },
+        )
+        if not is_new and (row.is_from_code or row.hash != schedule.hash()):
+            raise errors.InvalidSchedule(
+                f"Workflow {definition.id!r} has another schedule {schedule.id!r}; choose an id."
+            )
+        if is_new and first is None:
+            raise errors.InvalidSchedule("No time of this schedule is still to come; choose one.")
+        if is_new:
+            audit.record_on_schedule(row, "create-schedule", actor, now, door=door)
+    return row
+
+
+def _check_given(definition: Builder, schedule: Schedule) -> None:
+    given.workflow_input(definition, schedule.input_data)
+    given.state(definition, schedule.initial_state)
+    given.context(definition, schedule.request_context or {})
+
+
 def pause(key: str, note: str, now: datetime, actor: Any = None, door: str = "") -> None:
     """Stop a schedule from firing until it is unpaused; a deploy does not undo it."""
     with transactions.write():
@@ -314,7 +357,13 @@ def upcoming(row: Row, now: datetime, number: int) -> list[datetime]:
     The first is the time that is stored, which may have passed when it waits to be fired.
     """
     schedule = from_row(row)
-    at = row.next_fire_at if row.status == ACTIVE else schedule.next_after(now)
+    first = row.next_fire_at if row.status == ACTIVE else schedule.next_after(now)
+    return times_from(schedule, first, number)
+
+
+def times_from(schedule: Schedule, first: datetime | None, number: int) -> list[datetime]:
+    """Return a time of a schedule and those that follow, in UTC, at most so many."""
+    at = first
     found: list[datetime] = []
     while at is not None and len(found) < number:
         found.append(at)

@@ -10,9 +10,10 @@ from workflows_app.models.workflow import Workflow
 
 
 class Schedule(models.Model):
-    """One schedule of a workflow: what code says of it, and where it stands.
+    """One schedule of a workflow: what code, or a person, says of it, and where it stands.
 
-    Written by the process that finds it in its code, and by whoever fires, pauses or unpauses it.
+    Written by the process that finds it in its code, or by the person who made it, and by whoever
+    fires, pauses or unpauses it.
     """
 
     id = models.CharField(primary_key=True, max_length=520)
@@ -24,6 +25,8 @@ class Schedule(models.Model):
     timezone = models.CharField(max_length=100, default="UTC")
     status = models.CharField(max_length=12, default="active")
     note = models.TextField(blank=True, default="")
+    #: Whether code wrote it; a person made the others on a page, and no deploy ends those.
+    is_from_code = models.BooleanField(default=True)
     #: Whether code still has it. One that it has no more does not fire; its triggers stay.
     is_defined = models.BooleanField(default=True)
     next_fire_at = models.DateTimeField(null=True, blank=True)

@@ -2,7 +2,7 @@
 // shown again after a reload. Passwords and files are never kept.
 
 const MOST = 200_000;
-const NOT_KEPT = new Set(["csrfmiddlewaretoken", "run_key", "next", "zone", "op"]);
+const NOT_KEPT = new Set(["csrfmiddlewaretoken", "run_key", "next", "zone", "op", "planned", "then"]);
 const met = new WeakSet();
 
 export function keepDrafts() {
@@ -26,7 +26,7 @@ function forms() { return document.querySelectorAll("form[data-schema-form][hx-p
 function formOf(element) { return element.closest?.("form[data-schema-form][hx-post]"); }
 
 function keyOf(form) {
-  return `signalbox-draft:${document.body.dataset.person || ""}:${new URL(form.action).pathname}`;
+  return `signalbox-draft:${document.body.dataset.person || ""}:${new URL(form.action).pathname}${form.dataset.draftName || ""}`;
 }
 
 function forget(form) {

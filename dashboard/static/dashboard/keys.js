@@ -19,8 +19,11 @@ function placeOf(key) {
 function sender(form, focused) {
   const own = focused.closest("button, input");
   if (own?.type === "submit") return own;
-  const all = form.querySelectorAll("[data-send]:enabled, button.primary:enabled, button.danger:enabled");
-  return all.length === 1 || new Set([...all].map((one) => one.value)).size === 1 ? all[0] : null;
+  const found = form.querySelectorAll("[data-send]:enabled, button.primary:enabled, button.danger:enabled");
+  const all = [...found].filter((one) => one.checkVisibility());
+  const first = all.filter((one) => one.matches(".primary"));
+  if (first.length === 1) return first[0];
+  return all.length === 1 || new Set(all.map((one) => one.value)).size === 1 ? all[0] : null;
 }
 
 export function keys() {

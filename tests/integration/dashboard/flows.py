@@ -109,6 +109,21 @@ shaped = Workflow("pages-shaped", input=Payment, title="Shaped").then(anything).
 open_flow = Workflow("pages-open", title="Open").then(anything).commit()
 
 
+class Tally(BaseModel):
+    count: int = Field(ge=0)
+
+
+class Context(BaseModel):
+    tenant: str
+
+
+typed_flow = (
+    Workflow("pages-typed", title="Typed", state=Tally, request_context=Context)
+    .then(anything)
+    .commit()
+)
+
+
 def large(item: int, ctx: StepContext) -> int:
     """Ask about every third item."""
     if ctx.resume_data is None and item % 3 == 0:
