@@ -7,7 +7,7 @@ by side, a nested workflow is a frame around its own entries.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -22,13 +22,20 @@ FORK_WIDTH: Final = 96
 LABEL: Final = 22
 PAD: Final = 14
 TITLE: Final = 24
+COUNT: Final = 6
 END: Final = 10
 
 #: About as wide as a letter of a frame's title is.
 LETTER: Final = 6.6
 
+#: Letters of a name that a box has room for, where they cannot be cut by the page.
+MOST_LETTERS: Final = 18
+
 #: Entries that are drawn around what is inside them.
 FRAMES: Final = frozenset({"workflow", "foreach", "do_while", "do_until"})
+
+#: A frame that is folded, drawn as one box.
+FOLDED: Final = "folded"
 
 #: Wider drawings are scrolled, not shrunk.
 SHRINKS: Final = 640
@@ -66,13 +73,39 @@ class Box:
     @property
     def shown_title(self) -> str:
         """Its title, as much of it as a frame has room for."""
-        most = int((self.width - 24) / LETTER)
+        most = int((self.width - 52) / LETTER)
         return self.title if len(self.title) <= most else self.title[: most - 1] + "…"
 
     @property
     def shown_name(self) -> str:
         """Its name; the body of a foreach or loop is named as the step is."""
         return self.name.removesuffix("[]")
+
+    @property
+    def short_name(self) -> str:
+        """Its name, as much of it as a box has room for."""
+        name = self.shown_name
+        return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
+
+    @property
+    def tally_x(self) -> float:
+        """Where the count of a frame ends: in its lower right corner."""
+        return self.x + self.width - 8
+
+    @property
+    def tally_y(self) -> float:
+        """The height of that count."""
+        return self.y + self.height - 4
+
+    @property
+    def sign_x(self) -> float:
+        """The middle of the sign that folds and opens a frame: in its upper right corner."""
+        return self.x + self.width - 16
+
+    @property
+    def sign_y(self) -> float:
+        """The height of that sign."""
+        return self.y + 14 if self.is_frame else self.centre
 
     @property
     def middle(self) -> float:
@@ -216,9 +249,12 @@ class _Sheet:
         return Drawing(width, height, tuple(self.boxes), tuple(self.lines), axis)
 
 
-def draw(graph: Mapping[str, Any]) -> Drawing | None:
-    """Return the drawing of a workflow's graph; None when it has too many entries to be read."""
-    entries = graph.get("entries", [])
+def draw(graph: Mapping[str, Any], shut: Set[str] = frozenset()) -> Drawing | None:
+    """Return the drawing of a workflow's graph; None when it has too many entries to be read.
+
+    `shut` holds the paths of the frames that are drawn as one box, without what is inside.
+    """
+    entries = fold(graph.get("entries", []), shut)
     if count(entries) > MAX_NODES:
         return None
     inner = _sequence(entries)
@@ -234,6 +270,31 @@ def draw(graph: Mapping[str, Any]) -> Drawing | None:
         Line(Point(axis, bottom), Point(axis, bottom + GAP_Y), "end", is_entry=False)
     )
     return sheet.done(inner.width + 2 * PAD, bottom + GAP_Y + END, axis)
+
+
+def fold(entries: Sequence[Entry], shut: Set[str]) -> Sequence[Entry]:
+    """Return the entries with these frames as entries of their own, with nothing inside."""
+    return [_folded(entry, shut) for entry in entries] if shut else entries
+
+
+def _folded(entry: Entry, shut: Set[str]) -> Entry:
+    if entry["path"] in shut:
+        number = count(inside(entry))
+        what = f"{number} entr{'y' if number == 1 else 'ies'} folded"
+        note = note_of(entry)
+        return {
+            "kind": FOLDED,
+            "path": entry["path"],
+            "name": (entry.get("workflow") or {}).get("title") or entry["name"],
+            "description": f"{entry['name']}: {note}, {what}" if note else what,
+        }
+    nested = entry.get("workflow")
+    if nested:
+        inner = fold(nested["entries"], shut)
+        return {**entry, "workflow": {**nested, "entries": inner}}
+    if entry.get("children"):
+        return {**entry, "children": fold(entry["children"], shut)}
+    return entry
 
 
 def count(entries: Iterable[Entry]) -> int:
@@ -342,7 +403,9 @@ def note_of(entry: Entry) -> str:
 def _frame(entry: Entry, title: str) -> Drawing:
     inner = _sequence(inside(entry))
     width = max(inner.width + 2 * PAD, WIDTH)
-    height = TITLE + inner.height + 2 * PAD
+    bottom = TITLE + PAD + inner.height
+    # A list or a loop has room for its count under what is inside.
+    height = bottom + PAD + (0 if entry["kind"] == "workflow" else COUNT)
     frame = Box(entry["path"], entry["kind"], entry["name"], 0, 0, width, height, title)
     left = (width - inner.width) / 2
     placed = inner.moved(left, TITLE + PAD)
@@ -350,7 +413,7 @@ def _frame(entry: Entry, title: str) -> Drawing:
     lines = (
         *placed.lines,
         Line(Point(axis, TITLE), Point(axis, TITLE + PAD), entry["path"], is_entry=False),
-        Line(Point(axis, height - PAD), Point(axis, height), entry["path"], is_entry=False),
+        Line(Point(axis, bottom), Point(axis, height), entry["path"], is_entry=False),
     )
     return Drawing(width, height, (frame, *placed.boxes), lines, axis)
 

@@ -79,8 +79,15 @@ class Graph:
     """A graph made ready for pages."""
 
     json: Mapping[str, JSON]
+    #: As it is drawn at first; None: it has too many entries, whatever is folded.
     drawing: Drawing | None
     places: Mapping[str, Place]
+    #: The frames that are folded at first, because the graph is too large to be drawn with them.
+    shut_at_first: frozenset[str] = frozenset()
+
+    def drawn(self, shut: frozenset[str]) -> Drawing | None:
+        """Return the drawing with these frames folded; None: too many entries are left."""
+        return self.drawing if shut == self.shut_at_first else drawing.draw(self.json, shut)
 
     @cached_property
     def paths(self) -> list[str]:
@@ -105,8 +112,12 @@ class Graph:
 
 def prepared(graph: Mapping[str, JSON]) -> Graph:
     """Return a graph with its drawing and its places in reading order."""
-    places = {place.path: place for place in _walk(graph.get("entries", []), 0, "")}
-    return Graph(graph, drawing.draw(graph), places)
+    entries = graph.get("entries", [])
+    places = {place.path: place for place in _walk(entries, 0, "")}
+    is_large = drawing.count(entries) > drawing.MAX_NODES
+    frames = (path for path, place in places.items() if place.kind in drawing.FRAMES)
+    shut = frozenset(frames if is_large else ())
+    return Graph(graph, drawing.draw(graph, shut), places, shut)
 
 
 @lru_cache(maxsize=256)

@@ -10,6 +10,7 @@ from dashboard.views import (
     answer,
     audit,
     compare,
+    graph,
     inbox,
     overview,
     run,
@@ -46,6 +47,7 @@ urlpatterns = [
     path("runs/<str:run_id>/raw/<int:step>/<slug:field>/", run.raw_step, name="raw-step"),
     path("runs/<str:run_id>/values/<slug:field>/", run.value_of_run, name="value-run"),
     path("runs/<str:run_id>/values/<int:step>/<slug:field>/", run.value_of_step, name="value-step"),
+    path("runs/<str:run_id>/graph.svg", graph.of_run, name="run-graph"),
     path("runs/<str:run_id>/<slug:name>/", act.act, name="run-act"),
     path("schedules/", schedules.schedules, name="schedules"),
     path("schedules/<str:schedule_id>/", schedules.schedule, name="schedule"),
@@ -64,6 +66,7 @@ urlpatterns = [
     path("workers/", workers.workers, name="workers"),
     path("workflows/", workflows.workflows, name="workflows"),
     path("workflows/<str:workflow_id>/", workflows.workflow, name="workflow"),
+    path("workflows/<str:workflow_id>/graph.svg", graph.of_workflow, name="workflow-graph"),
     path("workflows/<str:workflow_id>/start/", start.start, name="workflow-start"),
 ]
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import graphs, playback, previews, records, related
+from dashboard import counters, graphs, playback, previews, records, related
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
@@ -32,6 +32,7 @@ from dashboard.cards import (
 from dashboard.drawing import Box, Line
 from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
+from dashboard.graph_look import Sheet
 from dashboard.graphs import Graph, Place
 from dashboard.notices import Notice, notices_of
 from dashboard.previews import Preview
@@ -40,7 +41,7 @@ from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log, places
 from workflows_app.models import Action, Run, StepSnapshot
-from workflows_app.planner.statuses import ENDED, STEP_ENDED, RunStatus, StepStatus
+from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
 MOST_FACTS: Final = 12
@@ -142,19 +143,21 @@ class RunPage:
         """Where the rows before those shown begin."""
         return max(self.view.skip - records.MOST_ROWS, 0)
 
-    @property
+    @cached_property
     def tallies(self) -> dict[str, str]:
         """How far each foreach and loop has come, by path, in a few words."""
-        found = {}
-        for card in self.cards:
-            if card.tally and card.place.is_repeated:
-                whole = card.place.parent
-                done = sum(number for status, number in card.tally if status in STEP_ENDED)
-                total = sum(number for _, number in card.tally)
-                step = next((c.step for c in self.cards if c.place.path == whole), None)
-                total = max(total, step.total if step is not None else 0)
-                found[whole] = f"{done} of {total}"
-        return found
+        return counters.of(self.cards)
+
+    @cached_property
+    def passed(self) -> dict[str, str]:
+        """The address of what each step was given, by path, as far as the page knows it."""
+        given = ((card, payload) for card in self.cards for payload in card.payloads)
+        return {card.place.path: p.url for card, p in given if p.field == "payload"}
+
+    @cached_property
+    def sheet(self) -> Sheet:
+        """The drawing of the graph, as it is looked at."""
+        return Sheet(self.graph, self.view.look, self.view.graph_address)
 
     @cached_property
     def shown_cards(self) -> list[Card]:
@@ -185,13 +188,13 @@ class RunPage:
     @property
     def boxes(self) -> list[tuple[Box, str]]:
         """The drawing's boxes, each with its status."""
-        drawing = self.graph.drawing
+        drawing = self.sheet.drawing
         return [(box, self._status_of(box)) for box in drawing.boxes] if drawing else []
 
     @property
     def lines(self) -> list[tuple[Line, bool]]:
         """The drawing's lines, each with whether it was taken."""
-        drawing = self.graph.drawing
+        drawing = self.sheet.drawing
         return [(line, self._is_taken(line)) for line in drawing.lines] if drawing else []
 
     def _status_of(self, box: Box) -> str:

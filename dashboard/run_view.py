@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from dashboard.graph_look import Look
 from workflows_app.models import Run
 
 TABS: Final = ("timeline", "graph", "events", "data", "related", "audit")
@@ -23,6 +24,13 @@ class View:
     skip: int = 0
     #: Seconds since the start, first and last, that the timeline shows.
     window: tuple[float, float] | None = None
+    #: How the drawing of the graph is looked at.
+    look: Look = field(default_factory=Look)
+
+    @property
+    def graph_address(self) -> dict[str, str]:
+        """What the address of the graph says besides how it is looked at."""
+        return {"tab": "graph"} | ({} if self.at is None else {"at": str(self.at)})
 
     @classmethod
     def read(cls, data: Mapping[str, str], run: Run, remembered: str = "") -> View:
@@ -39,6 +47,7 @@ class View:
             window=(window[0], window[1])
             if window[0] is not None and window[1] is not None and window[0] < window[1]
             else None,
+            look=Look.read(data),
         )
 
 

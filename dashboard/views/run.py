@@ -161,7 +161,9 @@ def value_of_step(request: HttpRequest, run_id: str, step: int, field: str) -> H
 def _value(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
     if request.headers.get("HX-Request"):
         return render(request, "dashboard/value.html#value", context)
-    return render(request, "dashboard/value.html", context | {"level": 2})
+    is_dialog = bool(request.headers.get("X-Dialog"))
+    shown = {"level": 3 if is_dialog else 2, "is_dialog": is_dialog}
+    return render(request, "dashboard/value.html", context | shown)
 
 
 @require_safe

@@ -11,6 +11,7 @@ from dashboard import catalogue, graphs, rows
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
 from dashboard.forms.summary import lines_of
+from dashboard.graph_look import Look, Sheet
 from dashboard.views.access import signed_in
 from workflows_app import actions
 from workflows_app.models import Run
@@ -47,6 +48,8 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     graph = known.graph if shown is None else graphs.of_version(shown.pk)
     recent = list(rows.joined(Filters(workflow=workflow_id).wanted())[:RECENT])
     places = list(graph.places.values())
+    sheet = Sheet(graph, Look.read(request.GET.dict()), {"version": shown.hash} if shown else {})
+    drawn = sheet.drawing
     context = {
         "known": known,
         "graph": graph,
@@ -61,8 +64,9 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
             ("Result", lines_of(graph.json.get("output_schema"))),
         ],
         "offer": offer_of(request, known),
-        "boxes": [(box, "") for box in graph.drawing.boxes] if graph.drawing else [],
-        "lines": [(line, True) for line in graph.drawing.lines] if graph.drawing else [],
+        "sheet": sheet,
+        "boxes": [(box, "") for box in drawn.boxes] if drawn else [],
+        "lines": [(line, True) for line in drawn.lines] if drawn else [],
     }
     return render(request, "dashboard/workflow.html", context)
 

@@ -90,3 +90,48 @@ def thank(parcel: Parcel) -> str:
 parcel = (
     Workflow("parcel", title="Parcel", input=Parcel).then(weigh).then(deliver).then(thank).commit()
 )
+
+
+@step(retries=0)
+def sort_letter(letter: int) -> int:
+    """Sort one letter; every tenth has no address."""
+    if letter % 10 == 9:
+        raise LookupError(f"Letter {letter} has no address")
+    return letter
+
+
+@step(retries=2)
+def stamp(value: Any, ctx: StepContext) -> Any:
+    """Stamp it; the ink is dry the first time."""
+    if ctx.retry_count == 0:
+        raise ConnectionError("The ink is dry")
+    return value
+
+
+@step
+def fill_bag(value: Any) -> Any:
+    """Put one more into the bag."""
+    return {"bag": (value.get("bag", 0) if isinstance(value, dict) else 0) + 1}
+
+
+round_trip = (
+    Workflow("round-trip", title="Round trip")
+    .then(stamp)
+    .then(
+        Workflow("carry", title="Carry")
+        .parallel([step(collect, id="by_road"), step(collect, id="by_rail")])
+        .then(step(lambda both: both["by_road"], id="meet"))
+        .commit()
+    )
+    .branch(
+        [
+            (lambda value, ctx: value["letters"] > 3, step(collect, id="large_office")),
+            (lambda value, ctx: value["letters"] <= 3, step(collect, id="small_office")),
+        ]
+    )
+    .map(lambda found: list(range(12)))
+    .foreach(step(lambda letter: letter, id="sorted"), concurrency=4, id="letters")
+    .do_until(fill_bag, lambda value, ctx: value["bag"] >= 3, id="bags")
+    .then(judge)
+    .commit()
+)

@@ -7,7 +7,8 @@ export function dialogs() {
     const link = event.target.closest("a[data-dialog]");
     if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
       event.preventDefault();
-      await show(link.href);
+      // In a drawing, `href` is no text.
+      await show(new URL(link.getAttribute("href"), location.href).href, link.dataset.dialog || "confirm");
     }
     if (dialog.open && event.target.closest("[data-close]")) {
       event.preventDefault();
@@ -16,11 +17,11 @@ export function dialogs() {
     if (event.target === dialog) dialog.close();
   });
 
-  async function show(address) {
+  async function show(address, id) {
     try {
       const answer = await fetch(address, { headers: { "x-dialog": "1" } });
       const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-      const part = page.getElementById("confirm");
+      const part = page.getElementById(id);
       if (!answer.ok || !part) throw new Error("no dialog");
       body.replaceChildren(document.importNode(part, true));
       dialog.showModal();

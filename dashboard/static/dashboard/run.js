@@ -1,4 +1,5 @@
 // The page of one run: tabs and playback change the page in place, and a brush cuts the timeline.
+import { graph } from "./graph.js";
 import { patch } from "./patch.js";
 
 function liveOf() { return document.querySelector("[data-run-page]"); }
@@ -86,26 +87,10 @@ function brush() {
   });
 }
 
-// Follow the executing node until somebody scrolls the drawing.
-function follow() {
-  let isTheirs = false;
-  for (const kind of ["wheel", "pointerdown", "touchstart"]) {
-    document.addEventListener(kind, (event) => { if (event.target.closest?.(".graph-scroll")) isTheirs = true; }, { passive: true });
-  }
-  document.addEventListener("signalbox:event", () => setTimeout(() => {
-    const node = !isTheirs && document.querySelector(".graph .node[data-status=running]");
-    const room = node && node.closest(".graph-scroll");
-    if (!room || room.scrollWidth <= room.clientWidth) return;
-    const box = node.getBoundingClientRect();
-    const place = room.getBoundingClientRect();
-    if (box.left < place.left || box.right > place.right) room.scrollLeft += box.left - place.left - place.width / 3;
-  }, 600));
-}
-
 export function runPage() {
-  if (!liveOf()) return;
+  if (!liveOf()) { graph(null); return; }
   tabs();
   playback();
   brush();
-  follow();
+  graph(turnTo);
 }

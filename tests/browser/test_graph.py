@@ -1,0 +1,92 @@
+"""The drawing of a graph in a real browser: sizes, moving, folds, what passed, the file."""
+
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Visitor, Visitors
+
+
+def begun(visitor: Visitor) -> Page:
+    page = visitor.go("/workflows/round-trip/start/")
+    page.locator("textarea").first.fill('{"letters": 5}')
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(re.compile("/runs/[^/]+/$"))
+    expect(page.locator("h1")).to_contain_text("suspended", timeout=30_000)
+    page.goto(f"{page.url}?tab=graph")
+    return page
+
+
+@pytest.fixture
+def visitor(visitors: Visitors) -> Visitor:
+    return visitors.come()
+
+
+def width(page: Page) -> float:
+    return float(page.evaluate("document.querySelector('.graph').getBoundingClientRect().width"))
+
+
+def test_the_size_changes_by_buttons_and_keys_and_stays_in_the_address(visitor: Visitor) -> None:
+    page = begun(visitor)
+    before = width(page)
+
+    page.get_by_role("link", name="Larger").click()
+    assert width(page) == pytest.approx(before * 1.25, abs=2)
+    page.locator("[data-graph]").focus()
+    page.keyboard.press("+")
+    expect(page).to_have_url(re.compile("zoom=150"))
+    page.reload()
+    assert width(page) == pytest.approx(before * 1.5, abs=2)
+    page.locator("[data-graph]").focus()
+    page.keyboard.press("0")
+    assert width(page) == pytest.approx(before, abs=2)
+    assert not visitor.complaints
+
+
+def test_a_drag_moves_it_and_ends_following_until_that_is_asked_for(visitor: Visitor) -> None:
+    page = begun(visitor)
+    page.goto(f"{page.url}&zoom=200")
+    room, follow = page.locator("[data-graph]"), page.get_by_role("button", name="Follow")
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    room.scroll_into_view_if_needed()
+    box = room.bounding_box()
+    assert box is not None
+    start = room.evaluate("it => it.scrollTop")
+
+    page.mouse.move(box["x"] + 30, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, box["y"] + 260, steps=4)
+    page.mouse.up()
+
+    assert room.evaluate("it => it.scrollTop") < start
+    expect(follow).to_have_attribute("aria-pressed", "false")
+    follow.click()
+    expect(follow).to_have_attribute("aria-pressed", "true")
+    assert room.evaluate("it => it.scrollTop") == pytest.approx(start, abs=2)
+
+
+def test_a_frame_is_folded_in_place_and_the_dot_shows_what_passed(visitor: Visitor) -> None:
+    page = begun(visitor)
+    page.get_by_role("link", name="Larger").click()
+
+    page.locator(".graph a.turn[data-turn=carry]").click()
+    expect(page.locator(".graph a.node[href='#step-carry.meet']")).to_have_count(0)
+    expect(page).to_have_url(re.compile("(?=.*turned=carry)(?=.*zoom=125)"))
+    page.locator(".graph a.edge").nth(1).click()
+
+    expect(page.locator("#dialog[open]")).to_contain_text("letters")
+    assert not visitor.complaints
+
+
+def test_it_folds_and_grows_without_script(visitors: Visitors) -> None:
+    url = begun(visitors.come()).url
+    page = visitors.come(script=False).page
+    page.goto(url)
+
+    page.get_by_role("link", name="Larger").click()
+    page.locator("summary", has_text="Fold").click()
+    page.get_by_role("link", name="Fold carry").click()
+
+    expect(page).to_have_url(re.compile("(?=.*turned=carry)(?=.*zoom=125)"))
+    expect(page.locator(".graph a.node[href='#step-carry.meet']")).to_have_count(0)
