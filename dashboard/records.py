@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Final
 
-from django.db.models import Case, Count, F, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
@@ -115,13 +116,22 @@ def _previewed(
     return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
 
-def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
-    """Return the steps of one window of the timeline, without their values; lists are folded."""
-    steps = run.steps.current().exclude(path__startswith="$").exclude(path__contains="[")
-    steps = steps.only(*TIMED)
+def timed(run: Run, view: View) -> QuerySet[StepSnapshot]:
+    """Return the steps that the timeline shows, items among them, without their values."""
+    steps = run.steps.current().exclude(path__startswith="$").only(*TIMED)
     if view.errors_only:
         steps = steps.filter(status=StepStatus.FAILED)
-    return list(steps.order_by(BY_KEY)[view.skip : view.skip + MOST_ROWS + 1])
+    if view.window is not None and run.started_at is not None:
+        since, until = (run.started_at + timedelta(seconds=min(s, 1e9)) for s in view.window)
+        still = Q(ended_at__isnull=True) | Q(ended_at__gte=since)
+        steps = steps.filter(still, queued_at__lte=until)
+    return steps
+
+
+def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
+    """Return the steps of one window of the timeline, without their values; lists are folded."""
+    steps = timed(run, view).exclude(path__contains="[").order_by(BY_KEY)
+    return list(steps[view.skip : view.skip + MOST_ROWS + 1])
 
 
 def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import counters, graphs, playback, previews, records, related
+from dashboard import counters, graphs, playback, previews, records, related, timeline_parts
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
@@ -103,6 +103,7 @@ class RunPage:
     tab: str = "graph"
     #: What only the tab that is shown needs.
     timeline: timelines.Timeline | None = None
+    parts: timeline_parts.Parts | None = None
     related: related.Related | None = None
     state: Payload | None = None
     #: The run as it stood at an event, where the page is played back.
@@ -130,18 +131,6 @@ class RunPage:
     def status(self) -> str:
         """The run's status, now or at the moment that is played back."""
         return self.moment.status if self.moment else self.run.status
-
-    @property
-    def timeline_next(self) -> int | None:
-        """Where the next rows of the timeline begin; None: there are no more."""
-        if self.timeline is None or len(self.timeline.rows) <= records.MOST_ROWS:
-            return None
-        return self.view.skip + records.MOST_ROWS
-
-    @property
-    def timeline_previous(self) -> int:
-        """Where the rows before those shown begin."""
-        return max(self.view.skip - records.MOST_ROWS, 0)
 
     @cached_property
     def tallies(self) -> dict[str, str]:
@@ -261,7 +250,7 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
     if view.tab == "events":
         page.events = events_of(run, None if view.at is None else view.at + 1)
     elif view.tab == "timeline":
-        page.timeline = _timeline(run, view, page.moment, tallies)
+        _fill_timeline(page, tallies)
     elif view.tab == "related":
         page.related = related.of(run)
     elif view.tab == "data":
@@ -270,15 +259,10 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
             page.state.draw(MOST_VALUE_ROWS)
 
 
-def _timeline(
-    run: Run,
-    view: View,
-    moment: playback.Moment | None,
-    tallies: dict[str, list[tuple[str, int]]],
-) -> timelines.Timeline | None:
+def _fill_timeline(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
+    run, view, moment = page.run, page.view, page.moment
     if run.started_at is None:
-        return None
-    steps = records.timed_steps(run, view)
+        return
     end = moment.at if moment and moment.at else run.ended_at or timezone.now()
     start = run.started_at
     if view.window is not None:
@@ -286,7 +270,17 @@ def _timeline(
         first, last = view.window
         end = start + timedelta(seconds=min(last, whole))
         start += timedelta(seconds=min(first, whole))
-    return timelines.of(steps, start, end, tallies=tallies, folds=view.folds)
+    parts = page.parts = timeline_parts.of(run, page.graph, view)
+    page.timeline = timelines.of(
+        parts.steps,
+        start,
+        end,
+        tallies={} if view.group else tallies,
+        folds=view.folds,
+        spans=parts.spans_until(end),
+        attempts=timeline_parts.attempts_of(run, parts.steps),
+    )
+    parts.place(page.timeline)
 
 
 def _as_of(card: Card, moment: playback.Moment) -> Card:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+from urllib.parse import urlencode
 
 from dashboard.graph_look import Look
 from workflows_app.models import Run
 
+GROUPS: Final = ("step", "branch")
+MARKS: Final = 2
 TABS: Final = ("timeline", "graph", "events", "data", "related", "audit")
 
 
@@ -24,13 +27,66 @@ class View:
     skip: int = 0
     #: Seconds since the start, first and last, that the timeline shows.
     window: tuple[float, float] | None = None
-    #: How the drawing of the graph is looked at.
+    #: By what the rows of the timeline are grouped; empty: not at all.
+    group: str = ""
+    #: The rows of the timeline between which the time is measured: keys of their steps.
+    marks: tuple[int, ...] = ()
+    #: How the drawing of the graph is looked at; of the timeline, which groups are turned over.
     look: Look = field(default_factory=Look)
 
     @property
     def graph_address(self) -> dict[str, str]:
         """What the address of the graph says besides how it is looked at."""
         return {"tab": "graph"} | ({} if self.at is None else {"at": str(self.at)})
+
+    @property
+    def timeline_query(self) -> dict[str, str]:
+        """The address of the timeline as it is looked at, part by part."""
+        said = {
+            "tab": "timeline",
+            "at": "" if self.at is None else str(self.at),
+            "errors": "1" if self.errors_only else "",
+            "fold": "" if self.folds else "0",
+            "since": f"{self.window[0]:g}" if self.window else "",
+            "until": f"{self.window[1]:g}" if self.window else "",
+            "group": self.group,
+            "turned": ",".join(sorted(self.look.turned)),
+            "mark": "-".join(str(key) for key in self.marks),
+            "skip": str(self.skip or ""),
+        }
+        return {name: value for name, value in said.items() if value}
+
+    def timeline_link(self, *, without: Collection[str] = (), **changes: str) -> str:
+        """Return the address of the timeline with some parts changed or left out."""
+        query = self.timeline_query | changes
+        return "?" + urlencode({k: v for k, v in query.items() if v and k not in without})
+
+    @property
+    def kept_by_filters(self) -> dict[str, str]:
+        """What the form of the filters keeps; other rows begin at the first, groups as at first."""
+        changed = {"errors", "fold", "group", "turned", "skip"}
+        return {k: v for k, v in self.timeline_query.items() if k not in changed}
+
+    @property
+    def kept_by_part(self) -> dict[str, str]:
+        """What the form that cuts a part out keeps."""
+        return {k: v for k, v in self.timeline_query.items() if k not in {"since", "until", "skip"}}
+
+    @property
+    def whole_run(self) -> str:
+        """The address of the timeline of the whole run."""
+        return self.timeline_link(without=("since", "until", "skip"))
+
+    @property
+    def unmarked(self) -> str:
+        """The address at which nothing is measured."""
+        return self.timeline_link(without=("mark",))
+
+    @property
+    def mark_begins(self) -> str:
+        """The beginning of the address that marks a row; the key of its step follows."""
+        kept = f"{self.marks[0]}-" if len(self.marks) == 1 else ""
+        return f"{self.unmarked}&mark={kept}"
 
     @classmethod
     def read(cls, data: Mapping[str, str], run: Run, remembered: str = "") -> View:
@@ -47,8 +103,16 @@ class View:
             window=(window[0], window[1])
             if window[0] is not None and window[1] is not None and window[0] < window[1]
             else None,
+            group=data.get("group", "") if data.get("group") in GROUPS else "",
+            marks=_keys(data.get("mark", "")),
             look=Look.read(data),
         )
+
+
+def _keys(text: str) -> tuple[int, ...]:
+    parts = text.split("-")[:MARKS]
+    is_known = all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts)  # noqa: PLR2004
+    return tuple(dict.fromkeys(int(part) for part in parts)) if is_known else ()
 
 
 def _number(text: str) -> float | None:

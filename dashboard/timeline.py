@@ -5,9 +5,11 @@ Pure but for the rows that it is given: moments in, places on an axis out, per c
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Final
 
 from workflows_app.models import StepSnapshot
@@ -41,6 +43,8 @@ class Row:
     segments: list[Segment]
     #: How many items or rounds are folded into it, by status.
     tally: list[tuple[str, int]] = field(default_factory=list)
+    #: Where earlier attempts ended, each with what is said of it.
+    attempts: list[tuple[float, str]] = field(default_factory=list)
 
     @property
     def depth(self) -> int:
@@ -65,6 +69,17 @@ class Timeline:
     gaps: list[Gap]
     ticks: list[tuple[float, timedelta]]
     lasted: timedelta
+    axis: Axis
+
+    @property
+    def scale(self) -> str:
+        """The axis for script: of each stretch its place, its width, and both in seconds."""
+        start = self.axis.start
+        parts = [
+            [s.x, s.width, (s.start - start).total_seconds(), (s.end - s.start).total_seconds()]
+            for s in self.axis.stretches
+        ]
+        return json.dumps([[round(number, 3) for number in part] for part in parts])
 
 
 @dataclass(frozen=True)
@@ -128,16 +143,30 @@ def of(
     *,
     tallies: dict[str, list[tuple[str, int]]],
     folds: bool = True,
+    spans: Iterable[tuple[datetime, datetime]] = (),
+    attempts: Mapping[str, Sequence[tuple[datetime, str]]] = MappingProxyType({}),
 ) -> Timeline:
-    """Return the timeline of these steps between two moments; later ones are cut off at `end`."""
+    """Return the timeline of these steps between two moments; later ones are cut off at `end`.
+
+    `spans` are times of others that ran, which are no idle gaps; `attempts` are by path.
+    """
     shown = [step for step in steps if step.queued_at <= end]
     busy = [part for step in shown if not _holds_others(step) for part in _busy(step, end)]
-    axis = Axis(start, end, busy, folds=folds)
+    axis = Axis(start, end, [*busy, *spans], folds=folds)
     rows = [
-        Row(step, list(_segments(step, axis, end)), tallies.get(f"{step.base_path}[]", []))
+        Row(
+            step,
+            list(_segments(step, axis, end)),
+            tallies.get(f"{step.base_path}[]", []),
+            [
+                (axis.x(moment), said)
+                for moment, said in attempts.get(step.path, ())
+                if start <= moment <= end
+            ],
+        )
         for step in shown
     ]
-    return Timeline(rows, axis.gaps, axis.ticks, end - start)
+    return Timeline(rows, axis.gaps, axis.ticks, end - start, axis)
 
 
 def _holds_others(step: StepSnapshot) -> bool:

@@ -127,7 +127,7 @@ export function graph(turnTo) {
     const turn = event.target.closest("a[data-turn]");
     if (turn && turnTo) {
       event.preventDefault();
-      const where = turn.closest(".menu") ? ".menu " : ".graph ";
+      const where = turn.closest(".menu") ? ".menu " : turn.closest(".timeline") ? ".timeline " : ".graph ";
       const wanted = new URL(turn.getAttribute("href"), location.href);
       const size = new URLSearchParams(location.search).get("zoom");
       if (size) wanted.searchParams.set("zoom", size);

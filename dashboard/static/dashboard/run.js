@@ -48,6 +48,12 @@ function playback() {
   });
 }
 
+// The second at a place on the axis, on which idle stretches are folded.
+function moment(scale, x) {
+  const [left, width, start, length] = scale.findLast(([begin]) => begin <= x) || scale[0];
+  return start + length * Math.min((x - left) / width, 1);
+}
+
 function brush() {
   let begun = null;
   const share = (event, axis) => {
@@ -77,13 +83,40 @@ function brush() {
     mark.remove();
     const to = share(event, axis);
     if (Math.abs(to - from) < 0.01) return;
-    const timeline = axis.closest("[data-brush]");
-    const [length, first] = [Number(timeline.dataset.brush), Number(timeline.dataset.first)];
+    const timeline = axis.closest("[data-scale]");
+    const first = Number(timeline.dataset.first);
+    const scale = JSON.parse(timeline.dataset.scale);
     const query = new URLSearchParams(location.search);
     query.set("tab", "timeline");
-    query.set("since", (first + Math.min(from, to) * length).toFixed(3));
-    query.set("until", (first + Math.max(from, to) * length).toFixed(3));
+    query.delete("skip");
+    query.set("since", (first + moment(scale, 100 * Math.min(from, to))).toFixed(3));
+    query.set("until", (first + moment(scale, 100 * Math.max(from, to))).toFixed(3));
     turnTo(`${location.pathname}?${query}`);
+  });
+}
+
+// Shift and a click on two rows, or `m` on them, measures the time between.
+function measure() {
+  const mark = (row) => {
+    const begin = row.closest("[data-mark]").dataset.mark;
+    turnTo(`${location.pathname}${begin}${row.dataset.key}`).then(() => {
+      document.getElementById(row.id)?.querySelector("a").focus();
+    });
+  };
+  const rowOf = (event) => event.target.closest?.("[data-mark] .time-row[data-key]");
+  document.addEventListener("click", (event) => {
+    const row = event.shiftKey && !event.button && rowOf(event);
+    if (!row) return;
+    event.preventDefault();
+    mark(row);
+  });
+  // A shift and a click would select the text between.
+  document.addEventListener("mousedown", (event) => { if (event.shiftKey && rowOf(event)) event.preventDefault(); });
+  document.addEventListener("keydown", (event) => {
+    const row = event.key === "m" && !event.ctrlKey && !event.metaKey && !event.altKey && rowOf(event);
+    if (!row) return;
+    event.preventDefault();
+    mark(row);
   });
 }
 
@@ -92,5 +125,6 @@ export function runPage() {
   tabs();
   playback();
   brush();
+  measure();
   graph(turnTo);
 }

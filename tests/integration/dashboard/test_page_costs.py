@@ -54,6 +54,22 @@ def short_and_long():
     return list(zip(few, many, strict=True))
 
 
+@pytest.mark.parametrize("group", ["step", "branch"])
+def test_a_grouped_timeline_costs_the_same_and_stays_short(pages, short_and_long, group):
+    for _, long in short_and_long:
+        for more in (
+            "",
+            "&skip=60",
+            "&turned=-",
+            "&errors=1",
+            "&since=0&until=1000",
+            "&turned=one[]",
+        ):
+            number, text = asked(pages, f"/runs/{long.run_id}/?tab=timeline&group={group}{more}")
+            assert number <= MOST_QUERIES, more
+            assert rows_in(text) < MOST_ROWS, more
+
+
 def test_a_run_costs_the_same_however_many_steps_it_has(pages, short_and_long, monkeypatch):
     monkeypatch.setattr("dashboard.records.MOST_CARDS", 60)
     for short, long in short_and_long:

@@ -1,0 +1,254 @@
+"""The rows of a run's timeline, grouped or not: one window of them in at most four queries.
+
+A group counts all its records, however many there are; of its rows only those that the window
+holds are read. What is open, what is measured and where the window begins stand in the address.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q, Sum
+
+from dashboard import records
+from dashboard.drawing import FRAMES
+from dashboard.graphs import Graph
+from dashboard.run_view import View
+from dashboard.timeline import LEAST, Row, Timeline
+from workflows_app.engine import payloads
+from workflows_app.models import Run, RunEvent, StepSnapshot
+
+#: The key of the group of what stands on no arm of a parallel or a branch.
+MAIN: Final = "-"
+#: Transactions of the log in which earlier attempts are looked for.
+MOST_ATTEMPTS: Final = 500
+#: From the worst status to the best.
+WORST: Final = (*records.ASKING, "canceled", "skipped", "success")
+
+
+@dataclass
+class Group:
+    """Some rows under one heading: how many records, how long they took together, the worst."""
+
+    key: str
+    title: str
+    count: int = 0
+    spent: timedelta = timedelta()
+    status: str = "success"
+    first: datetime | None = None
+    last: datetime | None = None
+    paths: set[str] = field(default_factory=set)
+    is_open: bool = False
+    #: Whether every row of it stands in the window.
+    is_shown: bool = False
+    #: One record needs no heading.
+    is_alone: bool = False
+    link: str = ""
+    #: Where the bar of the heading stands, in per cent.
+    x: float = 0
+    width: float = 0
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Count the records of one path and status."""
+        self.count += row["number"]
+        self.spent += row["spent"] or timedelta()
+        self.status = min(self.status, row["status"], key=_rank)
+        self.first = min(self.first or row["first"], row["first"])
+        self.last = max((at for at in (self.last, row["last"]) if at), default=None)
+        self.paths.add(row["base_path"])
+
+
+@dataclass
+class Part:
+    """A heading with those of its rows that the window holds; without grouping, only rows."""
+
+    group: Group | None
+    steps: list[StepSnapshot] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
+    is_continued: bool = False
+
+
+@dataclass
+class Parts:
+    """One window of the timeline."""
+
+    parts: list[Part]
+    groups: list[Group]
+    earlier: str = ""
+    later: str = ""
+    measured: str = ""
+
+    @property
+    def steps(self) -> list[StepSnapshot]:
+        """The steps of the window, in the order of its rows."""
+        return [step for part in self.parts for step in part.steps]
+
+    def spans_until(self, end: datetime) -> list[tuple[datetime, datetime]]:
+        """The times of the groups whose rows are not all here: they are not idle either."""
+        return [(g.first, g.last or end) for g in self.groups if g.first and not g.is_shown]
+
+    def place(self, line: Timeline) -> None:
+        """Give each part its rows, and each heading its bar."""
+        rows = {row.step.pk: row for row in line.rows}
+        for part in self.parts:
+            part.rows = [rows[step.pk] for step in part.steps if step.pk in rows]
+            group = part.group
+            if group and group.first:
+                group.x = line.axis.x(group.first)
+                last = line.axis.x(group.last or line.axis.end)
+                group.width = round(max(last - group.x, LEAST), 2)
+
+
+def of(run: Run, graph: Graph, view: View) -> Parts:
+    """Return one window of the timeline's rows, as the address asks for them."""
+    found = _grouped(run, graph, view) if view.group else _plain(run, view)
+    found.measured = _measured(run, view, found.steps)
+    return found
+
+
+def _plain(run: Run, view: View) -> Parts:
+    steps = records.timed_steps(run, view)
+    rows = steps[: records.MOST_ROWS]
+    return _paged(Parts([Part(None, rows)], []), view, is_last=len(steps) == len(rows))
+
+
+def _paged(parts: Parts, view: View, *, is_last: bool) -> Parts:
+    before = max(view.skip - records.MOST_ROWS, 0)
+    if view.skip:
+        parts.earlier = view.timeline_link(without=() if before else ("skip",), skip=str(before))
+    if not is_last:
+        parts.later = view.timeline_link(skip=str(view.skip + records.MOST_ROWS))
+    return parts
+
+
+def _grouped(run: Run, graph: Graph, view: View) -> Parts:
+    groups = _groups(run, graph, view)
+    is_open_at_first = sum(group.count for group in groups) <= records.MOST_ROWS
+    for group in groups:
+        turned = view.look.turned ^ {group.key}
+        group.is_alone = view.group == "step" and group.count == 1
+        is_turned = group.key in view.look.turned
+        group.is_open = group.is_alone or is_open_at_first ^ is_turned
+        group.link = view.timeline_link(turned=",".join(sorted(turned)))
+    parts, at, last = [], 0, view.skip + records.MOST_ROWS
+    wanted: list[tuple[Group, Part, int, int]] = []
+    for group in groups:
+        heading = 0 if group.is_alone else 1
+        size = heading + (group.count if group.is_open else 0)
+        first, end = max(view.skip - at, 0), min(last - at, size)
+        if first < end:
+            part = Part(None if group.is_alone else group, is_continued=first > 0)
+            parts.append(part)
+            wanted.append((group, part, max(first - heading, 0), end - heading))
+        at += size
+    _read(run, view, wanted)
+    return _paged(Parts(parts, groups), view, is_last=at <= last)
+
+
+def _groups(run: Run, graph: Graph, view: View) -> list[Group]:
+    """Return the groups in the order of the graph; one query, however many records there are."""
+    took = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
+    rows = (
+        records.timed(run, view)
+        .order_by()
+        .values("base_path", "status")
+        .annotate(number=Count("pk"), spent=Sum(took), first=Min("queued_at"), last=Max("ended_at"))
+    )
+    order = {path: number for number, path in enumerate(graph.places)}
+    found: dict[str, Group] = {}
+    for row in sorted(rows, key=lambda row: order.get(row["base_path"], len(order))):
+        path = row["base_path"]
+        key, title = _branch_of(graph, path) if view.group == "branch" else (path, path)
+        found.setdefault(key, Group(key, title)).add(row)
+    return list(found.values())
+
+
+def _branch_of(graph: Graph, path: str) -> tuple[str, str]:
+    """Return the key and the title of the arm on which an entry stands."""
+    place = graph.places.get(path)
+    while place is not None:
+        around = graph.places.get(place.parent)
+        if around is not None and around.is_fork:
+            said = f", if {place.shown_condition}" if place.condition else ""
+            return place.path, f"{around.path} → {place.title}{said}"
+        place = around
+    return MAIN, "The main line"
+
+
+def _read(run: Run, view: View, wanted: Sequence[tuple[Group, Part, int, int]]) -> None:
+    """Read the rows of the window, in one query."""
+    parts: dict[str, Part] = {}
+    whole: set[str] = set()
+    here = Q()
+    for group, part, first, end in wanted:
+        if not group.is_open or first >= end:
+            continue
+        parts |= dict.fromkeys(group.paths, part)
+        if (first, end) == (0, group.count):
+            group.is_shown = True
+            whole |= group.paths
+        else:
+            rows = records.timed(run, view).filter(base_path__in=group.paths)
+            here |= Q(pk__in=rows.order_by(records.BY_KEY).values("pk")[first:end])
+    if not parts:
+        return
+    found = records.timed(run, view).filter(here | Q(base_path__in=whole)).order_by(records.BY_KEY)
+    # Some may have come since they were counted: the window keeps its size.
+    for step in found[: records.MOST_ROWS]:
+        parts[step.base_path].steps.append(step)
+
+
+def _rank(status: str) -> int:
+    return WORST.index(status) if status in WORST else len(WORST)
+
+
+def attempts_of(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, list[tuple[datetime, str]]]:
+    """Return when earlier attempts of these steps ended, by path; one query if there were any."""
+    paths = {step.path for step in steps if step.retry_count and step.kind not in FRAMES}
+    found: dict[str, list[tuple[datetime, str]]] = {}
+    if not paths:
+        return found
+    for at, event in _retries(run):
+        payload = event["payload"]
+        path = payload.get("path", "")
+        if path in paths:
+            said = f"attempt {payload.get('retry_count', 1)} failed"
+            found.setdefault(path, []).append((at, said))
+    return found
+
+
+def _retries(run: Run) -> Iterator[tuple[datetime, dict[str, Any]]]:
+    rows = (
+        RunEvent.objects.filter(run=run.pk)
+        .annotate(text=payloads.as_text("events"))
+        .filter(text__contains="workflow-step-retry")
+        .order_by("-first_seq")
+        .values_list("at", "events")
+    )
+    for at, events in rows[:MOST_ATTEMPTS]:
+        yield from ((at, event) for event in events if event["type"] == "workflow-step-retry")
+
+
+def _measured(run: Run, view: View, shown: Sequence[StepSnapshot]) -> str:
+    """Return what is said of the time between the rows that are marked."""
+    found = {step.pk: step for step in shown if step.pk in view.marks}
+    if len(found) < len(view.marks):
+        found |= {step.pk: step for step in run.steps.light().filter(pk__in=view.marks)}
+    steps = [found[key] for key in view.marks if key in found]
+    if len(steps) == 1:
+        return f"Measuring from {steps[0].path}: choose the second row."
+    if len(steps) < 2 or any(step.started_at is None for step in steps):  # noqa: PLR2004
+        return "There is nothing to measure: a row has not started." if steps else ""
+    old, new = sorted(steps, key=lambda step: (step.started_at, step.pk))
+    assert old.started_at  # noqa: S101 - asked above
+    assert new.started_at  # noqa: S101
+    text = f"From the start of {old.path} to the start of {new.path}: "
+    text += f"{(new.started_at - old.started_at).total_seconds():.3f} s"
+    if old.ended_at:
+        text += f"; from its end: {(new.started_at - old.ended_at).total_seconds():.3f} s"
+    if new.ended_at:
+        text += f"; to the end: {(new.ended_at - old.started_at).total_seconds():.3f} s"
+    return text + "."
