@@ -15,10 +15,11 @@ from typing import Any, Final
 
 from django.urls import reverse
 
-from dashboard import differences, graphs, previews, records
+from dashboard import differences, graphs, merging, previews, records
 from dashboard.differences import Differences
 from dashboard.forms.fields import JSON, MISSING, Missing
 from dashboard.graphs import Graph
+from dashboard.merging import Merged
 from dashboard.previews import Preview
 from workflows_app import jsontext, results
 from workflows_app.engine import payloads
@@ -114,6 +115,19 @@ class Side:
         """The steps by path."""
         return {step.path: step for step in self.steps}
 
+    @property
+    def status_by_place(self) -> dict[str, str]:
+        """The status of each entry that was taken; of items and rounds, the worst.
+
+        One query where there were more steps than were looked at: none is called missing for that.
+        """
+        if not self.is_whole:
+            steps = StepSnapshot.objects.on_timeline(self.run.pk, self.timeline).order_by()
+            pairs = steps.values_list("base_path", "status").distinct()
+            return merging.worst_by_place(pairs, records.ASKING)
+        known = ((s.base_path, results.status_of(s, self.steps)) for s in self.steps)
+        return merging.worst_by_place(known, records.ASKING)
+
     def absence_of(self, step: StepSnapshot) -> str:
         """Return the status that says why a step of the other side is not here."""
         place = self.graph.places.get(step.base_path)
@@ -189,6 +203,16 @@ class Comparison:
         ours, theirs = (side.took for side in self.sides)
         return None if ours is None or theirs is None else theirs - ours
 
+    @cached_property
+    def merged(self) -> Merged | None:
+        """Both graphs as one drawing, with the way that each side took; None: it is too large."""
+        old, new = self.sides
+        return merging.draw(
+            (old.graph.json, new.graph.json),
+            (old.status_by_place, new.status_by_place),
+            (old.status, new.status),
+        )
+
     @property
     def different(self) -> list[Row]:
         """The rows in which something differs."""
@@ -203,6 +227,11 @@ class Comparison:
     def is_whole(self) -> bool:
         """Whether all steps of both sides were looked at."""
         return all(side.is_whole for side in self.sides)
+
+    @property
+    def is_one_run(self) -> bool:
+        """Whether both sides are of one run, on whatever timelines."""
+        return self.sides[0].run.pk == self.sides[1].run.pk
 
     @property
     def is_same_thing(self) -> bool:

@@ -88,6 +88,11 @@ class Box:
         return name if len(name) <= MOST_LETTERS else name[: MOST_LETTERS - 1] + "…"
 
     @property
+    def right_sign(self) -> float:
+        """Where a second sign begins, at the right of the name."""
+        return self.x + self.width - 28
+
+    @property
     def tally_x(self) -> float:
         """Where the count of a frame ends: in its lower right corner."""
         return self.x + self.width - 8

@@ -10,8 +10,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import comparison
+from dashboard import catalogue, comparison
 from dashboard.comparison import Side
+from dashboard.views import workflows
 from dashboard.views.access import signed_in
 from workflows_app.models import Run
 
@@ -78,6 +79,9 @@ def compare(request: HttpRequest) -> HttpResponse:
         return render(request, "dashboard/compare.html", context, status=404 if is_wrong else 200)
     found = comparison.compare(sides[0], sides[1])
     context |= {"found": found, "shown": found.different if asked.only else found.rows}
+    context |= {"shared": request.build_absolute_uri(asked.link)}
+    if not found.is_one_run and (known := catalogue.find(sides[0].run.workflow_id)) is not None:
+        context["offer"] = workflows.offer_of(request, known)
     return render(request, "dashboard/compare.html", context)
 
 

@@ -164,11 +164,52 @@ def test_where_a_run_was_not_read_to_its_end_no_step_is_called_missing(pages, mo
     monkeypatch.setattr(comparison, "MOST_READ", 1)
     small, large = started(amount=5), answered(amount=700)
 
-    text = text_of(page_of(pages, small, large, only="0"))
+    answer = page_of(pages, small, large, only="0")
+    table = answer.content.decode().partition("<table")[2]
 
-    assert "Only the first" in text
-    assert "only A" not in text
-    assert "only B" not in text
+    assert "Only the first" in text_of(answer)
+    assert "only A" not in table
+    assert "only B" not in table
+    # The drawing asks for every entry that was taken.
+    assert ("A", "small") in nodes_of(answer)
+
+
+def nodes_of(answer):
+    """Return of each node of the drawing its mark and its path."""
+    found = re.findall(
+        r'class="node" href="#at-([^"]+)"[^>]*data-mark="(\w+)"', answer.content.decode()
+    )
+    return [(mark, path) for path, mark in found]
+
+
+def test_one_drawing_shows_where_the_two_part(pages):
+    small, large = started(amount=5), answered(amount=700)
+
+    nodes = nodes_of(page_of(pages, small, large))
+
+    assert nodes == [("both", "check"), ("B", "manager"), ("A", "small"), ("both", "pay")]
+
+
+def test_the_drawing_of_two_timelines_of_one_run(pages):
+    run = started(amount=5)
+    run.time_travel("pay")
+    answer = page_of(pages, run, at="1", bt="2")
+
+    assert {mark for mark, _ in nodes_of(answer)} == {"both", "none"}
+    assert "Run A again" not in text_of(answer)
+
+
+def test_a_is_run_again_with_the_input_of_b_where_that_is_allowed(pages, person):
+    one, other = started(amount=5), started(amount=6)
+    _, guest = person("view_run")
+
+    page = page_of(pages, one, other).content.decode()
+    seen = page_of(guest, one, other).content.decode()
+
+    assert f'/workflows/{flows.approval.id}/start/?from={other.run_id}"' in page
+    assert "start/?from=" not in seen
+    assert "You need the permission to start runs." in seen
+    assert f"http://testserver/runs/compare/?a={one.run_id}&amp;b={other.run_id}" in page
 
 
 def test_errors_are_compared_without_their_tracebacks(pages):
