@@ -64,7 +64,8 @@ class _Hand:
         self._lock = threading.Lock()
         self._left: deque[Claim] = deque()
         self._ended: list[_Ended] = []
-        self._moved_at = time.monotonic()
+        #: When the item was begun that is being executed; None: none is.
+        self._began_at: float | None = None
         self._timer: timers.Timer | None = None
         self._is_over = False
         self.add([first])
@@ -81,8 +82,13 @@ class _Hand:
     def next(self) -> Claim | None:
         """Return the item to begin with."""
         with self._lock:
-            self._moved_at = time.monotonic()
-            return self._left.popleft() if self._left else None
+            held = self._left.popleft() if self._left else None
+            self._began_at = None if held is None else time.monotonic()
+            return held
+
+    def executed(self) -> None:
+        """Note that the item is not being executed any more."""
+        self._began_at = None
 
     def end(self, held: Claim, outcome: Outcome) -> None:
         """Note what came of one, to be recorded with others."""
@@ -101,11 +107,12 @@ class _Hand:
 
     def _look(self) -> None:
         with self._lock:
-            waited = time.monotonic() - self._moved_at
+            began_at = self._began_at
             self._timer = None
             if self._is_over:
                 return
-            if waited < PATIENCE or not (self._left or self._ended):
+            is_stuck = began_at is not None and time.monotonic() - began_at >= PATIENCE
+            if not is_stuck or not (self._left or self._ended):
                 self._timer = timers.after(PATIENCE, self._look)
                 return
         self.clear()
@@ -181,6 +188,7 @@ class _Shift:
             self._held = held
             began = time.monotonic()
             done = execute(self._graph, held)
+            self._hand.executed()
             mend_connection()
             now = time.monotonic()
             _note(held, now - began)
