@@ -112,15 +112,14 @@ class HintBroker(dramatiq.Broker):
 
 
 def push(hints: Sequence[tuple[str, Hint]]) -> None:
-    """Push hints by queue in one round trip. Raises `redis.RedisError`."""
+    """Push hints by queue, one round trip for each. Raises `redis.RedisError`."""
     by_queue: dict[str, list[str]] = {}
     for queue, hint in hints:
         by_queue.setdefault(queue, []).append(f"{hint.step}@{hint.at}")
-    with connections.quick().pipeline(transaction=False) as pipe:
-        for queue, steps in by_queue.items():
-            pipe.rpush(_key(queue), *steps)
-            pipe.ltrim(_key(queue), -MOST_WAITING, -1)
-        pipe.execute()
+    client = connections.quick()
+    for queue, steps in by_queue.items():
+        if client.rpush(_key(queue), *steps) > MOST_WAITING:
+            client.ltrim(_key(queue), -MOST_WAITING, -1)
 
 
 def _key(queue: str) -> str:

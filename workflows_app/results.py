@@ -32,12 +32,13 @@ SUSPENDED: Final = statements.Reader(
     and_where="AND superseded_on IS NULL AND status = 'suspended' ORDER BY id",
 )
 #: What people know as steps, and what waits for an answer inside a foreach or loop.
-_SHOWN: Final = statements.Reader(
-    StepSnapshot,
-    "run",
-    and_where="AND superseded_on IS NULL AND status NOT IN ('queued', 'planned') "
-    f"AND (status = 'suspended' OR base_path NOT LIKE '%%{BODY}') ORDER BY id",
+_CONDITION: Final = (
+    "AND {0}superseded_on IS NULL AND {0}status NOT IN ('queued', 'planned') "
+    f"AND ({{0}}status = 'suspended' OR {{0}}base_path NOT LIKE '%%{BODY}') ORDER BY {{0}}id"
 )
+_SHOWN: Final = statements.Reader(StepSnapshot, "run", and_where=_CONDITION.format(""))
+_WITH_RUN: Final = statements.JoinedReader(StepSnapshot, "run", leaving=(), leaving_there=())
+_ALL_SHOWN: Final = f"WHERE here.run_id = %s {_CONDITION.format('here.')}"
 
 
 class ErrorInfo(BaseModel):
@@ -145,6 +146,15 @@ def of(
         trace_id=run.trace_id or None,
         span_id=run.span_id or None,
     )
+
+
+def standing(pk: uuid.UUID) -> tuple[Run, list[StepSnapshot]]:
+    """Return a run as it stands and those of its steps that its result shows, in one look.
+
+    Raises `Run.DoesNotExist` when it was deleted.
+    """
+    shown, run = _WITH_RUN.all_of_one(_ALL_SHOWN, [statements.key(pk)])
+    return (_RUN.get(pk), []) if run is None else (run, shown)
 
 
 def suspended_steps(pk: uuid.UUID) -> list[StepSnapshot]:

@@ -13,6 +13,7 @@ from workflows_app.engine import given, handing, ports, steering, tracing, trave
 from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
+from workflows_app.models import StepSnapshot
 from workflows_app.stream import RunStream
 
 if TYPE_CHECKING:
@@ -333,6 +334,7 @@ class Verbs:
         self, act: Callable[[], object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         timeout: float | None = options.get("timeout")
+        shown: list[StepSnapshot] | None = None
         if not options.get("wait", True):
             with nullcontext() if ports.is_holding_back() else handing.slot():
                 begun = act()
@@ -349,10 +351,26 @@ class Verbs:
                     ports.wake(wakes)
                     if is_free and slot is not None:
                         slot.work_here()
-                    expected.wait(timeout, lambda: waiting.is_settled(self.refresh()._row))  # noqa: SLF001
+                    shown = self._wait(expected, timeout)
                 else:
                     self.refresh()
-        return results.of(self._row, **output_options(options.get("output_options")))
+        return results.of(self._row, shown, **output_options(options.get("output_options")))
+
+    def _wait(self, expected: waiting.Expected, timeout: float | None) -> list[StepSnapshot]:
+        """Wait until the run has settled, and return what its result shows of its steps."""
+        shown: list[StepSnapshot] = []
+
+        def is_settled() -> bool:
+            try:
+                self._row, shown[:] = results.standing(self.pk)
+            except RunRow.DoesNotExist:
+                raise errors.RunNotFound(
+                    f"Run {self.run_id!r} was deleted; create a new one."
+                ) from None
+            return waiting.is_settled(self._row)
+
+        expected.wait(timeout, is_settled)
+        return shown
 
     def _begin_stream(
         self,

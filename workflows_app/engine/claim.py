@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache, partial
 from typing import Any, Final
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from workflows_app.definition import BODY, LOOPS, Kind, registry
 from workflows_app.engine import (
@@ -270,11 +270,7 @@ def is_work_waiting(
     """Return whether a step of another run could be claimed."""
     conditions, names = of_queues(queues)
     sql = _OTHERS.format(conditions=conditions)
-    return bool(statements.rows(sql, [now, _as_key(besides), *names]))
-
-
-def _as_key(run: uuid.UUID) -> uuid.UUID | str:
-    return run if connection.vendor == "postgresql" else run.hex
+    return bool(statements.rows(sql, [now, statements.key(besides), *names]))
 
 
 def _oldest(run: uuid.UUID | None, now: datetime, queues: Collection[str] | None) -> list[int]:
@@ -283,7 +279,7 @@ def _oldest(run: uuid.UUID | None, now: datetime, queues: Collection[str] | None
     values: list[uuid.UUID | str] = [*names]
     if run is not None:
         conditions += " AND run_id = %s"
-        values.append(_as_key(run))
+        values.append(statements.key(run))
     sql = _OLDEST.format(conditions=conditions)
     return [pk for (pk,) in statements.rows(sql, [now, *values, now, *values])]
 

@@ -55,14 +55,17 @@ class Expected:
         self._unsubscribe()
 
     def wait(self, timeout: float | None, is_settled: Callable[[], bool]) -> None:
-        """Wait until it settles, as `wait` does; look when there is news, and now and then."""
+        """Wait until it settles, as `wait` does; look when there is news.
+
+        Now and then it is asked without news whether it has settled, before that is looked at.
+        """
         started = time.monotonic()
         pause = _FIRST_LOOK
         while True:
             left = _left(self._run, started, timeout)
             woken = self._changed.wait(min(pause, left))
             self._changed.clear()
-            if is_settled():
+            if (woken or has_settled(self._run)) and is_settled():
                 return
             pause = _FIRST_LOOK if woken else min(pause * 2, _LAST_LOOK)
 

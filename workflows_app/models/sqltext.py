@@ -9,6 +9,7 @@ from typing import Any, Final, NamedTuple
 from django.db import DEFAULT_DB_ALIAS, connections, models
 
 from workflows_app.jsontext import Raw, dumps
+from workflows_app.models.fields import JSONText
 
 Converter = Callable[[Any, Any, Any], Any]
 Model = type[models.Model]
@@ -93,22 +94,35 @@ def select_joined(
     leaving: tuple[frozenset[str], frozenset[str], frozenset[str]],
     and_where: str,
     vendor: str,
+    *,
+    is_one_there: bool = False,
 ) -> tuple[str, Columns, Columns]:
     """Return the statement that reads rows and those that their foreign key names.
 
     The tables are called `here` and `there`; without a condition, of one key. `leaving` names the
-    columns that are left out, here and there, and those here that are wanted as text.
+    columns that are left out, here and there, and those here that are wanted as text. With
+    `is_one_there` all rows have the same one there: its JSON comes with the first row alone.
     """
     link = field_of(model, via)
     there = link.related_model
     here_names, here = columns_of(model, leaving[0], leaving[2], "here")
     there_names, others = columns_of(there, leaving[1], frozenset(), "there")
+    if is_one_there:
+        there_names = ", ".join(_once(there, name) for name in others.names)
     key = quoted(field_of(there, "pk").column)
     where = and_where or f"WHERE here.{quoted(field_of(model, 'pk').column)} = %s"
     on = f"there.{key} = here.{quoted(link.column)}"
     tables = f"{table_of(model)} AS here JOIN {table_of(there)} AS there ON {on}"
     sql = f"SELECT {here_names}, {there_names} FROM {tables} {where}"  # noqa: S608 - names of ours
     return numbered(sql, vendor), here, others
+
+
+def _once(model: Model, name: str) -> str:
+    field = field_of(model, name)
+    column = f"there.{quoted(field.column)}"
+    if not isinstance(field, JSONText):
+        return column
+    return f"CASE WHEN row_number() OVER (ORDER BY here.id) = 1 THEN {column} END"
 
 
 def columns_of(

@@ -9,7 +9,7 @@ in one of them, guarded by the run's revision (`together`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
 from weakref import WeakSet
 
@@ -123,11 +123,23 @@ class JoinedReader:
 
         In `where` the two tables are called `here` and `there`.
         """
+        built = self._read(where, values, is_one_there=False)
+        return [(here(), there()) for here, there in built]
+
+    def all_of_one(self, where: str, values: Sequence[Any]) -> tuple[list[Any], Any]:
+        """Return all rows that fit, and the one other that they all name; None without rows."""
+        built = self._read(where, values, is_one_there=True)
+        return [here() for here, _ in built], built[0][1]() if built else None
+
+    def _read(
+        self, where: str, values: Sequence[Any], *, is_one_there: bool
+    ) -> list[tuple[Callable[[], Any], Callable[[], Any]]]:
+        """Return what builds each row that fits, and the one that it names."""
         connection = sqltext.connection_here()
         there = sqltext.field_of(self._model, self._via).related_model
         leaving = (self._leaving, self._leaving_there, self._as_text)
         sql, here_columns, there_columns = sqltext.select_joined(
-            self._model, self._via, leaving, where, connection.vendor
+            self._model, self._via, leaving, where, connection.vendor, is_one_there=is_one_there
         )
         with _cursor(connection) as cursor:
             cursor.execute(sql, values)
@@ -135,8 +147,8 @@ class JoinedReader:
         middle = len(here_columns.names)
         return [
             (
-                _built(self._model, here_columns, row[:middle], connection),
-                _built(there, there_columns, row[middle:], connection),
+                partial(_built, self._model, here_columns, row[:middle], connection),
+                partial(_built, there, there_columns, row[middle:], connection),
             )
             for row in found
         ]
@@ -402,6 +414,11 @@ def _same(value: Any) -> Any:
 
 def _key(value: Any) -> Any:
     return value.pk if isinstance(value, models.Model) else value
+
+
+def key(pk: Any) -> Any:
+    """Return a UUID as the database holds it."""
+    return pk if sqltext.connection_here().vendor == "postgresql" else pk.hex
 
 
 # The connection.
