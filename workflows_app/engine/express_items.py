@@ -97,7 +97,8 @@ def _values(graph: Graph, ended: Sequence[Ended], now: datetime, takes: str) -> 
     at = now.isoformat()
     events = (3 if takes == NOTHING else 4) * count
     less = 0 if takes == PLANNED else count
-    values: list[Any] = [events, less, held.run, container.path, count, now]
+    # Where no step of the run is left at work, its status changes: that is for the long way.
+    values: list[Any] = [events, less, less, held.run, container.path, count, now]
     records = []
     for order, (each, outcome) in enumerate(ended, start=1):
         if not isinstance(outcome, Succeeded):
@@ -187,7 +188,7 @@ def _sql(takes: str) -> str:
     WITH first AS (
         UPDATE workflows_app_run SET revision = revision + 1, event_seq = event_seq + %s,
             active_count = active_count - %s
-        WHERE id = %s AND status = 'running' AND ending = '' AND allowance IS NULL
+        WHERE active_count > %s AND id = %s AND status = 'running' AND ending = '' AND allowance IS NULL
             AND answers_ahead IS NULL
         RETURNING id, revision, event_seq, active_count, timeline, state, request_context
     ), k AS (

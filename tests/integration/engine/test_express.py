@@ -1,5 +1,6 @@
 """The express lane writes what the plain way writes, and steps aside when anything is not plain."""
 
+import threading
 import time
 from datetime import datetime, timedelta
 from typing import Any
@@ -203,6 +204,26 @@ def test_many_threads_end_every_item_once(each, settings):
     assert (row.active_count, row.waiting_count) == (0, 0)
     results = [e for e in run.events() if e.type == "workflow-step-result"]
     assert len({e.payload["path"] for e in results}) == len(results) == 403
+
+
+def test_the_last_item_that_works_leaves_the_run_suspended_while_another_asks(execution):
+    asked = threading.Event()
+
+    def ask_or_work(value: int, ctx: StepContext) -> int:
+        if value == 0 and ctx.resume_data is None:
+            asked.set()
+            ctx.suspend()
+        if execution == "embedded":
+            asked.wait(10)
+            time.sleep(0.1)
+        return value
+
+    flow = Workflow("one-asks").foreach(step(ask_or_work, id="item"), concurrency=2).commit()
+    run = flow.create_run()
+    result = run.start([0, 1], timeout=20)
+    assert (result.status, list(result.suspend_payload)) == ("suspended", ["item[0]"])
+    assert RunRow.objects.values_list("active_count", flat=True).get(pk=run.pk) == 0
+    assert run.resume("yes").result == [0, 1]
 
 
 def pump(flow: Workflow) -> Any:
