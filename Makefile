@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screens help setup up worker test processes browser bench bench-pages bench-tabs bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: screens help setup up worker test processes browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -67,6 +67,9 @@ screens: $(VENV)/.dev ## Pictures of every page, desktop and phone, light and da
 
 bench: $(VENV)/.dev ## Print figures, as JSON lines, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.benchmarks
+
+bench-scale: $(VENV)/.dev ## What a step costs beside a million runs, timers, long runs, memory (ONLY=timers,length)
+	@$(BIN)/python -m tests.benchmarks.scale --only "$(ONLY)"
 
 bench-pages: $(VENV)/.dev ## What each page costs with ten runs and with a million (RUNS=1000000, STEPS=10000)
 	@$(BIN)/python -m tests.benchmarks.pages --runs $(RUNS) --steps $(STEPS)

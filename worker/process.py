@@ -150,7 +150,7 @@ def _repeat_hints(now: datetime, *, everything: bool) -> None:
     overdue = StepSnapshot.objects.claimable(now).served(serving.queues()).order_by("pk")
     if not everything:
         overdue = overdue.filter(queued_at__lt=now - OVERDUE)
-    slept = StepSnapshot.objects.slept(now - OVERDUE).served(serving.queues()).order_by("wake_at")
+    slept = StepSnapshot.objects.slept(now).served(serving.queues()).order_by("wake_at")
     for steps in (slept, overdue):
         for step, queue in steps.values_list("pk", "queue")[:most]:
             _hint(step, queue)

@@ -188,8 +188,8 @@ def _sql(takes: str) -> str:
     WITH first AS (
         UPDATE workflows_app_run SET revision = revision + 1, event_seq = event_seq + %s,
             active_count = active_count - %s
-        WHERE active_count > %s AND id = %s AND status = 'running' AND ending = '' AND allowance IS NULL
-            AND answers_ahead IS NULL
+        WHERE active_count > %s AND id = %s AND status = 'running' AND ending = ''
+            AND allowance IS NULL AND answers_ahead IS NULL
         RETURNING id, revision, event_seq, active_count, timeline, state, request_context
     ), k AS (
         SELECT first.*, %s::text AS path, %s::int AS n, %s::timestamptz AS now FROM first
