@@ -1,0 +1,39 @@
+"""The live parts in a real browser: what goes on beside them, and what happens out of turn."""
+
+import re
+
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Visitor, Visitors
+
+RUN = re.compile("/runs/[0-9a-f-]{36}/$")
+
+
+def parcel(visitor: Visitor, name: str) -> str:
+    """Start a parcel, wait until it ended, and return the path of its run."""
+    page = visitor.go("/workflows/parcel/start/")
+    page.get_by_label("Name").fill(name)
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(RUN)
+    expect(page.locator("h1 .status")).to_contain_text(re.compile("success|failed"))
+    return page.url.removeprefix(visitor.address)
+
+
+def test_back_shows_the_whole_page_and_not_the_part_that_was_fetched_last(
+    visitors: Visitors,
+) -> None:
+    visitor = visitors.come()
+    run = parcel(visitor, "back")
+    page = visitor.go(run)
+    page.get_by_role("navigation", name="Views of this run").get_by_text("Events").click()
+    expect(page.locator("ol.events")).to_be_visible()
+    page.get_by_role("navigation", name="Views of this run").get_by_text("Graph").click()
+    page.wait_for_url(re.compile("tab=graph"))
+    page.get_by_role("navigation", name="Main").get_by_text("Workflows").click()
+    page.wait_for_url(re.compile("/workflows/$"))
+
+    for _ in range(3):
+        page.go_back()
+        expect(page.locator("header.top")).to_be_visible()
+    assert page.url.endswith(run)
+    assert visitor.complaints == []
