@@ -38,11 +38,13 @@ def travel(request: HttpRequest, run_id: str) -> HttpResponse:
     return _page(request, run, asked)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def value(request: HttpRequest, run_id: str) -> HttpResponse:
     """Take the form of one value, and show the page with it; nothing is begun by that."""
     run = run_or_404(run_id)
+    if request.method != "POST":
+        return redirect("run-travel", run_id)
     try:
         asked = _asked(request, run)
     except BadChanges as mistake:
