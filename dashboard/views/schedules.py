@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import schedule_pages
 from dashboard.paging import Place
 from dashboard.schedule_pages import LONGEST_NOTE, Item
+from dashboard.views import drafts
 from dashboard.views.access import DOOR, require, signed_in
 from workflows_app import actions, errors, get_workflow
 from workflows_app.actions import Action
@@ -82,6 +83,7 @@ def _do(request: HttpRequest, action: Action, item: Item) -> None:
 
 def _confirm(request: HttpRequest, action: Action, item: Item, status: int = 200) -> HttpResponse:
     will, will_not = schedule_pages.consequences(action, item)
+    typed = request.POST if request.method == "POST" else drafts.taken(request)
     context = {
         "item": item,
         "action": action,
@@ -89,7 +91,7 @@ def _confirm(request: HttpRequest, action: Action, item: Item, status: int = 200
         "will": will,
         "will_not": will_not,
         "takes_note": action is actions.PAUSE_SCHEDULE,
-        "note": request.POST.get("note", ""),
+        "note": typed.get("note", "") if typed else "",
         "longest": LONGEST_NOTE,
         "is_too_long": status != 200,  # noqa: PLR2004 - the form is shown again
     }

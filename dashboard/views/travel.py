@@ -1,17 +1,16 @@
 """Time travel and forks: choose from where and with what, read the plan, then go."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from dashboard import graphs, travel_page
 from dashboard.forms.form import SchemaForm
 from dashboard.travel_page import INPUT, Asked, BadChanges
-from dashboard.views import posted
+from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import Run as WorkflowRun
 from workflows_app import actions, errors, get_workflow
@@ -23,8 +22,9 @@ from workflows_app.models import Run
 def travel(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show the three parts; begin when that was asked for and the plan still holds."""
     run = run_or_404(run_id)
+    draft = drafts.taken(request) if request.method != "POST" else None
     try:
-        asked = _asked(request, run)
+        asked = _asked(request, run, draft)
     except BadChanges as mistake:
         messages.error(request, str(mistake))
         return redirect("run-travel", run_id)
@@ -43,13 +43,18 @@ def travel(request: HttpRequest, run_id: str) -> HttpResponse:
 def value(request: HttpRequest, run_id: str) -> HttpResponse:
     """Take the form of one value, and show the page with it; nothing is begun by that."""
     run = run_or_404(run_id)
-    if request.method != "POST":
+    draft = drafts.taken(request) if request.method != "POST" else None
+    if request.method != "POST" and draft is None:
         return redirect("run-travel", run_id)
     try:
-        asked = _asked(request, run)
+        asked = _asked(request, run, draft)
     except BadChanges as mistake:
         messages.error(request, str(mistake))
         return redirect("run-travel", run_id)
+    if draft is not None:
+        of = draft.get("of", "")
+        form = posted.fresh_form(_schema(run, of, asked), draft)
+        return _value_page(request, run, (asked, of), form)
     of = request.POST.get("of", "")
     form = posted.form_from(request, _schema(run, of, asked))
     if not form.act() and form.check():
@@ -57,10 +62,10 @@ def value(request: HttpRequest, run_id: str) -> HttpResponse:
     return _value_page(request, run, (asked, of), form)
 
 
-def _asked(request: HttpRequest, run: Run) -> Asked:
-    data: Mapping[str, Any] = request.POST if request.method == "POST" else request.GET
-    asked = Asked.read(data, path=request.GET.get("from", ""))
-    if request.method != "POST" and not run.is_ended:
+def _asked(request: HttpRequest, run: Run, draft: QueryDict | None) -> Asked:
+    given = request.POST if request.method == "POST" else draft
+    asked = Asked.read(given or request.GET, path=request.GET.get("from", ""))
+    if given is None and not run.is_ended:
         return Asked(asked.path, asked.changed, asked.per_step, in_place=True)
     return asked
 
