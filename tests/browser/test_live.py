@@ -37,3 +37,20 @@ def test_back_shows_the_whole_page_and_not_the_part_that_was_fetched_last(
         expect(page.locator("header.top")).to_be_visible()
     assert page.url.endswith(run)
     assert visitor.complaints == []
+
+
+def test_a_form_that_cannot_be_sent_says_so_and_keeps_what_was_typed(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    page = visitor.go("/workflows/parcel/start/")
+    page.get_by_label("Name").fill("to nobody")
+    page.context.set_offline(True)
+    page.get_by_role("button", name="Start run").click()
+
+    said = page.get_by_role("alert")
+    expect(said).to_contain_text("This could not be sent")
+    expect(page.get_by_label("Name")).to_have_value("to nobody")
+    expect(page.get_by_role("button", name="Start run")).to_be_enabled()
+
+    page.context.set_offline(False)
+    page.get_by_role("button", name="Start run").click()
+    page.wait_for_url(RUN)

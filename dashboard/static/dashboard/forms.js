@@ -18,6 +18,7 @@ export function minding() {
     if (!form) return;
     form.querySelectorAll("[data-send]").forEach((button) => { button.disabled = true; });
     form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = false; });
+    form.querySelector("[data-not-sent]")?.remove();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt.closest?.("[data-schema-form]");
@@ -28,6 +29,13 @@ export function minding() {
     if (isLockedOut(event.detail.xhr)) HTMLFormElement.prototype.submit.call(form);
     else notSent(form);
   });
+  // No answer at all, as when the server is away, is told by events of their own.
+  for (const kind of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(kind, (event) => {
+      const form = event.detail.elt.closest?.("[data-schema-form]");
+      if (form?.isConnected) notSent(form);
+    });
+  }
   document.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
     const section = target.closest?.("[data-keep-draft]") || document.querySelector("[data-keep-draft] .form-place")?.closest("[data-keep-draft]");
@@ -57,7 +65,9 @@ function notSent(form) {
     note.dataset.tone = "error";
     note.dataset.notSent = "";
     note.setAttribute("role", "alert");
-    form.prepend(note);
+    // Where the eye is: above the button that was pressed, which may be far below a long form's top.
+    const buttons = [...form.querySelectorAll(".actions:has([data-send])")].at(-1);
+    if (buttons) buttons.before(note); else form.prepend(note);
   }
   note.textContent = "This could not be sent: the server did not answer, or refused the page. What you typed is still here.";
 }
