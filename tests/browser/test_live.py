@@ -54,3 +54,19 @@ def test_a_form_that_cannot_be_sent_says_so_and_keeps_what_was_typed(visitors: V
     page.context.set_offline(False)
     page.get_by_role("button", name="Start run").click()
     page.wait_for_url(RUN)
+
+
+def test_a_list_where_nothing_matches_is_left_alone_until_something_does(
+    visitors: Visitors,
+) -> None:
+    mine, other = visitors.come(), visitors.come()
+    page = mine.go("/runs/?workflow=parcel&status=failed&q=nobody")
+    expect(page.get_by_text("No run matches")).to_be_visible()
+    page.evaluate("window.untouched = true")
+    page.get_by_label("Id").fill("half an id")
+    with page.expect_response(re.compile(r"rows=")):
+        parcel(other, "elsewhere")
+    page.wait_for_timeout(300)
+    assert page.evaluate("window.untouched")
+    expect(page.get_by_label("Id")).to_have_value("half an id")
+    assert mine.complaints == []

@@ -199,10 +199,7 @@ export function watchRun() {
 export function watchFeed() {
   const live = document.querySelector("[data-feed]");
   if (!live) return;
-  // A whole part shows what is new by itself; a list keeps its rows.
-  const isWhole = live.hasAttribute("data-feed-whole");
   const shown = () => [...live.querySelectorAll("[data-row]")].map((row) => row.dataset.row);
-  const isFresh = () => isWhole || shown().length > 0;
   // Only the rows that are there are asked for, so that none moves under a hand.
   const address = () => {
     const query = new URLSearchParams(location.search);
@@ -210,17 +207,19 @@ export function watchFeed() {
     return `${live.dataset.address}?${query}`;
   };
   const refresh = refresher(live, address, Number(live.dataset.pace) || PACE);
-  // An empty list has no rows to keep: it shows the page anew.
-  const update = () => { if (isFresh()) refresh(); else location.reload(); };
+  // The very first run brings more than rows, as the filters: the page is shown anew.
+  if (live.hasAttribute("data-none")) {
+    document.addEventListener("signalbox:patched", () => { if (!live.hasAttribute("data-none")) location.reload(); });
+  }
   connect({
     path: () => "/ws/feed/",
-    message: (news) => { if (news.type === "runs") update(); },
+    message: (news) => { if (news.type === "runs") refresh(); },
     pulse: new Pulse(),
     async poll() {
       const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
-      if (answer.ok) { if (isFresh()) patch(live, await answer.text()); } else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
+      if (answer.ok) patch(live, await answer.text()); else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
       return answer.status;
     },
   });
-  setInterval(() => { if (!document.hidden && isFresh()) refresh(); }, SAFETY);
+  setInterval(() => { if (!document.hidden) refresh(); }, SAFETY);
 }

@@ -104,6 +104,19 @@ def test_a_row_keeps_its_place_when_it_no_longer_matches_the_filter(pages):
     assert 'data-status="canceled"' in part
 
 
+def test_a_list_without_rows_gets_those_that_match_by_now(pages):
+    empty = pages.get("/runs/?status=failed&rows=", headers={"HX-Request": "true"})
+    started(amount=5)
+    other = pages.get("/runs/?status=failed&rows=", headers={"HX-Request": "true"})
+    failed = started(title="break")
+    part = pages.get("/runs/?status=failed&rows=", headers={"HX-Request": "true"})
+
+    assert " data-none" in empty.content.decode()
+    assert "No run matches" in other.content.decode()
+    assert " data-none" not in other.content.decode()
+    assert rows_in(part.content.decode()) == [str(row_of(failed).pk)]
+
+
 def test_no_payload_is_loaded_for_a_list(pages, django_assert_max_num_queries):
     started(note="x" * 1000)
 
