@@ -70,3 +70,18 @@ def test_a_list_where_nothing_matches_is_left_alone_until_something_does(
     assert page.evaluate("window.untouched")
     expect(page.get_by_label("Id")).to_have_value("half an id")
     assert mine.complaints == []
+
+
+def test_the_menu_does_not_stand_open_behind_the_dialog(visitors: Visitors) -> None:
+    visitor = visitors.come(width=390)
+    page = visitor.go(parcel(visitor, "menu"))
+    page.locator("details.more > summary").click()
+    page.locator("details.more").get_by_role("link", name="Delete run").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_be_visible()
+    expect(page.locator("details.more")).not_to_have_attribute("open", re.compile(""))
+    fold = dialog.locator("summary").bounding_box()
+    assert fold is not None
+    assert fold["height"] >= 44
+    dialog.get_by_role("link", name="Keep it").click()
+    expect(page.locator("details.more > summary")).to_be_focused()
