@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Mapping
 
 from django.contrib import messages
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -86,7 +87,7 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
         value = MISSING if draft is not None else _first_value(request)
         form = posted.fresh_form(schema, draft, value=value)
         form.is_locked = not offer.is_possible
-        return _form(request, known, form)
+        return _form(request, known, form, draft=draft)
     require(offer)
     form = posted.form_from(request, schema)
     if form.act():
@@ -107,7 +108,7 @@ def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpRespon
     defined = known.defined
     if defined is None or not posted.fits(form, known.load):
         return _form(request, known, form, status=422)
-    run_id = _run_key(request)
+    run_id = _run_key(known, request.POST)
     try:
         run = defined.create_run(run_id=run_id)
         run.start(form.draft(), actor=request.user, door=DOOR, wait=False)
@@ -122,24 +123,45 @@ def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpRespon
     return posted.to_run(request, run_id)
 
 
-def _form(request: HttpRequest, known: Known, form: SchemaForm, status: int = 200) -> HttpResponse:
+def _form(
+    request: HttpRequest,
+    known: Known,
+    form: SchemaForm,
+    status: int = 200,
+    draft: QueryDict | None = None,
+) -> HttpResponse:
+    run_id = _run_key(known, request.POST if draft is None else draft, request.GET.get("run", ""))
     is_part = bool(request.headers.get("HX-Request"))
     template = "dashboard/start.html#form" if is_part else "dashboard/start.html"
     context = {
         "known": known,
         "form": form,
         "offer": _offer(request, known),
-        "run_key": _run_key(request),
+        "run_key": run_id,
+        "pending": run_id if _is_pending(known, run_id) else "",
     }
     return render(request, template, context, status=status)
 
 
-def _run_key(request: HttpRequest) -> str:
-    """Return the id that the form's run gets, so that a form sent twice starts one run."""
+def _run_key(known: Known, sent: Mapping[str, str], asked: str = "") -> str:
+    """Return the id that the form's run gets, so that a form sent twice starts one run.
+
+    It is that of a run which waits to be started where the form or the address names one.
+    """
+    key = sent.get("run_key") or asked
+    if _is_pending(known, key):
+        return key
     try:
-        return str(uuid.UUID(request.POST.get("run_key", "")))
+        return str(uuid.UUID(key))
     except ValueError:
         return str(uuid7())
+
+
+def _is_pending(known: Known, run_id: str) -> bool:
+    if not run_id or "\0" in run_id:  # PostgreSQL takes no such text
+        return False
+    waiting = Run.objects.filter(status=RunStatus.PENDING, workflow=known.id)
+    return waiting.filter(run_id=run_id).exists()
 
 
 def _known(workflow_id: str) -> Known:
