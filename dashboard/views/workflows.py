@@ -11,15 +11,17 @@ from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard import catalogue, graphs, rows
+from dashboard import catalogue, graphs, rows, run_page
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
 from dashboard.forms.fields import MISSING
 from dashboard.forms.form import SchemaForm
 from dashboard.forms.summary import lines_of
+from dashboard.travel_page import MOST_EDITED
 from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, signed_in
-from workflows_app import actions, errors
+from workflows_app import actions, errors, jsontext
+from workflows_app.engine import payloads
 from workflows_app.models import Run
 from workflows_app.models.fields import uuid7
 from workflows_app.planner.statuses import RunStatus
@@ -84,7 +86,7 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     schema = known.graph.json.get("input_schema")
     if request.method != "POST":
         draft = drafts.taken(request)
-        value = MISSING if draft is not None else _first_value(request)
+        value = MISSING if draft is not None else _first_value(request, known)
         form = posted.fresh_form(schema, draft, value=value)
         form.is_locked = not offer.is_possible
         return _form(request, known, form, draft=draft)
@@ -95,13 +97,27 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     return _started(request, known, form)
 
 
-def _first_value(request: HttpRequest) -> object:
+def _first_value(request: HttpRequest, known: Known) -> object:
     """Return what the form holds at first: the input of the run that `?from=` names, if any."""
-    source = Run.objects.filter(run_id=request.GET.get("from", "")).first()
-    if source is None or source.input is None:
+    name = request.GET.get("from", "")
+    source = run_page.find(name) if name else None
+    if source is None:
+        if name:
+            messages.warning(request, f"There is no run {name}, so nothing is filled in.")
         return MISSING
-    messages.info(request, f"This is the input of run {source.run_id}; change what you like.")
-    return source.input
+    if source.workflow_id != known.id:
+        other = f"Run {name} is one of the workflow “{source.workflow_id}”, not of this one"
+        messages.warning(request, f"{other}: its input is not filled in.")
+        return MISSING
+    if payloads.size(Run, source.pk, "input") > MOST_EDITED:
+        large = f"The input of run {name} is too large to be changed in a form"
+        messages.warning(request, f"{large}: run it again as it was, or use Python.")
+        return MISSING
+    text = payloads.run_input(source.pk)
+    if text == payloads.NULL:
+        return MISSING
+    messages.info(request, f"This is the input of run {name}; change what you like.")
+    return jsontext.loads(text)
 
 
 def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpResponse:

@@ -8,6 +8,7 @@ from django.core import signing
 from dashboard.views import drafts
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
+from workflows_app.engine import payloads
 from workflows_app.models import Action, Run
 
 ADDRESS = "/workflows/pages-approval/start/"
@@ -56,6 +57,27 @@ def test_a_run_of_another_workflow_is_not_started_by_its_id(pages):
     assert "waits to be started" not in form
     assert other.refresh().status == "pending"
     assert Run.objects.get(workflow="pages-approval").run_id != "elsewhere"
+
+
+def test_the_input_of_another_workflows_run_is_not_filled_in(pages):
+    other = started(flows.open_flow, title="Foreign")
+
+    page = pages.get(f"{ADDRESS}?from={other.run_id}").content.decode()
+    nobody = pages.get(f"{ADDRESS}?from=nobody").content.decode()
+
+    assert "is one of the workflow “pages-open”, not of this one" in page
+    assert "Foreign" not in page
+    assert "There is no run nobody" in nobody
+
+
+def test_an_input_too_large_for_a_form_is_not_read(pages, monkeypatch):
+    large = started(amount=5, note="x" * 300_000)
+    monkeypatch.setattr(payloads, "run_input", None)
+
+    page = pages.get(f"{ADDRESS}?from={large.run_id}").content.decode()
+
+    assert "too large to be changed in a form" in page
+    assert "xxxx" not in page
 
 
 def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_lost_or_started(pages):
