@@ -34,10 +34,12 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     found = run_or_404(run_id)
     view = View.read(request.GET.dict(), found, request.COOKIES.get(TAB_COOKIE, ""))
     page = run_page.page_for(found, request.user, view)
-    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
-        return render(request, "dashboard/run.html#live", shown(page))
-    response = render(request, "dashboard/run.html", shown(page))
-    if request.GET.get("tab"):
+    headers = request.headers
+    is_part = headers.get("HX-Request") and not headers.get("HX-History-Restore-Request")
+    template = "dashboard/run.html#live" if is_part else "dashboard/run.html"
+    response = render(request, template, shown(page))
+    # A part that is fetched because of news, maybe in a tab that nobody sees, chooses nothing.
+    if request.GET.get("tab") and (not is_part or headers.get("HX-Trigger-Name") == "tab"):
         response.set_cookie(TAB_COOKIE, view.tab, samesite="Lax", httponly=True)
     return response
 

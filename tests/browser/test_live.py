@@ -1,8 +1,9 @@
 """The live parts in a real browser: what goes on beside them, and what happens out of turn."""
 
+import contextlib
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import Error, Page, Route, expect
 
 from tests.browser.conftest import Visitor, Visitors
 
@@ -85,3 +86,95 @@ def test_the_menu_does_not_stand_open_behind_the_dialog(visitors: Visitors) -> N
     assert fold["height"] >= 44
     dialog.get_by_role("link", name="Keep it").click()
     expect(page.locator("details.more > summary")).to_be_focused()
+
+
+def test_the_tab_that_was_looked_at_last_is_remembered(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    first, second = parcel(visitor, "tab one"), parcel(visitor, "tab two")
+    page = visitor.go(first)
+    tabs = page.get_by_role("navigation", name="Views of this run")
+    tabs.get_by_role("link", name="Events").click()
+    expect(page.locator("ol.events")).to_be_visible()
+
+    visitor.go(second)
+    expect(tabs.locator("[aria-current]")).to_contain_text("Events")
+
+
+def hold(page: Page, what: re.Pattern[str]) -> list[Route]:
+    """Let requests to such addresses wait; return them as they come."""
+    held: list[Route] = []
+
+    def keep(route: Route) -> None:
+        held.append(route)
+
+    page.route(what, keep)
+    return held
+
+
+def slide(page: Page, to: int) -> None:
+    """Move the slider as a hand does."""
+    page.locator("#playback-at").evaluate(
+        """(slider, to) => {
+            slider.value = to;
+            slider.dispatchEvent(new Event("input", { bubbles: true }));
+        }""",
+        to,
+    )
+
+
+def test_an_answer_that_comes_late_is_not_shown(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    page = visitor.go(parcel(visitor, "late"))
+    held = hold(page, re.compile(r"[?&]at=2(&|$)"))
+    slide(page, 2)
+    page.wait_for_timeout(300)
+    assert len(held) == 1
+    slide(page, 4)
+    expect(page.get_by_text("event 4 of")).to_be_visible()
+    with contextlib.suppress(Error):  # it may have been given up by the page
+        held[0].continue_()
+    page.wait_for_timeout(500)
+
+    expect(page.get_by_text("event 4 of")).to_be_visible()
+    assert "at=4" in page.url
+
+
+def test_news_that_come_late_do_not_undo_a_tab(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    run = parcel(visitor, "broken-late")
+    page = visitor.go(f"{run}?tab=events")
+    held = hold(page, re.compile(r"tab=events$"))
+    other = visitors.come().go(f"{run}retry/")
+    other.get_by_role("button", name="Re-run from the failed step").click()
+    for _ in range(40):
+        if held:
+            break
+        page.wait_for_timeout(100)
+    tabs = page.get_by_role("navigation", name="Views of this run")
+    tabs.get_by_role("link", name="Data").click()
+    expect(tabs.locator("[aria-current]")).to_contain_text("Data")
+    for one in held:
+        one.continue_()
+    page.wait_for_timeout(500)
+
+    expect(tabs.locator("[aria-current]")).to_contain_text("Data")
+    assert "tab=data" in page.url
+
+
+def test_the_slider_follows_a_run_that_grows(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    run = parcel(visitor, "broken-grows")
+    page = visitor.go(run)
+    slide(page, 3)
+    expect(page.get_by_text("event 3 of")).to_be_visible()
+    slide(page, int(page.locator("#playback-at").get_attribute("max") or ""))
+    expect(page.get_by_text("You are looking at the past")).to_be_hidden()
+
+    visitor_two = visitors.come()
+    other = visitor_two.go(f"{run}retry/")
+    other.get_by_role("button", name="Re-run from the failed step").click()
+    expect(page.locator("h1 .status")).to_contain_text("success")
+
+    slider = page.locator("#playback-at")
+    expect(slider).to_have_js_property("value", slider.evaluate("one => one.max"))
+    expect(page.locator("#playback-says")).to_have_text("now")

@@ -2,7 +2,7 @@
 // what differs. Numbers make it gap-free: after a lost connection it goes on from the last one.
 // When no socket can be had it asks every few seconds, and says so.
 
-import { patch } from "./patch.js";
+import { currentTurn, patch } from "./patch.js";
 
 const POLL = 3000;
 const SAFETY = 10000;
@@ -59,9 +59,13 @@ function refresher(target, address, pace = PACE) {
     busy = true;
     wanted = false;
     last = Date.now();
+    const turn = currentTurn();
     try {
       const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
-      if (answer.ok) patch(target, await answer.text());
+      const text = await answer.text();
+      // Meanwhile another view was chosen: what came is of the one before.
+      if (turn !== currentTurn()) wanted = true;
+      else if (answer.ok) patch(target, text);
     } catch {
       // The page is being left, or the server is away: the indicator says so, the next news asks again.
     }

@@ -75,6 +75,15 @@ function patchChildren(old, next) {
   }
 }
 
+// Answers may come in another order than they were asked for. A turn is a change of what is looked
+// at: an answer that was asked for before it, or by a turn before it, came too late to be shown.
+let turn = 0;
+
+// Begin a turn, or end one; return its number.
+export function nextTurn() { return ++turn; }
+
+export function currentTurn() { return turn; }
+
 // The question went away while somebody was typing an answer: it stays, to read and to copy.
 function lock(section) {
   const notice = section.querySelector("[data-answered]");
