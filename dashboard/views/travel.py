@@ -87,6 +87,7 @@ def _page(request: HttpRequest, run: Run, asked: Asked, status: int = 200) -> Ht
         "page": travel_page.page_for(run, _live(run), asked),
         "offer": actions.offer(action, request.user, run),
         "input_of": INPUT,
+        "run_key": posted.run_key(request),
     }
     return render(request, "dashboard/travel.html", context, status=status)
 
@@ -132,6 +133,8 @@ def _begun(request: HttpRequest, run: Run, asked: Asked) -> HttpResponse:
     require(actions.offer(action, request.user, None))
     try:
         begun = _set_off(request, _live(run), asked)
+    except errors.RunAlreadyStarted:
+        return posted.started_already(request, posted.run_key(request))
     except errors.PlanOutdated:
         messages.warning(request, "The run changed meanwhile; here is the new plan.")
         return _page(request, run, asked, status=409)
@@ -155,4 +158,4 @@ def _set_off(request: HttpRequest, live: WorkflowRun, asked: Asked) -> str:
         return live.run_id
     if live.plan_time_travel(asked.path, **asked.options).token != token:
         raise errors.PlanOutdated("The run or its workflow has changed since this was planned.")
-    return live.fork(asked.path, **options).run_id
+    return live.fork(asked.path, run_id=posted.run_key(request), **options).run_id

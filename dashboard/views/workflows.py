@@ -114,7 +114,7 @@ def _first_value(request: HttpRequest, known: Known) -> object:
         messages.warning(request, f"{large}: run it again as it was, or use Python.")
         return MISSING
     text = payloads.run_input(source.pk)
-    if text == payloads.NULL:
+    if text == jsontext.NULL:
         return MISSING
     messages.info(request, f"This is the input of run {name}; change what you like.")
     return jsontext.loads(text)
@@ -129,7 +129,7 @@ def _started(request: HttpRequest, known: Known, form: SchemaForm) -> HttpRespon
         run = defined.create_run(run_id=run_id)
         run.start(form.draft(), actor=request.user, door=DOOR, wait=False)
     except errors.RunAlreadyStarted:
-        messages.info(request, "This run was started already; a form starts one run.")
+        return posted.started_already(request, run_id)
     except errors.InvalidInput as refusal:
         form.refuse(posted.problems_of(refusal))
         return _form(request, known, form, status=422)
