@@ -6,7 +6,7 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import inbox_page
 from dashboard.inbox_page import TABS, Detail, Page, Wanted
 from dashboard.views import drafts
-from dashboard.views.access import require, signed_in
+from dashboard.views.access import json_for_signed_in, require, signed_in
 from dashboard.views.run import form_for
 from workflows_app import actions
 from workflows_app.engine import assignments
@@ -47,6 +47,13 @@ def inbox(request: HttpRequest) -> HttpResponse:
         **_form(wanted, detail),
     }
     return render(request, f"dashboard/inbox.html{'#live' if is_part else ''}", context)
+
+
+@require_safe
+@json_for_signed_in
+def count(request: HttpRequest) -> HttpResponse:
+    """Return how many questions wait for the person, as the menu shows it; empty for none."""
+    return JsonResponse({"waiting": inbox_page.counted_for(request)})
 
 
 def _next(request: HttpRequest, wanted: Wanted) -> HttpResponse:

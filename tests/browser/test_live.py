@@ -178,3 +178,24 @@ def test_the_slider_follows_a_run_that_grows(visitors: Visitors) -> None:
     slider = page.locator("#playback-at")
     expect(slider).to_have_js_property("value", slider.evaluate("one => one.max"))
     expect(page.locator("#playback-says")).to_have_text("now")
+
+
+def test_the_title_and_the_menu_say_how_things_stand(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    page = visitor.go(parcel(visitor, "broken-title"))
+    expect(page).to_have_title("Parcel failed · Signalbox")
+    visitors.come().go(f"{page.url.removeprefix(visitor.address)}retry/").get_by_role(
+        "button", name="Re-run from the failed step"
+    ).click()
+    expect(page).to_have_title("Parcel success · Signalbox")
+
+    count = page.locator("[data-inbox-count]")
+    before = int(count.text_content() or 0)
+    other = visitors.come().go("/workflows/values/start/")
+    other.locator("main textarea").fill("1")
+    other.get_by_role("button", name="Start run").click()
+    other.wait_for_url(RUN)
+    expect(other.locator("h1 .status")).to_contain_text("suspended")
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(count).to_have_text(str(before + 1))
+    assert visitor.complaints == []

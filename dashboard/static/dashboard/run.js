@@ -126,8 +126,14 @@ function follow() {
   }, 600));
 }
 
+// The title of the browser's tab stands outside the live part, and tells the status, too.
+function entitle() {
+  document.addEventListener("signalbox:patched", () => { document.title = liveOf().dataset.title || document.title; });
+}
+
 export function runPage() {
   if (!liveOf()) return;
+  entitle();
   tabs();
   playback();
   brush();

@@ -278,6 +278,15 @@ def test_who_may_not_answer_may_not_claim(person, verb):
     assert not Assignment.objects.exists()
 
 
+def test_the_count_of_the_menu_can_be_asked_for(pages, client):
+    before = pages.get("/inbox/count/").json()
+    started()
+
+    assert before == {"waiting": ""}
+    assert pages.get("/inbox/count/").json() == {"waiting": "1"}
+    assert client.get("/inbox/count/").status_code == 401
+
+
 @pytest.mark.parametrize("verb", ["claim", "release"])
 def test_looking_claims_nothing(pages, verb):
     run = started()
