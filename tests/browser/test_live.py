@@ -199,3 +199,19 @@ def test_the_title_and_the_menu_say_how_things_stand(visitors: Visitors) -> None
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
     expect(count).to_have_text(str(before + 1))
     assert visitor.complaints == []
+
+
+def test_the_run_id_is_copied_by_the_keys_also_after_news(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    visitor.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    run = parcel(visitor, "copied")
+    page = visitor.page
+    page.get_by_role("navigation", name="Views of this run").get_by_text("Events").click()
+    expect(page.locator("ol.events")).to_be_visible()
+
+    name = page.locator(".facts [data-copy]")
+    name.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#announcer")).to_have_text("Copied")
+    assert page.evaluate("navigator.clipboard.readText()") in run
+    expect(name).to_have_role("button")

@@ -47,7 +47,7 @@ export function minding() {
     const show = choice?.form.querySelector(`button[value="${CSS.escape(`shape:${choice.name}`)}"]`);
     if (show) choice.form.requestSubmit(show);
   });
-  for (const element of document.querySelectorAll("[data-copy]")) offerCopy(element);
+  copying();
   keepDrafts();
 }
 
@@ -72,20 +72,30 @@ function notSent(form) {
   note.textContent = "This could not be sent: the server did not answer, or refused the page. What you typed is still here.";
 }
 
-function offerCopy(element) {
+// Texts that can be copied, also those that come later: by a click, or by Enter or Space.
+function copying() {
   if (!navigator.clipboard) return;
-  element.tabIndex = 0;
-  element.setAttribute("role", "button");
-  element.title = "Copy";
-  const copy = async () => {
+  const offer = () => {
+    for (const element of document.querySelectorAll("[data-copy]:not([role])")) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "button");
+      element.title = "Copy";
+    }
+  };
+  const copy = async (element) => {
     await navigator.clipboard.writeText(element.textContent);
     element.title = "Copied";
     document.getElementById("announcer").textContent = "Copied";
   };
-  element.addEventListener("click", copy);
-  element.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    copy();
+  document.addEventListener("signalbox:patched", offer);
+  document.addEventListener("click", (event) => {
+    const element = event.target.closest("[data-copy]");
+    if (element) copy(element);
   });
+  document.addEventListener("keydown", (event) => {
+    if ((event.key !== "Enter" && event.key !== " ") || !event.target.matches?.("[data-copy]")) return;
+    event.preventDefault();
+    copy(event.target);
+  });
+  offer();
 }

@@ -2,6 +2,8 @@
 // parts stay open, focus and selection stay, and nothing that somebody types is touched.
 
 const KEEP_OPEN = new WeakSet();
+// What script gives to texts that can be copied, which the server knows nothing of.
+const OFFERED = new Set(["role", "tabindex", "title"]);
 
 addEventListener("toggle", (event) => {
   // Once a person has opened or closed something, it is theirs.
@@ -30,6 +32,7 @@ function patchAttributes(old, next) {
   for (const { name } of [...old.attributes]) {
     if (next.hasAttribute(name)) continue;
     if (name === "open" && KEEP_OPEN.has(old)) continue;
+    if (old.dataset.copy !== undefined && OFFERED.has(name)) continue;
     if (name === "data-dirty" || (name === "class" && /^(htmx-\S+\s*)+$/.test(old.className))) continue;
     old.removeAttribute(name);
   }
