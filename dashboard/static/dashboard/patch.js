@@ -23,6 +23,11 @@ function isTheirs(element) {
   return element.hasAttribute("data-dirty") || element.contains(document.activeElement);
 }
 
+// A row stays as it is while the focus is in it, and catches up when the focus leaves.
+function isInHand(element) {
+  return element.dataset.row !== undefined && element.contains(document.activeElement);
+}
+
 // A value that did not change keeps what was opened, searched and fetched in it.
 function isSameValue(old, next) {
   return old.dataset.from !== undefined && old.dataset.from === next.dataset.from;
@@ -49,6 +54,7 @@ function patchNode(old, next) {
     return;
   }
   if (old.isEqualNode(next) || isTheirs(old) || isSameValue(old, next)) return;
+  if (isInHand(old)) { old.dataset.held = ""; return; }
   patchAttributes(old, next);
   patchChildren(old, next);
 }
@@ -74,6 +80,7 @@ function patchChildren(old, next) {
     const gone = place;
     place = place.nextSibling;
     if (gone.nodeType === Node.ELEMENT_NODE && isTheirs(gone)) lock(gone);
+    else if (gone.nodeType === Node.ELEMENT_NODE && isInHand(gone)) gone.dataset.held = "";
     else gone.remove();
   }
 }

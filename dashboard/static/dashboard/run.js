@@ -28,8 +28,11 @@ async function turnTo(address, { push = true, name = "view" } = {}) {
     live.dataset.address = address;
     if (push) history.pushState(null, "", address); else history.replaceState(null, "", address);
     return true;
-  } catch {
-    if (mine === newest) location.href = address;
+  } catch (problem) {
+    if (mine !== newest) return false;
+    // Without an answer the page stays: going there would leave it for the browser's own error.
+    if (problem instanceof TypeError) notReached();
+    else location.href = address;
     return false;
   }
 }
@@ -45,6 +48,18 @@ function tabs() {
     });
   });
   addEventListener("popstate", () => turnTo(location.href, { push: false }));
+}
+
+function notReached() {
+  const note = document.createElement("p");
+  note.className = "notice";
+  note.dataset.tone = "error";
+  note.setAttribute("role", "alert");
+  note.textContent = "The server cannot be reached, so this view could not be shown. What you see may be old.";
+  const notices = document.getElementById("notices");
+  notices.querySelector("[role=alert]")?.remove();
+  notices.prepend(note);
+  note.scrollIntoView({ block: "nearest" });
 }
 
 // A field that somebody has used no longer follows its attribute, which is what a patch changes.
