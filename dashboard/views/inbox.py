@@ -14,14 +14,13 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import inbox_page
 from dashboard.inbox_page import TABS, Detail, Page, Wanted
 from dashboard.views import drafts
-from dashboard.views.access import json_for_signed_in, require, signed_in
+from dashboard.views.access import DOOR, json_for_signed_in, require, signed_in
 from dashboard.views.run import form_for
 from workflows_app import actions
 from workflows_app.engine import assignments
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
-DOOR = "dashboard"
 NOT_DONE = "You are signed in again. Nothing has changed yet: press the button once more."
 GONE = "This question is not asked any more, so there is nothing to claim."
 

@@ -63,6 +63,7 @@ def test_a_run_again_is_a_new_run_with_the_same_input(pages):
 
     again = Run.objects.get(origin=run.run_id)
     assert again.input == row_of(run).input
+    assert [action.verb for action in Action.objects.all()] == ["rerun"]
     assert answer.redirect_chain[-1][0] == f"/runs/{again.run_id}/"
 
 

@@ -86,7 +86,7 @@ def test_claiming_moves_a_question_to_mine_and_is_written_down(pages, ana):
     assert "claimed by you" in page_at(pages, "?tab=mine")
     assert "All clear: nothing waits for you" in page_at(pages, "?tab=open")
     action = Action.objects.get(verb="claim")
-    assert (action.actor, action.path, action.door) == (ana, "manager", "dashboard")
+    assert (action.actor, action.path, action.door) == (ana, "manager", "page")
     assert action.public_run_id == run.run_id
 
 
@@ -266,7 +266,7 @@ def test_who_may_not_answer_sees_the_question_and_why_the_form_is_locked(person)
     assert '<fieldset class="plain" disabled' in page
     assert rows_in(page_at(outsider)) == []
     assert "You need the permission to answer suspended steps." in page_at(viewer)
-    assert "data-inbox-count hidden" in page_at(viewer)
+    assert 'data-inbox-count="/inbox/count/" hidden' in page_at(viewer)
 
 
 @pytest.mark.parametrize("verb", ["claim", "release", "take-over"])

@@ -4,12 +4,13 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from dashboard.run_view import TABS
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app import Workflow, step
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Action, Run, StepSnapshot
 
 
 @step
@@ -114,6 +115,34 @@ def test_related_shows_timelines_and_forks(pages):
     assert forked.run_id in page
     assert "Compare with now" in page
     assert run.run_id in other
+
+
+def test_audit_shows_the_newest_first_with_the_reason_and_says_that_there_is_more(
+    pages, monkeypatch
+):
+    monkeypatch.setattr("dashboard.run_page.MOST_EVENTS", 3)
+    run = started(amount=5)
+    row = row_of(run)
+    for number in range(3):
+        Action.objects.create(
+            at=timezone.now(), actor_name=f"person-{number}", verb="resume", run_id=row.pk,
+            public_run_id=run.run_id, data={"reason": f"<b>why {number}</b>"},
+        )  # fmt: skip
+    few = tab(pages, run, "audit")
+    Action.objects.create(
+        at=timezone.now(), actor_name="latest", verb="cancel", run_id=row.pk,
+        public_run_id=run.run_id,
+    )  # fmt: skip
+    many = tab(pages, run, "audit")
+
+    assert few.index("person-2") < few.index("person-1")
+    assert "&lt;b&gt;why 2&lt;/b&gt;" in few
+    assert '<span class="tag num">3</span>' in few
+    assert "The whole trail of this run" not in few
+    assert '<span class="tag num">3+</span>' in many
+    assert "latest" in many
+    assert "person-0" not in many
+    assert f'href="/audit/?run={run.run_id}"' in many
 
 
 def test_audit_shows_who_did_what(pages, ana):
