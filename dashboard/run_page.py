@@ -146,16 +146,18 @@ class RunPage:
         return self.moment.status if self.moment else self.run.status
 
     @property
-    def timeline_next(self) -> int | None:
-        """Where the next rows of the timeline begin; None: there are no more."""
+    def timeline_next(self) -> str:
+        """The query of the next rows of the timeline; empty: there are no more."""
         if self.timeline is None or len(self.timeline.rows) <= records.MOST_ROWS:
-            return None
-        return self.view.skip + records.MOST_ROWS
+            return ""
+        return self.view.rows_from(self.view.skip + records.MOST_ROWS)
 
     @property
-    def timeline_previous(self) -> int:
-        """Where the rows before those shown begin."""
-        return max(self.view.skip - records.MOST_ROWS, 0)
+    def timeline_previous(self) -> str:
+        """The query of the rows before those shown; empty: there are none."""
+        if not self.view.skip:
+            return ""
+        return self.view.rows_from(max(self.view.skip - records.MOST_ROWS, 0))
 
     @property
     def tallies(self) -> dict[str, str]:

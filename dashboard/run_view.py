@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
+from urllib.parse import urlencode
 
 from workflows_app.models import Run
 
@@ -40,6 +41,57 @@ class View:
             if window[0] is not None and window[1] is not None and window[0] < window[1]
             else None,
         )
+
+    @property
+    def now(self) -> str:
+        """The same look at the run as it stands now."""
+        return self._link("at")
+
+    @property
+    def whole(self) -> str:
+        """The same look at all of its time."""
+        return self._link("since", "until", "skip")
+
+    def rows_from(self, skip: int) -> str:
+        """Return the same look at other rows of the timeline."""
+        return self._link("skip", skip=str(skip) if skip else "")
+
+    @property
+    def beside_switches(self) -> list[tuple[str, str]]:
+        """What the form of the timeline's switches keeps of the address."""
+        return self._kept("tab", "at", "since", "until")
+
+    @property
+    def beside_window(self) -> list[tuple[str, str]]:
+        """What the form of the part that is shown keeps of the address."""
+        return self._kept("tab", "at", "errors", "fold")
+
+    @property
+    def beside_playback(self) -> list[tuple[str, str]]:
+        """What the form of the moment keeps of the address."""
+        return self._kept("tab", "errors", "fold", "since", "until")
+
+    @property
+    def _said(self) -> dict[str, str]:
+        """What the address says, in its own words."""
+        first, last = self.window or (None, None)
+        said = {
+            "tab": self.tab,
+            "at": "" if self.at is None else str(self.at),
+            "errors": "1" if self.errors_only else "",
+            "fold": "" if self.folds else "0",
+            "since": "" if first is None else str(first),
+            "until": "" if last is None else str(last),
+            "skip": str(self.skip) if self.skip else "",
+        }
+        return {name: text for name, text in said.items() if text}
+
+    def _kept(self, *names: str) -> list[tuple[str, str]]:
+        return [(name, text) for name, text in self._said.items() if name in names]
+
+    def _link(self, *without: str, **changes: str) -> str:
+        kept = {name: text for name, text in self._said.items() if name not in without}
+        return "?" + urlencode(kept | {name: text for name, text in changes.items() if text})
 
 
 def _number(text: str) -> float | None:

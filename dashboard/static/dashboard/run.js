@@ -119,6 +119,7 @@ function brush() {
     const [length, first] = [Number(timeline.dataset.brush), Number(timeline.dataset.first)];
     const query = new URLSearchParams(location.search);
     query.set("tab", "timeline");
+    query.delete("skip");
     query.set("since", (first + Math.min(from, to) * length).toFixed(3));
     query.set("until", (first + Math.max(from, to) * length).toFixed(3));
     turnTo(`${location.pathname}?${query}`);

@@ -1,5 +1,6 @@
 """The views of one run: timeline, playback, data, related, audit, and the page of a step."""
 
+import html
 import re
 from datetime import timedelta
 
@@ -62,6 +63,29 @@ def test_a_window_of_the_timeline_stands_in_the_address(pages):
     page = tab(pages, started(amount=5), "timeline", since="0", until="0.001")
 
     assert ">Whole run</a>" in page
+
+
+def hidden_in(form: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+
+def test_the_forms_and_links_of_the_timeline_keep_the_rest_of_the_address(pages, monkeypatch):
+    monkeypatch.setattr("dashboard.records.MOST_ROWS", 1)
+    asked = {"at": "6", "errors": "1", "fold": "0", "since": "0.0", "until": "9.5"}
+    page = tab(pages, started(amount=5), "timeline", **asked, skip="1")
+    playback, switches, window = (
+        hidden_in(part.partition("</form>")[0]) for part in page.split("<form ")[2:5]
+    )
+    plain = tab(pages, started(amount=5), "timeline", at="8", fold="0")
+    links = html.unescape(page)
+
+    assert playback == {"tab": "timeline"} | {n: t for n, t in asked.items() if n != "at"}
+    assert switches == {"tab": "timeline", "at": "6", "since": "0.0", "until": "9.5"}
+    assert window == {"tab": "timeline", "at": "6", "errors": "1", "fold": "0"}
+    assert 'href="?tab=timeline&at=6&errors=1&fold=0">Whole run' in links
+    assert 'href="?tab=timeline&at=6&errors=1&fold=0&since=0.0&until=9.5">Earlier steps' in links
+    assert 'href="?tab=timeline&errors=1&fold=0&since=0.0&until=9.5&skip=1">Back to now' in links
+    assert 'href="?tab=timeline&at=8&fold=0&skip=1">Later steps' in html.unescape(plain)
 
 
 def test_a_list_is_one_row_with_its_count(pages):
