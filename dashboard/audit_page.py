@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC
 from typing import Any, Final
@@ -28,7 +28,11 @@ MOST: Final = 10_000
 _LOOK: Final = 4000
 VERBS: Final = (
     "start",
+    "rerun",
     "resume",
+    "claim",
+    "take-over",
+    "release",
     "cancel",
     "restart",
     "retry",
@@ -36,6 +40,7 @@ VERBS: Final = (
     "time-travel",
     "fork",
     "create-schedule",
+    "delete",
     "pause-schedule",
     "unpause-schedule",
     "trigger-schedule",
@@ -78,8 +83,7 @@ class Filters:
 
     def wanted(self) -> QuerySet[Action]:
         """Return all actions that match, newest first, with the beginning of their data."""
-        look = Substr(payloads.as_text("data"), 1, _LOOK)
-        actions = Action.objects.defer("data").annotate(data_text=look).order_by("-pk")
+        actions = with_reasons(Action.objects.all())
         if self.person:
             actions = actions.filter(actor_name=self.person)
         if self.verb:
@@ -115,15 +119,26 @@ class Entry:
         return dict(zip(COLUMNS, said, strict=True))
 
 
+def with_reasons(actions: QuerySet[Action]) -> QuerySet[Action]:
+    """Return the actions newest first, each with the beginning of its data instead of all."""
+    look = Substr(payloads.as_text("data"), 1, _LOOK)
+    return actions.defer("data").annotate(data_text=look).order_by("-pk")
+
+
+def entries_of(actions: Iterable[Action]) -> list[Entry]:
+    """Return actions that were asked for `with_reasons`, each with its reason."""
+    return [_entry(action) for action in actions]
+
+
 def shown(filters: Filters, place: Place) -> tuple[list[Entry], Page[Action]]:
     """Return one page of the trail."""
     page = paging.page_of(filters.wanted(), place, filters.kept)
-    return [_entry(action) for action in page.rows], page
+    return entries_of(page.rows), page
 
 
 def exported(filters: Filters) -> tuple[list[Entry], bool]:
     """Return the newest `MOST` actions that match, and whether there are more."""
-    found = [_entry(action) for action in filters.wanted()[: MOST + 1]]
+    found = entries_of(filters.wanted()[: MOST + 1])
     return found[:MOST], len(found) > MOST
 
 

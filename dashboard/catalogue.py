@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final
 
-from dashboard import graphs
+from dashboard import graphs, ranks
 from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph
 from workflows_app import errors, get_workflow, list_workflows
@@ -118,7 +118,8 @@ def paces_of(workflow_id: str) -> Paces | None:
         return None
     times = sorted(length for _, length in found)
     succeeded = sum(status == RunStatus.SUCCESS for status, _ in found)
-    return Paces(len(found), succeeded, times[len(times) // 2], times[int(len(times) * 0.95)])
+    half, most = (times[ranks.nearest(len(times), percent) - 1] for percent in (50, 95))
+    return Paces(len(found), succeeded, half, most)
 
 
 def _defined(defined: Any, notes: str = "") -> Known:

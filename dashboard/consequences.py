@@ -34,13 +34,12 @@ def of(action: Action, run: Run) -> Consequences:
 
 
 def as_python(action: Action, run: Run) -> str:
-    """Return the same act as a call from Python."""
-    if action.name == "delete":
-        return (
-            f"# manage.py prune deletes old runs; this one:\nRun.objects.get(run_id={run.run_id!r})"
-        )
+    """Return the same act as a call from Python; both of them where the page offers two."""
     found = f"get_workflow({run.workflow_id!r}).get_run({run.run_id!r})"
-    return f"{found}.{action.name.replace('-', '_')}()"
+    call = f"{found}.{action.name.replace('-', '_')}()"
+    if action.name == "proceed":
+        return f"{call}  # one step\n{found}.proceed(per_step=False)  # on to the end"
+    return call
 
 
 def _cancel(run: Run) -> Consequences:

@@ -62,12 +62,14 @@ class Filters:
         """Read an address; what it cannot mean is left out, so an old link still shows a list."""
         status = query.get("status", "")
         window = query.get("window", "")
+        named = window in WINDOWS
         return cls(
             status=status if status in list(RunStatus) else "",
             workflow=query.get("workflow", "")[:255].replace("\0", ""),
-            window=window if window in WINDOWS else "",
-            since=_day(query.get("since", "")),
-            until=_day(query.get("until", "")),
+            window=window if named else "",
+            # A window is a choice of its own: days beside it would be said and not held to.
+            since=None if named else _day(query.get("since", "")),
+            until=None if named else _day(query.get("until", "")),
             search=query.get("q", "")[:255].replace("\0", "").strip(),
             before=_key(query.get("before", "")),
             after=_key(query.get("after", "")),
@@ -145,6 +147,20 @@ class Filters:
         """Return the query of the same list with something else; a page is not kept."""
         wanted = {"status": "", "workflow": ""} | self._kept | changes
         return "?" + urlencode({key: value for key, value in wanted.items() if value})
+
+    @property
+    def days(self) -> str:
+        """The two days as words; empty where none was chosen."""
+        if self.since is not None and self.until is not None:
+            return f"{self.since.isoformat()} to {self.until.isoformat()}"
+        if self.since is not None:
+            return f"from {self.since.isoformat()} on"
+        return f"up to {self.until.isoformat()}" if self.until is not None else ""
+
+    @property
+    def without_days(self) -> str:
+        """Return the query of the same list of any time."""
+        return self.link(since=None, until=None)
 
     @property
     def by_status(self) -> list[tuple[str, str]]:

@@ -194,6 +194,12 @@ def waiting_in(request: HttpRequest) -> list[int]:
     return known
 
 
+def counted_for(request: HttpRequest) -> str:
+    """Return how many questions wait for whoever asks, in figures; empty for none."""
+    known = len(waiting_in(request))
+    return f"{MOST_COUNTED}+" if known > MOST_COUNTED else str(known or "")
+
+
 def count_mine(person: Person) -> int:
     """Return how many questions the person has claimed, counted to the same limit."""
     found = _rows_of("mine", person).values_list("pk", flat=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.utils import timezone
@@ -24,6 +24,9 @@ class Notice:
 
     tone: str
     text: str
+    #: When somebody asked for it, and who, where that is known: "by ana".
+    asked_at: datetime | None = None
+    asked_by: str = ""
 
 
 def notices_of(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
@@ -36,6 +39,8 @@ def notices_of(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
                 "warning",
                 "This run is being canceled. Nothing new starts; the steps that are running were "
                 f"asked to stop and are given up after {grace:g} s.",
+                run.cancel_requested_at,
+                f"by {run.canceled_by}" if run.canceled_by else "",
             )
         )
     unknown = [s.path for s in steps if s.unknown_since and s.status == StepStatus.QUEUED]

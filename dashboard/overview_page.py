@@ -23,7 +23,7 @@ from django.db.models import (
 from django.db.models.functions import RowNumber, Substr
 from django.urls import reverse
 
-from dashboard import catalogue
+from dashboard import catalogue, ranks
 from dashboard.filters import first_key
 from dashboard.previews import message_in
 from workflows_app import conf
@@ -208,7 +208,7 @@ def slowest_since(since: datetime) -> list[Slow]:
             rank=Window(RowNumber(), partition_by="workflow_id", order_by=["took", "pk"]),
             of=Window(Count("pk"), partition_by="workflow_id"),
         )
-        .filter(Q(rank=(F("of") * 50 + 99) / 100) | Q(rank=(F("of") * 95 + 99) / 100))
+        .filter(Q(rank=ranks.nearest(F("of"), 50)) | Q(rank=ranks.nearest(F("of"), 95)))
         .order_by()
     )
     by_workflow: dict[str, list[tuple[int, int, timedelta]]] = {}

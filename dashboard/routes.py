@@ -31,6 +31,7 @@ urlpatterns = [
     path("sign-out/", session.sign_out, name="sign-out"),
     path("settings/", settings.settings, name="settings"),
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/count/", inbox.count, name="inbox-count"),
     path("inbox/<uuid:suspension>/claim/", inbox.claim, name="inbox-claim"),
     path("inbox/<uuid:suspension>/release/", inbox.release, name="inbox-release"),
     path("inbox/<uuid:suspension>/take-over/", inbox.take_over, name="inbox-take-over"),

@@ -15,7 +15,16 @@ from typing import Any, Final
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import counters, graphs, playback, previews, records, related, timeline_parts
+from dashboard import (
+    audit_page,
+    counters,
+    graphs,
+    playback,
+    previews,
+    records,
+    related,
+    timeline_parts,
+)  # fmt: skip
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
@@ -109,6 +118,21 @@ class RunPage:
     #: The run as it stood at an event, where the page is played back.
     moment: playback.Moment | None = None
     view: View = field(default_factory=View)
+
+    @property
+    def acted(self) -> str:
+        """How many actions of people there are, counted to a limit; empty for none."""
+        return f"{MOST_EVENTS}+" if self.has_more_acts else str(len(self.people) or "")
+
+    @property
+    def has_more_acts(self) -> bool:
+        """Whether the trail goes back further than what is shown of it."""
+        return len(self.people) > MOST_EVENTS
+
+    @property
+    def trail(self) -> list[audit_page.Entry]:
+        """The actions that the tab shows, newest first."""
+        return audit_page.entries_of(self.people[:MOST_EVENTS])
 
     @property
     def can_travel(self) -> bool:
@@ -205,11 +229,11 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     graph = graphs.of_version(run.version_id)
     seen = records.steps_of(run, graph)
     steps = seen.steps
-    people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
+    people = _people(run, view)
     moment = playback.at(run, view.at) if view.at is not None else None
     tallies = records.tallies_of(run, graph)
     own = run_payloads(run, moment.status if moment else run.status)
-    cards = cards_of(run, graph, seen, people, tallies)
+    cards = cards_of(run, graph, seen, people[::-1], tallies)
     if moment is not None:
         cards = [_as_of(card, moment) for card in cards]
     page = RunPage(
@@ -231,6 +255,14 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     _fill_tab(page, tallies)
     _draw(page)
     return page
+
+
+def _people(run: Run, view: View) -> list[Action]:
+    """Return who did what last, newest first, and one more than is shown where there is more."""
+    acted = run.actions.all()
+    if view.tab == "audit":
+        return list(audit_page.with_reasons(acted)[: MOST_EVENTS + 1])
+    return list(acted.defer("data").order_by("-pk")[: MOST_EVENTS + 1])
 
 
 def _draw(page: RunPage) -> None:

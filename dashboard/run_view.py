@@ -40,10 +40,24 @@ class View:
         return {"tab": "graph"} | ({} if self.at is None else {"at": str(self.at)})
 
     @property
+    def now(self) -> str:
+        """The same look at the run as it stands now."""
+        return "?" + urlencode({k: v for k, v in self._query.items() if k != "at"})
+
+    @property
+    def kept_by_playback(self) -> dict[str, str]:
+        """What the form of the moment keeps; rows of another moment begin at the first."""
+        return {k: v for k, v in self._query.items() if k not in {"at", "skip", "mark"}}
+
+    @property
     def timeline_query(self) -> dict[str, str]:
         """The address of the timeline as it is looked at, part by part."""
+        return self._query | {"tab": "timeline"}
+
+    @property
+    def _query(self) -> dict[str, str]:
         said = {
-            "tab": "timeline",
+            "tab": self.tab,
             "at": "" if self.at is None else str(self.at),
             "errors": "1" if self.errors_only else "",
             "fold": "" if self.folds else "0",

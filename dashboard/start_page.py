@@ -27,6 +27,7 @@ from workflows_app import Schedule, errors, jsontext
 from workflows_app.engine import clock, schedules
 from workflows_app.models import Run
 from workflows_app.models.fields import uuid7
+from workflows_app.planner.statuses import RunStatus
 
 #: Runs whose inputs are offered, after equal ones were left out, and runs that are looked at.
 MOST_RECENT: Final = 5
@@ -189,12 +190,26 @@ def times_of(schedule: Schedule) -> list[datetime]:
     return [at.astimezone(zone) for at in schedules.times_from(schedule, first, UPCOMING)]
 
 
-def run_key(data: Mapping[str, Any]) -> str:
-    """Return the key that the form carries, so that a form sent twice starts one run."""
+def run_key(known: Known, sent: Mapping[str, Any], asked: str = "") -> str:
+    """Return the id that the form's run gets, so that a form sent twice starts one run.
+
+    It is that of a run which waits to be started where the form or the address names one.
+    """
+    key = str(sent.get("run_key") or asked)
+    if is_pending(known, key):
+        return key
     try:
-        return str(uuid.UUID(str(data.get("run_key", ""))))
+        return str(uuid.UUID(key))
     except ValueError:
         return str(uuid7())
+
+
+def is_pending(known: Known, run_id: str) -> bool:
+    """Return whether a run of this workflow was created under this id, and not started yet."""
+    if not run_id or "\0" in run_id:  # PostgreSQL takes no such text
+        return False
+    waiting = Run.objects.filter(status=RunStatus.PENDING, workflow=known.id)
+    return waiting.filter(run_id=run_id).exists()
 
 
 def _secrets(form: StartForm) -> Iterable[Line]:

@@ -241,16 +241,19 @@ class Verbs:
         asked = travel.read(self.workflow, self._target(step), **_travel(options))
         return travel.plan(self.workflow, self._row, asked)
 
-    def fork(self, step: Any, **options: Unpack[TravelOptions]) -> Run:
+    def fork(
+        self, step: Any, *, run_id: str | None = None, **options: Unpack[TravelOptions]
+    ) -> Run:
         """Do what a time travel would do in a new run; return it, once it has settled.
 
-        This run is untouched. Raises what `time_travel` raises.
+        This run is untouched. `run_id`: that of the new run, so that the same call twice makes one.
+        Raises what `time_travel` raises, and RunAlreadyStarted.
         """
         self.refresh()
         node = self._target(step)
         asked = travel.read(self.workflow, node, **_travel(options))
         travel.plan(self.workflow, self._row, asked)
-        forked = self._offspring("fork", options)
+        forked = self._offspring("fork", options, run_id)
         act = partial(
             travel.fork,
             self.workflow,
@@ -265,19 +268,24 @@ class Verbs:
         return forked
 
     def rerun(
-        self, input_data: Any = None, *, per_step: bool = False, **options: Unpack[Options]
+        self,
+        input_data: Any = None,
+        *,
+        per_step: bool = False,
+        run_id: str | None = None,
+        **options: Unpack[Options],
     ) -> Run:
         """Start a new run with the same input, or the one given; return it, once it has settled.
 
-        Initial state, request context and resource id are those of this run. Raises what `start`
-        raises.
+        Initial state, request context and resource id are those of this run. `run_id`: that of the
+        new run, so that the same call twice makes one. Raises what `start` raises.
         """
         self.refresh()
         if input_data is None:
             input_data = self._row.input
         given.workflow_input(self.workflow, input_data)
         context = {**self._row.initial_request_context, **(options.get("request_context") or {})}
-        again = self._offspring("rerun", options)
+        again = self._offspring("rerun", options, run_id)
         options["request_context"] = context
         state = self._row.initial_state
         again.start(input_data, initial_state=state, per_step=per_step, **options)
@@ -312,12 +320,12 @@ class Verbs:
     def _target(self, step: Any) -> Node:
         return targets.node_of(self.workflow, step)
 
-    def _offspring(self, verb: str, options: Mapping[str, Any]) -> Run:
-        """Return a new pending run that came from this one."""
+    def _offspring(self, verb: str, options: Mapping[str, Any], run_id: str | None) -> Run:
+        """Return a new pending run that came from this one; with an id, the one that has it."""
         if options.get("wait", True):
             self._refuse_waiting(verb)
         resource_id = self._row.resource_id
-        row = verbs.create(self.workflow, None, resource_id, origin=self.run_id)
+        row = verbs.create(self.workflow, run_id, resource_id, origin=self.run_id)
         return type(cast("Run", self))(self.workflow, row)
 
     def _perform(

@@ -103,12 +103,13 @@ class WorkflowSchedule:
         schedules.unpause(self.id, clock.now(), actor, door)
         self.refresh()
 
-    def run_now(self, *, actor: Any = None, door: str = "") -> Run:
+    def run_now(self, *, actor: Any = None, door: str = "", run_id: str | None = None) -> Run:
         """Start a run with what it gives, now, and return it; also while it is paused.
 
-        Raises InvalidSchedule when the workflow refuses what the schedule gives.
+        `run_id`: that of the new run, so that the same call twice starts one. Raises
+        InvalidSchedule when the workflow refuses what the schedule gives, RunAlreadyStarted.
         """
-        row = schedules.run_now(self.id, self.workflow, actor, door)
+        row = schedules.run_now(self.id, self.workflow, actor, door, run_id)
         self.refresh()
         return Run(self.workflow, row).refresh()
 
@@ -134,9 +135,11 @@ class WorkflowSchedule:
         """Async twin of `unpause`."""
         await in_thread(self.unpause)(actor=actor, door=door)
 
-    async def arun_now(self, *, actor: Any = None, door: str = "") -> Run:
+    async def arun_now(
+        self, *, actor: Any = None, door: str = "", run_id: str | None = None
+    ) -> Run:
         """Async twin of `run_now`."""
-        return await in_thread(self.run_now)(actor=actor, door=door)
+        return await in_thread(self.run_now)(actor=actor, door=door, run_id=run_id)
 
     async def atriggers(self, limit: int = 100) -> list[ScheduleTrigger]:
         """Async twin of `triggers`."""

@@ -66,9 +66,7 @@ def inbox_count(context: dict[str, Any]) -> str:
     person = getattr(request, "user", None)
     if request is None or person is None or not actions.may_view(person):
         return ""
-    known = len(inbox_page.waiting_in(request))
-    most = inbox_page.MOST_COUNTED
-    return f"{most}+" if known > most else str(known or "")
+    return inbox_page.counted_for(request)
 
 
 @register.simple_tag

@@ -8,6 +8,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from dashboard import consequences
+from dashboard.views import posted
 from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import acting, actions, errors, get_workflow
 from workflows_app.models import Run
@@ -30,6 +31,7 @@ def act(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         "offer": offer,
         "says": consequences.of(action, run),
         "python": consequences.as_python(action, run),
+        "run_key": posted.run_key(request) if action is actions.RERUN else "",
     }
     return render(request, "dashboard/act.html", context)
 
@@ -39,13 +41,18 @@ def _performed(request: HttpRequest, run: Run, offer: actions.Offer) -> HttpResp
         messages.warning(request, f"{offer.why_not} Nothing changed.")
         return redirect("run", run.run_id)
     name = offer.action.name
+    key = posted.run_key(request)
     try:
         live = get_workflow(run.workflow_id).get_run(run.run_id)
         if name == "proceed" and request.POST.get("to_the_end") == "1":
             live.proceed(per_step=False, actor=request.user, door=DOOR, wait=False)
             shown = live.run_id
+        elif name == "rerun":
+            shown = live.rerun(run_id=key, actor=request.user, door=DOOR, wait=False).run_id
         else:
             shown = acting.perform(name, live, actor=request.user, door=DOOR)
+    except errors.RunAlreadyStarted:
+        return posted.started_already(request, key)
     except errors.WorkflowError as refusal:
         messages.error(request, str(refusal))
         return redirect("run", run.run_id)

@@ -26,6 +26,11 @@ MOST: Final = 200_000
 SECONDS: Final = 24 * 3600
 
 SIGNED_OUT: Final = "You were signed out, so nothing was sent. Sign in: what you typed is kept."
+TOO_LONG: Final = (
+    "You were signed out, so nothing was sent. What you typed is too long to be kept here: go back "
+    "to copy it, then sign in."
+)
+TYPED_AGAIN: Final = "What you had typed is here again. It has not been sent yet."
 
 
 def to_sign_in(request: HttpRequest) -> HttpResponse:
@@ -36,10 +41,11 @@ def to_sign_in(request: HttpRequest) -> HttpResponse:
     if request.method != "POST":
         query = urlencode({"next": request.get_full_path()})
         return redirect(f"{settings.LOGIN_URL}?{query}")
+    draft = sealed(request)
     context = {
         "next": request.get_full_path(),
-        "draft": sealed(request),
-        "notice": SIGNED_OUT,
+        "draft": draft,
+        "notice": SIGNED_OUT if draft else TOO_LONG,
     }
     return render(request, "dashboard/sign_in.html", context, status=401)
 
@@ -62,11 +68,11 @@ def keep(request: HttpRequest, draft: str) -> None:
     request.session[KEY] = {"path": path, "text": text}
 
 
-def taken(request: HttpRequest) -> QueryDict | None:
-    """Return the draft of this page, once, and tell the person about it."""
+def taken(request: HttpRequest, says: str = TYPED_AGAIN) -> QueryDict | None:
+    """Return the draft of this page, once, and tell the person about it in this sentence."""
     kept = request.session.get(KEY)
     if not kept or kept["path"] != request.path:
         return None
     del request.session[KEY]
-    messages.info(request, "What you had typed is here again. It has not been sent yet.")
+    messages.info(request, says)
     return QueryDict(kept["text"])

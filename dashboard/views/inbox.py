@@ -6,21 +6,22 @@ import uuid
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard import inbox_page
 from dashboard.inbox_page import TABS, Detail, Page, Wanted
-from dashboard.views.access import require, signed_in
+from dashboard.views import drafts
+from dashboard.views.access import DOOR, json_for_signed_in, require, signed_in
 from dashboard.views.run import form_for
 from workflows_app import actions
 from workflows_app.engine import assignments
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
-DOOR = "dashboard"
+NOT_DONE = "You are signed in again. Nothing has changed yet: press the button once more."
 GONE = "This question is not asked any more, so there is nothing to claim."
 
 
@@ -45,6 +46,13 @@ def inbox(request: HttpRequest) -> HttpResponse:
         **_form(wanted, detail),
     }
     return render(request, f"dashboard/inbox.html{'#live' if is_part else ''}", context)
+
+
+@require_safe
+@json_for_signed_in
+def count(request: HttpRequest) -> HttpResponse:
+    """Return how many questions wait for the person, as the menu shows it; empty for none."""
+    return JsonResponse({"waiting": inbox_page.counted_for(request)})
 
 
 def _next(request: HttpRequest, wanted: Wanted) -> HttpResponse:
@@ -79,10 +87,12 @@ def _form(wanted: Wanted, detail: Detail | None) -> dict[str, Any]:
 # Claiming.
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Note that this person means to answer the question."""
+    if request.method != "POST":
+        return _back(request, suspension, "all")
     step = _asked(request, suspension)
     held = assignments.claim(step, request.user, door=DOOR)
     if held is None:
@@ -94,10 +104,12 @@ def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     return _to(suspension, "mine")
 
 
-@require_POST
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def release(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Give a question back that this person had claimed."""
+    if request.method != "POST":
+        return _back(request, suspension, "mine")
     step = _asked(request, suspension)
     if not assignments.release(step, request.user, door=DOOR):
         messages.info(request, "You had not claimed this question, so nothing changed.")
@@ -145,6 +157,12 @@ def _step_or_404(suspension: uuid.UUID) -> StepSnapshot:
     if step is None:
         raise Http404("There is no such question. Its run may have been deleted.")
     return step
+
+
+def _back(request: HttpRequest, suspension: uuid.UUID, tab: str) -> HttpResponse:
+    """Lead somebody to the question who was signed out when they pressed its button."""
+    drafts.taken(request, NOT_DONE)
+    return _to(suspension, tab)
 
 
 def _to(suspension: uuid.UUID, tab: str) -> HttpResponse:

@@ -1,8 +1,10 @@
 """What a form of fields brought back: its texts, and the files that stand for texts."""
 
+import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
+from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import reverse
@@ -14,6 +16,7 @@ from dashboard import zones
 from dashboard.forms.fields import MISSING
 from dashboard.forms.form import SchemaForm
 from workflows_app import jsontext
+from workflows_app.models.fields import uuid7
 
 #: Bytes of a file that is read in place of a typed text.
 MOST_BYTES: Final = 4 * 1024 * 1024
@@ -89,6 +92,20 @@ def onward(request: HttpRequest, given: Mapping[str, Any] | None = None) -> str:
     hosts = {request.get_host()}
     fits = url_has_allowed_host_and_scheme(target, hosts, require_https=request.is_secure())
     return target if fits else ""
+
+
+def run_key(request: HttpRequest) -> str:
+    """Return the id that the run of a form gets, so that a form sent twice starts one run."""
+    try:
+        return str(uuid.UUID(request.POST.get("run_key", "")))
+    except ValueError:
+        return str(uuid7())
+
+
+def started_already(request: HttpRequest, run_id: str) -> HttpResponse:
+    """Lead somebody who sent a form twice to the one run that it started."""
+    messages.info(request, "This run was started already; a form starts one run.")
+    return to_run(request, run_id)
 
 
 def to_run(request: HttpRequest, run_id: str) -> HttpResponse:

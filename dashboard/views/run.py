@@ -39,15 +39,24 @@ STEP_FIELDS = frozenset({"payload", "output", "error", "suspend_payload", "resum
 @signed_in
 def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run; for the page's own script, only the part that changes."""
-    if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
-        return HttpResponse(_part(request, run_id).html)
+    headers = request.headers
+    if headers.get("HX-Request") and not headers.get("HX-History-Restore-Request"):
+        response = HttpResponse(_part(request, run_id).html)
+        # A part that is fetched because of news, maybe in a tab that nobody sees, chooses nothing.
+        if headers.get("HX-Trigger-Name") == "tab":
+            _remember_tab(request, response)
+        return response
     found = run_or_404(run_id)
     view = _view(request, found)
     page = run_page.page_for(found, request.user, view)
     response = render(request, "dashboard/run.html", shown(page))
-    if request.GET.get("tab"):
-        response.set_cookie(TAB_COOKIE, view.tab, samesite="Lax", httponly=True)
+    _remember_tab(request, response)
     return response
+
+
+def _remember_tab(request: HttpRequest, response: HttpResponse) -> None:
+    if request.GET.get("tab") in TABS:
+        response.set_cookie(TAB_COOKIE, request.GET["tab"], samesite="Lax", httponly=True)
 
 
 def _view(request: HttpRequest, run: Run) -> View:

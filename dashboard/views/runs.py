@@ -36,16 +36,23 @@ def runs(request: HttpRequest) -> HttpResponse:
 
 
 def _refreshed(request: HttpRequest, filters: Filters, shown: str) -> HttpResponse:
-    """Return the same rows as they stand now, in their order, and the count of newer ones."""
+    """Return the same rows as they stand now, in their order, and the count of newer ones.
+
+    A list without rows has none to keep: it gets those that match by now.
+    """
     keys = [key for text in shown.split(",")[:PAGE] if (key := _key(text))]
-    found = {run.pk: run for run in rows.joined(Run.objects.light().filter(pk__in=keys))}
-    current = [found[key] for key in keys if key in found]
+    if keys:
+        found = {run.pk: run for run in rows.joined(Run.objects.light().filter(pk__in=keys))}
+        current = [found[key] for key in keys if key in found]
+    else:
+        current = page_of(filters, rows.joined(filters.wanted())).runs
     newer = newer_than(filters, keys[0]) if keys and filters.is_first_page else 0
     context = {
         "filters": filters,
         "rows": rows.rows_of(current),
         "newer": newer,
         "needs": inbox_page.needs_in(request) if filters.is_first_page else [],
+        "has_any": bool(current) or Run.objects.exists(),
     }
     return render(request, "dashboard/runs.html#live", context)
 

@@ -10,6 +10,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import schedule_pages
 from dashboard.paging import Place
 from dashboard.schedule_pages import LONGEST_NOTE, Item
+from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, signed_in
 from workflows_app import actions, errors, get_workflow
 from workflows_app.actions import Action
@@ -63,6 +64,7 @@ def act(request: HttpRequest, schedule_id: str, verb: str) -> HttpResponse:
 
 
 def _do(request: HttpRequest, action: Action, item: Item) -> None:
+    key = posted.run_key(request)
     handle = WorkflowSchedule(get_workflow(item.row.workflow_id), item.row)
     try:
         match action.name:
@@ -74,14 +76,17 @@ def _do(request: HttpRequest, action: Action, item: Item) -> None:
                 handle.unpause(actor=request.user, door=DOOR)
                 messages.success(request, "The schedule fires again.")
             case _:
-                run = handle.run_now(actor=request.user, door=DOOR)
+                run = handle.run_now(actor=request.user, door=DOOR, run_id=key)
                 messages.success(request, f"The run {run.run_id} was started.")
+    except errors.RunAlreadyStarted:
+        messages.info(request, f"The run {key} was started already; a form starts one run.")
     except errors.WorkflowError as refusal:
         messages.error(request, str(refusal))
 
 
 def _confirm(request: HttpRequest, action: Action, item: Item, status: int = 200) -> HttpResponse:
     will, will_not = schedule_pages.consequences(action, item)
+    typed = request.POST if request.method == "POST" else drafts.taken(request)
     context = {
         "item": item,
         "action": action,
@@ -89,8 +94,9 @@ def _confirm(request: HttpRequest, action: Action, item: Item, status: int = 200
         "will": will,
         "will_not": will_not,
         "takes_note": action is actions.PAUSE_SCHEDULE,
-        "note": request.POST.get("note", ""),
+        "note": typed.get("note", "") if typed else "",
         "longest": LONGEST_NOTE,
+        "run_key": posted.run_key(request) if action is actions.TRIGGER_SCHEDULE else "",
         "is_too_long": status != 200,  # noqa: PLR2004 - the form is shown again
     }
     return render(request, "dashboard/schedule_confirm.html", context, status=status)

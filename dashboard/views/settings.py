@@ -7,6 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import zones
+from dashboard.views import drafts
 from dashboard.views.access import signed_in
 from workflows_app.models import Preference
 
@@ -16,7 +17,9 @@ from workflows_app.models import Preference
 def settings(request: HttpRequest) -> HttpResponse:
     """Show what the person chose, and keep what they choose."""
     if request.method != "POST":
-        return _page(request, zones.chosen_by(request))
+        draft = drafts.taken(request)
+        chosen = draft.get("zone", "") if draft is not None else zones.chosen_by(request)
+        return _page(request, chosen)
     zone = request.POST.get("zone", "").strip()
     if zone and zones.named(zone) is None:
         error = f"There is no time zone “{zone}” here. Choose one of the list."

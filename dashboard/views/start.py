@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard import start_page
+from dashboard import run_page, start_page
 from dashboard.catalogue import Known
 from dashboard.forms.start import NOW, StartForm
+from dashboard.travel_page import MOST_EDITED
 from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, signed_in
 from dashboard.views.workflows import known_or_404, offer_of
 from workflows_app import Schedule, actions, errors
-from workflows_app.engine import schedules
+from workflows_app.engine import payloads, schedules
 from workflows_app.models import Run
 
 
@@ -29,9 +30,11 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     offer = offer_of(request, known)
     if request.method != "POST":
         draft = drafts.taken(request)
-        form = start_page.fresh(known, draft, None if draft is not None else _source(request))
+        form = start_page.fresh(
+            known, draft, None if draft is not None else _source(request, known)
+        )
         form.is_locked = not offer.is_possible
-        return _page(request, known, form)
+        return _page(request, known, form, draft=draft)
     require(offer)
     form = start_page.sent(request, known)
     if form.op == "python":
@@ -45,13 +48,24 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     return (_started if form.moment == NOW else _planned)(request, known, form)
 
 
-def _source(request: HttpRequest) -> Run | None:
-    """Return the run that `?from=` names, whose values the form begins with."""
-    source = Run.objects.filter(run_id=request.GET.get("from", "").replace("\x00", "")).first()
-    if source is not None:
-        text = f"This is the input of run {source.run_id}; change what you like."
-        messages.info(request, text)
-    return source
+def _source(request: HttpRequest, known: Known) -> Run | None:
+    """Return the run that `?from=` names, whose values the form begins with; say if it cannot."""
+    name = request.GET.get("from", "")
+    source = run_page.find(name) if name else None
+    if source is None:
+        if name:
+            messages.warning(request, f"There is no run {name}, so nothing is filled in.")
+        return None
+    if source.workflow_id != known.id:
+        other = f"Run {name} is one of the workflow “{source.workflow_id}”, not of this one"
+        messages.warning(request, f"{other}: its input is not filled in.")
+        return None
+    if payloads.size(Run, source.pk, "input") > MOST_EDITED:
+        large = f"The input of run {name} is too large to be changed in a form"
+        messages.warning(request, f"{large}: run it again as it was, or use Python.")
+        return None
+    messages.info(request, f"This is the input of run {name}; change what you like.")
+    return Run.objects.get(pk=source.pk)
 
 
 # Now.
@@ -59,11 +73,11 @@ def _source(request: HttpRequest) -> Run | None:
 
 def _started(request: HttpRequest, known: Known, form: StartForm) -> HttpResponse:
     given = form.given
-    run_id = str(given.get("run_id") or start_page.run_key(request.POST)).strip()
+    run_id = str(given.get("run_id") or start_page.run_key(known, request.POST)).strip()
     try:
         _start(request, known, form, run_id)
     except errors.RunAlreadyStarted:
-        messages.info(request, "This run was started already; one key starts one run.")
+        return posted.started_already(request, run_id)
     except (errors.RunIdTaken, errors.InvalidId) as refusal:
         form.part("run_id").errors.append(str(refusal))
         return _page(request, known, form, status=422)
@@ -99,7 +113,7 @@ def _start(request: HttpRequest, known: Known, form: StartForm, run_id: str) -> 
 
 def _planned(request: HttpRequest, known: Known, form: StartForm) -> HttpResponse:
     """Print the times of a schedule; make it when exactly those were seen."""
-    schedule = start_page.schedule_of(form, start_page.run_key(request.POST))
+    schedule = start_page.schedule_of(form, start_page.run_key(known, request.POST))
     if schedule is None:
         return _page(request, known, form, status=422)
     if request.POST.get("planned") != schedule.hash():
@@ -126,14 +140,18 @@ def _page(
     status: int = 200,
     schedule: Schedule | None = None,
     python: str = "",
+    draft: QueryDict | None = None,
 ) -> HttpResponse:
     is_part = bool(request.headers.get("HX-Request"))
+    sent = request.POST if draft is None else draft
+    key = start_page.run_key(known, sent, request.GET.get("run", ""))
     context: dict[str, Any] = {
         "known": known,
         "form": form,
         "offer": offer_of(request, known),
         "may_schedule": create_offer(request),
-        "run_key": start_page.run_key(request.POST),
+        "run_key": key,
+        "pending": key if start_page.is_pending(known, key) else "",
         "schedule": schedule,
         "times": start_page.times_of(schedule) if schedule else [],
         "planned": schedule.hash() if schedule else "",

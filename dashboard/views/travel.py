@@ -1,17 +1,16 @@
 """Time travel and forks: choose from where and with what, read the plan, then go."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
 from dashboard import graphs, travel_page
 from dashboard.forms.form import SchemaForm
 from dashboard.travel_page import INPUT, Asked, BadChanges
-from dashboard.views import posted
+from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import Run as WorkflowRun
 from workflows_app import actions, errors, get_workflow
@@ -23,8 +22,9 @@ from workflows_app.models import Run
 def travel(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show the three parts; begin when that was asked for and the plan still holds."""
     run = run_or_404(run_id)
+    draft = drafts.taken(request) if request.method != "POST" else None
     try:
-        asked = _asked(request, run)
+        asked = _asked(request, run, draft)
     except BadChanges as mistake:
         messages.error(request, str(mistake))
         return redirect("run-travel", run_id)
@@ -38,16 +38,23 @@ def travel(request: HttpRequest, run_id: str) -> HttpResponse:
     return _page(request, run, asked)
 
 
-@require_http_methods(["POST"])
+@require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
 def value(request: HttpRequest, run_id: str) -> HttpResponse:
     """Take the form of one value, and show the page with it; nothing is begun by that."""
     run = run_or_404(run_id)
+    draft = drafts.taken(request) if request.method != "POST" else None
+    if request.method != "POST" and draft is None:
+        return redirect("run-travel", run_id)
     try:
-        asked = _asked(request, run)
+        asked = _asked(request, run, draft)
     except BadChanges as mistake:
         messages.error(request, str(mistake))
         return redirect("run-travel", run_id)
+    if draft is not None:
+        of = draft.get("of", "")
+        form = posted.fresh_form(_schema(run, of, asked), draft)
+        return _value_page(request, run, (asked, of), form)
     of = request.POST.get("of", "")
     form = posted.form_from(request, _schema(run, of, asked))
     if not form.act() and form.check():
@@ -55,10 +62,10 @@ def value(request: HttpRequest, run_id: str) -> HttpResponse:
     return _value_page(request, run, (asked, of), form)
 
 
-def _asked(request: HttpRequest, run: Run) -> Asked:
-    data: Mapping[str, Any] = request.POST if request.method == "POST" else request.GET
-    asked = Asked.read(data, path=request.GET.get("from", ""))
-    if request.method != "POST" and not run.is_ended:
+def _asked(request: HttpRequest, run: Run, draft: QueryDict | None) -> Asked:
+    given = request.POST if request.method == "POST" else draft
+    asked = Asked.read(given or request.GET, path=request.GET.get("from", ""))
+    if given is None and not run.is_ended:
         return Asked(asked.path, asked.changed, asked.per_step, in_place=True)
     return asked
 
@@ -80,6 +87,7 @@ def _page(request: HttpRequest, run: Run, asked: Asked, status: int = 200) -> Ht
         "page": travel_page.page_for(run, _live(run), asked),
         "offer": actions.offer(action, request.user, run),
         "input_of": INPUT,
+        "run_key": posted.run_key(request),
     }
     return render(request, "dashboard/travel.html", context, status=status)
 
@@ -125,6 +133,8 @@ def _begun(request: HttpRequest, run: Run, asked: Asked) -> HttpResponse:
     require(actions.offer(action, request.user, None))
     try:
         begun = _set_off(request, _live(run), asked)
+    except errors.RunAlreadyStarted:
+        return posted.started_already(request, posted.run_key(request))
     except errors.PlanOutdated:
         messages.warning(request, "The run changed meanwhile; here is the new plan.")
         return _page(request, run, asked, status=409)
@@ -148,4 +158,4 @@ def _set_off(request: HttpRequest, live: WorkflowRun, asked: Asked) -> str:
         return live.run_id
     if live.plan_time_travel(asked.path, **asked.options).token != token:
         raise errors.PlanOutdated("The run or its workflow has changed since this was planned.")
-    return live.fork(asked.path, **options).run_id
+    return live.fork(asked.path, run_id=posted.run_key(request), **options).run_id

@@ -3,14 +3,12 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
-from django.views.decorators.vary import vary_on_headers
 
 from dashboard import worker_page
 from dashboard.views.access import signed_in
 
 
 @require_safe
-@vary_on_headers("HX-Request")
 @signed_in
 def workers(request: HttpRequest) -> HttpResponse:
     """Show the workers; for the page's own script, only the part that changes."""

@@ -25,6 +25,23 @@ TOO_SMALL = """(finger) => [...document.querySelectorAll(
     return box.height && box.height < finger - 0.5;
 }).map((one) => `${one.outerHTML.slice(0, 90)}: ${one.getBoundingClientRect().height} px`)"""
 
+#: Opens every menu there is, and tells what then stands beside the screen, on either side.
+OUTSIDE = """() => {
+    const found = [];
+    for (const menu of document.querySelectorAll("details.menu")) {
+        menu.open = true;
+        for (const one of menu.querySelectorAll(".menu-body, .menu-body *")) {
+            const box = one.getBoundingClientRect();
+            if (!box.width || !one.checkVisibility()) continue;
+            if (box.left < -0.5 || box.right > innerWidth + 0.5) {
+                found.push(`${one.outerHTML.slice(0, 90)}: from ${box.left} to ${box.right} px`);
+            }
+        }
+        menu.open = false;
+    }
+    return found;
+}"""
+
 REPORTS = """document.addEventListener("securitypolicyviolation", (event) => {
     console.error(`policy: ${event.violatedDirective} ${event.blockedURI} ${event.sample}`);
 });"""
@@ -76,6 +93,8 @@ def _breaks(page: Page, *, is_phone: bool) -> Iterator[str]:
     wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     if wide > 0:
         yield f"{wide} px wider than the screen"
+    for one in page.evaluate(OUTSIDE):
+        yield f"beside the screen: {one}"
     if is_phone:
         for small in page.evaluate(TOO_SMALL, FINGER):
             yield f"too small for a finger: {small}"

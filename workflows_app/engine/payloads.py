@@ -11,7 +11,7 @@ from typing import Final
 
 from django.db.models import F, TextField
 from django.db.models.expressions import Combinable
-from django.db.models.functions import Cast
+from django.db.models.functions import Cast, Length
 
 from workflows_app import conf, errors
 from workflows_app.jsontext import INLINE_LIMIT, NULL, Raw, dumps
@@ -51,6 +51,12 @@ def read(model: type[Run] | type[StepSnapshot], pk: object, field: str) -> Raw:
     rows = model.objects.filter(pk=pk)
     text = rows.annotate(text_=as_text(field)).values_list("text_", flat=True).first()
     return NULL if text is None else Raw(text)
+
+
+def size(model: type[Run] | type[StepSnapshot], pk: object, field: str) -> int:
+    """Return how many characters of JSON a column of one row holds; it is not read."""
+    rows = model.objects.filter(pk=pk).annotate(size_=Length(as_text(field)))
+    return rows.values_list("size_", flat=True).first() or 0
 
 
 class ListTooLarge(Exception):

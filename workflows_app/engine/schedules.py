@@ -333,15 +333,27 @@ def unpause(key: str, now: datetime, actor: Any = None, door: str = "") -> None:
         audit.record_on_schedule(row, "unpause-schedule", actor, now, door=door)
 
 
-def run_now(key: str, definition: Builder, actor: Any = None, door: str = "") -> Run:
+def run_now(
+    key: str,
+    definition: Builder,
+    actor: Any = None,
+    door: str = "",
+    run_id: str | None = None,
+) -> Run:
     """Start a run with what the schedule gives, now; also of one that is paused.
 
-    Raises what `start` raises.
+    Raises what `start` raises; RunAlreadyStarted when there is a run with this id, and nothing is
+    recorded then.
     """
     now = clock.now()
     with transactions.write():
         row = Row.objects.select_for_update().get(pk=key)
-        run = start(definition, row, from_row(row), Tick(now, now, "manual"), actor=actor)
+        if run_id is not None and Run.objects.filter(run_id=run_id).exists():
+            raise errors.RunAlreadyStarted(
+                f"There is a run {run_id!r} already; the schedule starts no other with its id."
+            )
+        tick = Tick(now, now, "manual")
+        run = start(definition, row, from_row(row), tick, run_id=run_id, actor=actor)
         row.save(update_fields=["last_fire_at", "last_run_id"])
         audit.record_on_schedule(row, "trigger-schedule", actor, now, door=door, run=run)
         failed = None if run is not None else row.triggers.order_by("-pk").first()

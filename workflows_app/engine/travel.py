@@ -30,7 +30,7 @@ from workflows_app.models import Run, StepSnapshot, WorkflowVersion
 from workflows_app.models.step import StepQuerySet
 from workflows_app.planner import travel as planner
 from workflows_app.planner.enter import hold_back
-from workflows_app.planner.statuses import ACTIVE, StepStatus
+from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
 from workflows_app.planner.travel import Given, Journey, Past, show
 from workflows_app.planner.view import Row
 
@@ -157,13 +157,21 @@ def fork(
     actor: Any = None,
     door: str = "",
 ) -> None:
-    """Do in the new run `target` what a time travel would do in `source`, which is untouched."""
+    """Do in the new run `target` what a time travel would do in `source`, which is untouched.
+
+    Raises RunAlreadyStarted when `target` is not new any more.
+    """
     source = Run.objects.get(pk=source.pk)
     journey = _journey(definition, source, asked)
     state = _state(definition, source, asked)
     ahead = _answers_ahead(definition, source, asked, journey)
     with change(target.pk, clock.now()) as changing:
         run = changing.model
+        if run.status != RunStatus.PENDING:
+            raise errors.RunAlreadyStarted(
+                f"Run {run.run_id!r} was started before and is {run.status}; a fork needs a run of "
+                "its own. Choose another run id."
+            )
         run.input = asked.run_input or (
             payloads.run_input(source.pk) if source.started_at else _run_input(asked, journey)
         )

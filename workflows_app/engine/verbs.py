@@ -133,7 +133,7 @@ def start(
         changing.begin_with(versions.ensure(definition))
         _begin(changing, taken, state, context, actor)
         tracing.keep(changing, trace)
-        audit.record(changing, "start", actor, door=door)
+        audit.record(changing, "rerun" if run.origin else "start", actor, door=door)
         changing.model.allowance = 1 if per_step else None
         apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
         handing.begin(changing)

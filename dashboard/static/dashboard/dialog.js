@@ -7,6 +7,12 @@ export function dialogs() {
     const link = event.target.closest("a[data-dialog]");
     if (link && !event.metaKey && !event.ctrlKey && !event.shiftKey && event.button === 0) {
       event.preventDefault();
+      // A menu closes first: the focus then comes back to its button, which can be seen.
+      const menu = link.closest("details.menu");
+      if (menu) {
+        menu.open = false;
+        menu.querySelector("summary").focus();
+      }
       // In a drawing, `href` is no text.
       await show(new URL(link.getAttribute("href"), location.href).href, link.dataset.dialog || "confirm");
     }

@@ -18,6 +18,7 @@ export function minding() {
     if (!form) return;
     form.querySelectorAll("[data-send]").forEach((button) => { button.disabled = true; });
     form.querySelectorAll("[data-sending]").forEach((note) => { note.hidden = false; });
+    form.querySelector("[data-not-sent]")?.remove();
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     const form = event.detail.elt.closest?.("[data-schema-form]");
@@ -28,6 +29,13 @@ export function minding() {
     if (isLockedOut(event.detail.xhr)) HTMLFormElement.prototype.submit.call(form);
     else notSent(form);
   });
+  // No answer at all, as when the server is away, is told by events of their own.
+  for (const kind of ["htmx:sendError", "htmx:timeout"]) {
+    document.addEventListener(kind, (event) => {
+      const form = event.detail.elt.closest?.("[data-schema-form]");
+      if (form?.isConnected) notSent(form);
+    });
+  }
   document.addEventListener("htmx:afterSwap", (event) => {
     const target = event.detail.target;
     const section = target.closest?.("[data-keep-draft]") || document.querySelector("[data-keep-draft] .form-place")?.closest("[data-keep-draft]");
@@ -39,7 +47,7 @@ export function minding() {
     const show = choice?.form.querySelector(`button[value="${CSS.escape(`shape:${choice.name}`)}"]`);
     if (show) choice.form.requestSubmit(show);
   });
-  for (const element of document.querySelectorAll("[data-copy]")) offerCopy(element);
+  copying();
   keepDrafts();
 }
 
@@ -57,25 +65,37 @@ function notSent(form) {
     note.dataset.tone = "error";
     note.dataset.notSent = "";
     note.setAttribute("role", "alert");
-    form.prepend(note);
+    // Where the eye is: above the button that was pressed, which may be far below a long form's top.
+    const buttons = [...form.querySelectorAll(".actions:has([data-send])")].at(-1);
+    if (buttons) buttons.before(note); else form.prepend(note);
   }
   note.textContent = "This could not be sent: the server did not answer, or refused the page. What you typed is still here.";
 }
 
-function offerCopy(element) {
+// Texts that can be copied, also those that come later: by a click, or by Enter or Space.
+function copying() {
   if (!navigator.clipboard) return;
-  element.tabIndex = 0;
-  element.setAttribute("role", "button");
-  element.title = "Copy";
-  const copy = async () => {
+  const offer = () => {
+    for (const element of document.querySelectorAll("[data-copy]:not([role])")) {
+      element.tabIndex = 0;
+      element.setAttribute("role", "button");
+      element.title = "Copy";
+    }
+  };
+  const copy = async (element) => {
     await navigator.clipboard.writeText(element.textContent);
     element.title = "Copied";
     document.getElementById("announcer").textContent = "Copied";
   };
-  element.addEventListener("click", copy);
-  element.addEventListener("keydown", (event) => {
-    if (event.key !== "Enter" && event.key !== " ") return;
-    event.preventDefault();
-    copy();
+  document.addEventListener("signalbox:patched", offer);
+  document.addEventListener("click", (event) => {
+    const element = event.target.closest("[data-copy]");
+    if (element) copy(element);
   });
+  document.addEventListener("keydown", (event) => {
+    if ((event.key !== "Enter" && event.key !== " ") || !event.target.matches?.("[data-copy]")) return;
+    event.preventDefault();
+    copy(event.target);
+  });
+  offer();
 }

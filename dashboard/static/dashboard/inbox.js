@@ -1,4 +1,4 @@
-// The inbox by keyboard, and its count in the menu, which stands outside the live part.
+// The inbox by keyboard, and its count in the menu and the title, which stand outside the live part.
 
 function isTyping(element) {
   return element?.matches?.("input, textarea, select, [contenteditable]") || document.querySelector("dialog[open]");

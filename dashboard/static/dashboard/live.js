@@ -2,7 +2,8 @@
 // what differs. Numbers make it gap-free: after a lost connection it goes on from the last one.
 // When no socket can be had it asks every few seconds, and says so.
 
-import { patch } from "./patch.js";
+import { currentTurn, patch } from "./patch.js";
+import { Pulse, isHeld } from "./pulse.js";
 
 const POLL = 3000;
 const SAFETY = 10000;
@@ -14,38 +15,10 @@ const AFTER_END = 30000;
 // So many times as long as an answer took lie at least between two requests.
 const PATIENCE = 4;
 
-class Pulse {
-  constructor() {
-    this.element = document.querySelector("[data-pulse]");
-    this.word = this.element?.querySelector("[data-pulse-word]");
-    this.state = "";
-  }
-
-  show(state, text) {
-    if (!this.element || (this.state === state && this.word.textContent === text)) return;
-    this.state = state;
-    this.element.hidden = false;
-    this.element.dataset.state = state;
-    this.word.textContent = text;
-    this.element.title = {
-      live: "Changes show up by themselves.",
-      ended: "The run has ended, and nothing has happened for a while.",
-      polling: "No live connection; the page asks every few seconds.",
-      offline: "The server cannot be reached. What is shown may be old.",
-    }[state] || "";
-  }
-}
-
-function isHeld(target) {
-  const selection = document.getSelection();
-  const isSelecting = selection && !selection.isCollapsed && target.contains(selection.anchorNode);
-  return isSelecting || Boolean(document.querySelector("dialog[open]"));
-}
-
 // Fetch the page's own live part, at most so often; one at a time; not while hidden. A server that
 // answers slowly is asked less often, so that many open pages cannot hold it up.
 // `headers` says what the browser has seen already, and `isShown` whether what is there is enough.
-function refresher(target, address, { pace = PACE, headers = () => ({}), isShown = () => false } = {}) {
+function refresher(target, address, pulse, { pace = PACE, headers = () => ({}), isShown = () => false } = {}) {
   let timer = 0;
   let last = 0;
   let rest = 0;
@@ -56,14 +29,18 @@ function refresher(target, address, { pace = PACE, headers = () => ({}), isShown
     timer = 0;
     if (isShown()) { wanted = false; return; }
     if (busy || document.hidden) { wanted = true; return; }
-    // Nothing moves under a hand: while text is selected, or a dialog asks, news wait.
-    if (isHeld(target)) { wanted = true; timer = setTimeout(run, HELD); return; }
+    pulse.pause(isHeld(target));
+    if (pulse.isPaused) { wanted = true; timer = setTimeout(run, HELD); return; }
     busy = true;
     wanted = false;
     last = Date.now();
+    const turn = currentTurn();
     try {
       const answer = await fetch(address(), { headers: { "HX-Request": "true", ...headers() } });
-      if (answer.ok) patch(target, await answer.text());
+      const text = await answer.text();
+      // Meanwhile another view was chosen: what came is of the one before.
+      if (turn !== currentTurn() || isHeld(target)) wanted = true;
+      else if (answer.ok) patch(target, text);
     } catch {
       // The page is being left, or the server is away: the indicator says so, the next news asks again.
     }
@@ -76,7 +53,10 @@ function refresher(target, address, { pace = PACE, headers = () => ({}), isShown
     if (!timer) timer = setTimeout(run, Math.max(0, Math.max(pace, rest) - (Date.now() - last)));
   }
 
-  document.addEventListener("visibilitychange", () => { if (!document.hidden && wanted) ask(); });
+  document.addEventListener("visibilitychange", () => {
+    pulse.pause(document.hidden);
+    if (!document.hidden && wanted) ask();
+  });
   return ask;
 }
 
@@ -88,8 +68,8 @@ function socketAddress(path) {
 function connect({ path, message, poll, pulse }) {
   let tries = 0;
   let polling = 0;
-  let since = null;
   let stopped = false;
+  let isLeft = false;
 
   const startPolling = () => { if (!polling && !stopped) { polling = setInterval(ask, POLL); ask(); } };
   const stopPolling = () => { clearInterval(polling); polling = 0; };
@@ -99,15 +79,14 @@ function connect({ path, message, poll, pulse }) {
     try {
       const answer = await poll();
       if (answer === 401 || answer === 403) { stop("You are signed out: reload to sign in"); return; }
-      since = null;
       if (polling) pulse.show("polling", "polling");
     } catch {
-      since = since || new Date();
-      pulse.show("offline", `offline since ${since.toLocaleTimeString()}`);
+      pulse.away();
     }
   }
 
   let current = null;
+  let retry = 0;
 
   function stop(text, state = "offline") {
     stopped = true;
@@ -116,33 +95,53 @@ function connect({ path, message, poll, pulse }) {
     pulse.show(state, text);
   }
 
+  function again() {
+    if (!stopped) return;
+    stopped = false;
+    tries = 0;
+    current = null;
+    open();
+  }
+
   function open() {
-    if (stopped) return;
+    // One at a time: a browser may say that it is online again while the socket still stands.
+    if (stopped || (current && current.readyState <= WebSocket.OPEN)) return;
+    clearTimeout(retry);
     let socket;
     try { socket = new WebSocket(socketAddress(path())); } catch { startPolling(); return; }
     current = socket;
     socket.addEventListener("message", (event) => {
       tries = 0;
-      since = null;
       stopPolling();
       pulse.show("live", "live");
       message(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
-      if (stopped) return;
+      if (stopped || socket !== current) return;
       if (event.code === 4401) { stop("You are signed out: reload to sign in"); return; }
       if (event.code === 4403) { stop("You may no longer see this"); return; }
       if (event.code === 4404) { stop("This run is gone"); return; }
       startPolling();
-      setTimeout(open, RETRY[Math.min(tries++, RETRY.length - 1)]);
+      retry = setTimeout(open, RETRY[Math.min(tries++, RETRY.length - 1)]);
     });
   }
   addEventListener("online", open);
-  addEventListener("pagehide", () => { stopped = true; });
+  // A page that is left may be kept by the browser, and be shown again as it was.
+  addEventListener("pagehide", () => {
+    if (stopped) return;
+    isLeft = stopped = true;
+    stopPolling();
+    current?.close();
+  });
+  addEventListener("pageshow", () => {
+    if (!isLeft) return;
+    isLeft = false;
+    again();
+  });
   open();
   return {
     end: (text) => stop(text, "ended"),
-    again() { if (stopped) { stopped = false; tries = 0; open(); } },
+    again,
   };
 }
 
@@ -154,8 +153,9 @@ function announce(text) {
 export function watchRun() {
   const live = document.querySelector("[data-run-page]");
   if (!live) return;
+  const pulse = new Pulse();
   let seq = Number(live.dataset.seq);
-  const refresh = refresher(live, () => live.dataset.address, {
+  const refresh = refresher(live, () => live.dataset.address, pulse, {
     headers: () => ({ "X-Signalbox-Seen": seq }),
     // One answer often holds more than was asked for: what is shown need not be fetched.
     isShown: () => Number(live.dataset.seq) >= seq,
@@ -180,7 +180,7 @@ export function watchRun() {
   const link = connect({
     path: () => `/ws/runs/${encodeURIComponent(live.dataset.runPage)}/?after=${seq}`,
     message: take,
-    pulse: new Pulse(),
+    pulse,
     async poll() {
       const answer = await fetch(`${live.dataset.events}?after=${seq}`, { headers: { accept: "application/json" } });
       if (answer.ok) take(await answer.json());
@@ -205,28 +205,37 @@ export function watchRun() {
 export function watchFeed() {
   const live = document.querySelector("[data-feed]");
   if (!live) return;
-  // A whole part shows what is new by itself; a list keeps its rows.
-  const isWhole = live.hasAttribute("data-feed-whole");
   const shown = () => [...live.querySelectorAll("[data-row]")].map((row) => row.dataset.row);
-  const isFresh = () => isWhole || shown().length > 0;
   // Only the rows that are there are asked for, so that none moves under a hand.
   const address = () => {
     const query = new URLSearchParams(location.search);
     query.set("rows", shown().join(","));
     return `${live.dataset.address}?${query}`;
   };
-  const refresh = refresher(live, address, { pace: Number(live.dataset.pace) || PACE });
-  // An empty list has no rows to keep: it shows the page anew.
-  const update = () => { if (isFresh()) refresh(); else location.reload(); };
+  const pulse = new Pulse();
+  const refresh = refresher(live, address, pulse, { pace: Number(live.dataset.pace) || PACE });
+  // A row that held still while the focus was in it catches up.
+  live.addEventListener("focusout", (event) => {
+    const row = event.target.closest("[data-held]");
+    if (row && !row.contains(event.relatedTarget)) refresh();
+  });
+  let isAgain = false;
+  // The very first run brings more than rows, as the filters: the page is shown anew.
+  if (live.hasAttribute("data-none")) {
+    document.addEventListener("signalbox:patched", () => { if (!live.hasAttribute("data-none")) location.reload(); });
+  }
   connect({
     path: () => "/ws/feed/",
-    message: (news) => { if (news.type === "runs") update(); },
-    pulse: new Pulse(),
+    // What happened before the connection was there may have been missed.
+    message: (news) => { if (news.type === "runs" || isAgain) refresh(); isAgain = true; },
+    pulse,
     async poll() {
       const answer = await fetch(address(), { headers: { "HX-Request": "true" } });
-      if (answer.ok) { if (isFresh()) patch(live, await answer.text()); } else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
+      const text = await answer.text();
+      pulse.pause(isHeld(live));
+      if (answer.ok) { if (!pulse.isPaused) patch(live, text); } else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
       return answer.status;
     },
   });
-  setInterval(() => { if (!document.hidden && isFresh()) refresh(); }, SAFETY);
+  setInterval(() => { if (!document.hidden) refresh(); }, SAFETY);
 }

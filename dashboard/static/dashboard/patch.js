@@ -2,6 +2,8 @@
 // parts stay open, focus and selection stay, and nothing that somebody types is touched.
 
 const KEEP_OPEN = new WeakSet();
+// What script gives to texts that can be copied, which the server knows nothing of.
+const OFFERED = new Set(["role", "tabindex", "title"]);
 
 addEventListener("toggle", (event) => {
   // Once a person has opened or closed something, it is theirs.
@@ -21,6 +23,11 @@ function isTheirs(element) {
   return element.hasAttribute("data-dirty") || element.contains(document.activeElement);
 }
 
+// A row stays as it is while the focus is in it, and catches up when the focus leaves.
+function isInHand(element) {
+  return element.dataset.row !== undefined && element.contains(document.activeElement);
+}
+
 // A value that did not change keeps what was opened, searched and fetched in it.
 function isSameValue(old, next) {
   return old.dataset.from !== undefined && old.dataset.from === next.dataset.from;
@@ -30,6 +37,7 @@ function patchAttributes(old, next) {
   for (const { name } of [...old.attributes]) {
     if (next.hasAttribute(name)) continue;
     if (name === "open" && KEEP_OPEN.has(old)) continue;
+    if (old.dataset.copy !== undefined && OFFERED.has(name)) continue;
     if (name === "data-dirty" || (name === "class" && /^(htmx-\S+\s*)+$/.test(old.className))) continue;
     old.removeAttribute(name);
   }
@@ -46,6 +54,7 @@ function patchNode(old, next) {
     return;
   }
   if (old.isEqualNode(next) || isTheirs(old) || isSameValue(old, next)) return;
+  if (isInHand(old)) { old.dataset.held = ""; return; }
   patchAttributes(old, next);
   patchChildren(old, next);
 }
@@ -71,9 +80,19 @@ function patchChildren(old, next) {
     const gone = place;
     place = place.nextSibling;
     if (gone.nodeType === Node.ELEMENT_NODE && isTheirs(gone)) lock(gone);
+    else if (gone.nodeType === Node.ELEMENT_NODE && isInHand(gone)) gone.dataset.held = "";
     else gone.remove();
   }
 }
+
+// Answers may come in another order than they were asked for. A turn is a change of what is looked
+// at: an answer that was asked for before it, or by a turn before it, came too late to be shown.
+let turn = 0;
+
+// Begin a turn, or end one; return its number.
+export function nextTurn() { return ++turn; }
+
+export function currentTurn() { return turn; }
 
 // The question went away while somebody was typing an answer: it stays, to read and to copy.
 function lock(section) {

@@ -1,20 +1,40 @@
 // The page of one run: tabs and playback change the page in place, and a brush cuts the timeline.
 import { graph } from "./graph.js";
-import { patch } from "./patch.js";
+import { nextTurn, patch } from "./patch.js";
 
 function liveOf() { return document.querySelector("[data-run-page]"); }
 
-// Show another view of the run: the address says which, and the page is made like it.
-async function turnTo(address, { push = true } = {}) {
+let asked = null;
+let newest = 0;
+
+// Show another view of the run: the address says which, and the page is made like it. Return
+// whether it is shown: not when a later one was asked for meanwhile. By `name` the server knows
+// what was chosen.
+async function turnTo(address, { push = true, name = "view" } = {}) {
   const live = liveOf();
+  asked?.abort();
+  asked = new AbortController();
+  newest = nextTurn();
+  const mine = newest;
   try {
-    const answer = await fetch(address, { headers: { "HX-Request": "true" } });
+    const headers = { "HX-Request": "true", "HX-Trigger-Name": name };
+    const answer = await fetch(address, { headers, signal: asked.signal });
     if (!answer.ok) throw new Error(String(answer.status));
-    patch(live, await answer.text());
+    const text = await answer.text();
+    if (mine !== newest) return false;
+    live.querySelectorAll("[data-playback] [data-dirty]").forEach((slider) => { delete slider.dataset.dirty; });
+    patch(live, text);
+    live.querySelectorAll(".filters input[type=number]").forEach(showAttribute);
+    nextTurn();
     live.dataset.address = address;
     if (push) history.pushState(null, "", address); else history.replaceState(null, "", address);
-  } catch {
-    location.href = address;
+    return true;
+  } catch (problem) {
+    if (mine !== newest) return false;
+    // Without an answer the page stays: going there would leave it for the browser's own error.
+    if (problem instanceof TypeError) notReached();
+    else location.href = address;
+    return false;
   }
 }
 
@@ -23,26 +43,45 @@ function tabs() {
     const tab = event.target.closest("a[data-tab]");
     if (!tab || event.metaKey || event.ctrlKey || event.shiftKey || event.button) return;
     event.preventDefault();
-    // Which tab was looked at last is remembered by the server, which a fetched part tells too.
-    turnTo(tab.href).then(() => {
-      document.querySelector(`a[data-tab][href="${CSS.escape(tab.getAttribute("href"))}"]`)?.focus();
+    // Which tab was looked at last is remembered by the server, which is told by the name.
+    turnTo(tab.href, { name: "tab" }).then((isShown) => {
+      if (isShown) document.querySelector(`a[data-tab][href="${CSS.escape(tab.getAttribute("href"))}"]`)?.focus();
     });
   });
   addEventListener("popstate", () => turnTo(location.href, { push: false }));
 }
 
+function notReached() {
+  const note = document.createElement("p");
+  note.className = "notice";
+  note.dataset.tone = "error";
+  note.setAttribute("role", "alert");
+  note.textContent = "The server cannot be reached, so this view could not be shown. What you see may be old.";
+  const notices = document.getElementById("notices");
+  notices.querySelector("[role=alert]")?.remove();
+  notices.prepend(note);
+  note.scrollIntoView({ block: "nearest" });
+}
+
+// A field that somebody has used no longer follows its attribute, which is what a patch changes.
+function showAttribute(field) { field.value = field.getAttribute("value"); }
+
 function playback() {
   let timer = 0;
+  document.addEventListener("signalbox:patched", () => {
+    document.querySelectorAll("[data-playback] input[type=range]:not(:active, [data-dirty])").forEach(showAttribute);
+  });
   document.addEventListener("input", (event) => {
     const slider = event.target.closest("[data-playback] input[type=range]");
     if (!slider) return;
-    const isNow = slider.value === slider.max;
+    const [value, isNow] = [slider.value, slider.value === slider.max];
+    slider.dataset.dirty = "yes";
     slider.form.querySelector("output").textContent = isNow ? "now" : slider.value;
     clearTimeout(timer);
     timer = setTimeout(() => {
       const query = new URLSearchParams(location.search);
       query.set("tab", slider.form.elements.tab.value);
-      if (isNow) query.delete("at"); else query.set("at", slider.value);
+      if (isNow) query.delete("at"); else query.set("at", value);
       turnTo(`${location.pathname}?${query}`, { push: false });
     }, 120);
   });
@@ -120,8 +159,14 @@ function measure() {
   });
 }
 
+// The title of the browser's tab stands outside the live part, and tells the status, too.
+function entitle() {
+  document.addEventListener("signalbox:patched", () => { document.title = liveOf().dataset.title || document.title; });
+}
+
 export function runPage() {
   if (!liveOf()) { graph(null); return; }
+  entitle();
   tabs();
   playback();
   brush();

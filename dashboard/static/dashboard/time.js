@@ -19,6 +19,16 @@ function lasting(seconds) {
   return `${Math.floor(whole / 86400)} d ${Math.floor((whole % 86400) / 3600)} h`;
 }
 
+// The time of day in the zone of the page, with the zone, as the server writes it.
+export function clockOf(moment) {
+  const timeZone = document.body.dataset.zone || undefined;
+  const part = (timeZoneName) => new Intl.DateTimeFormat("en-GB", { timeZone, timeZoneName }).formatToParts(moment).find((one) => one.type === "timeZoneName").value;
+  const [name, offset] = [part("short"), part("longOffset").replace("GMT", "")];
+  const time = moment.toLocaleTimeString("en-GB", { timeZone });
+  if (name === "UTC" || !offset) return `${time} UTC`;
+  return `${time} ${/^[A-Z]+$/i.test(name) ? `${name} (${offset})` : offset}`;
+}
+
 function write(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }

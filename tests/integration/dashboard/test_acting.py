@@ -1,10 +1,13 @@
 """Every verb on the pages: offered when it is possible, refused with a reason when it is not."""
 
+import html
+import re
+
 import pytest
 
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
-from workflows_app import Workflow, step
+from workflows_app import Workflow, get_workflow, step
 from workflows_app.models import Action, Run
 
 #: What the flaky step does, changed by a test between two attempts.
@@ -60,6 +63,7 @@ def test_a_run_again_is_a_new_run_with_the_same_input(pages):
 
     again = Run.objects.get(origin=run.run_id)
     assert again.input == row_of(run).input
+    assert [action.verb for action in Action.objects.all()] == ["rerun"]
     assert answer.redirect_chain[-1][0] == f"/runs/{again.run_id}/"
 
 
@@ -128,6 +132,37 @@ def test_nobody_acts_without_the_permission(person, name):
     assert "You need the permission" in client.get(f"/runs/{run.run_id}/{name}/").content.decode()
     assert client.post(f"/runs/{run.run_id}/{name}/").status_code == 403
     assert row_of(run).status == "suspended"
+
+
+@pytest.mark.parametrize("name", ["cancel", "rerun", "delete"])
+def test_the_same_from_python_does_what_the_button_does(pages, name):
+    run = started()
+    if name == "delete":
+        run.cancel()
+
+    page = html.unescape(page_of(pages, run, f"{name}/"))
+    (call,) = re.findall(r'<pre class="code" tabindex="0">(.*?)</pre>', page, re.DOTALL)
+    eval(call, {"get_workflow": get_workflow})
+
+    if name == "delete":
+        assert not Run.objects.filter(run_id=run.run_id).exists()
+    elif name == "rerun":
+        assert Run.objects.filter(origin=run.run_id).exists()
+    else:
+        assert row_of(run).status == "canceled"
+
+
+def test_both_ways_to_go_on_are_said_in_python(pages):
+    run = flows.approval.create_run()
+    run.start({"title": "Desk", "amount": 5}, per_step=True)
+
+    page = html.unescape(page_of(pages, run, "proceed/"))
+    (calls,) = re.findall(r'<pre class="code" tabindex="0">(.*?)</pre>', page, re.DOTALL)
+    one, rest = calls.splitlines()
+    eval(one, {"get_workflow": get_workflow})
+    assert row_of(run).status == "paused"
+    eval(rest, {"get_workflow": get_workflow})
+    assert row_of(run).status == "success"
 
 
 def test_there_is_no_page_for_what_is_no_action(pages):

@@ -3,13 +3,15 @@
 import csv
 import io
 import json
+import re
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
 from dashboard import audit_page, paging
 from tests.integration.dashboard.conftest import row_of, started
-from workflows_app.engine import deleting
+from workflows_app.engine import assignments, audit, deleting
 from workflows_app.models import Action
 
 MARKUP = "<script>alert(1)</script>"
@@ -43,6 +45,15 @@ def test_it_says_who_did_what_to_which_run_through_which_door_and_why(pages, ana
     assert "outer.inner" in page
     assert 'href="/runs/long-gone-run/"' not in page
     assert "manage.py prune" in page
+
+
+def test_every_verb_that_is_written_can_be_chosen(pages):
+    source = "".join(path.read_text() for path in Path(audit.__file__).parent.glob("*.py"))
+    written = set(re.findall(r'(?:record|record_on_schedule|_action)\(\w+, "([\w-]+)"', source))
+    written |= {assignments.CLAIM, assignments.TAKE_OVER, assignments.RELEASE, "rerun"}
+
+    assert written <= set(audit_page.VERBS)
+    assert "delete" in audit_page.VERBS
 
 
 def test_the_trail_outlives_the_run(pages):

@@ -86,7 +86,7 @@ def test_claiming_moves_a_question_to_mine_and_is_written_down(pages, ana):
     assert "claimed by you" in page_at(pages, "?tab=mine")
     assert "All clear: nothing waits for you" in page_at(pages, "?tab=open")
     action = Action.objects.get(verb="claim")
-    assert (action.actor, action.path, action.door) == (ana, "manager", "dashboard")
+    assert (action.actor, action.path, action.door) == (ana, "manager", "page")
     assert action.public_run_id == run.run_id
 
 
@@ -291,7 +291,7 @@ def test_who_may_not_answer_sees_the_question_and_why_the_form_is_locked(person)
     assert '<fieldset class="plain" disabled' in page
     assert rows_in(page_at(outsider)) == []
     assert "You need the permission to answer suspended steps." in page_at(viewer)
-    assert "data-inbox-count hidden" in page_at(viewer)
+    assert 'data-inbox-count="/inbox/count/" hidden' in page_at(viewer)
 
 
 @pytest.mark.parametrize("verb", ["claim", "release", "take-over"])
@@ -303,11 +303,20 @@ def test_who_may_not_answer_may_not_claim(person, verb):
     assert not Assignment.objects.exists()
 
 
+def test_the_count_of_the_menu_can_be_asked_for(pages, client):
+    before = pages.get("/inbox/count/").json()
+    started()
+
+    assert before == {"waiting": ""}
+    assert pages.get("/inbox/count/").json() == {"waiting": "1"}
+    assert client.get("/inbox/count/").status_code == 401
+
+
 @pytest.mark.parametrize("verb", ["claim", "release"])
 def test_looking_claims_nothing(pages, verb):
     run = started()
 
-    assert pages.get(f"/inbox/{item_of(run)}/{verb}/").status_code == 405
+    assert pages.get(f"/inbox/{item_of(run)}/{verb}/").url.startswith("/inbox/?tab=")
     assert pages.get(f"/inbox/{item_of(run)}/take-over/").status_code == 302
     assert pages.post(f"/inbox/{uuid.uuid4()}/{verb}/").status_code == 404
     assert not Assignment.objects.exists()

@@ -1,6 +1,7 @@
 """The page of one run: what it shows, to whom, and at what cost."""
 
 import json
+import re
 from datetime import timedelta
 
 import pytest
@@ -163,12 +164,17 @@ def test_the_run_id_of_somebody_is_shown_as_text(pages):
 
 def test_a_run_that_is_being_canceled_says_what_still_happens(pages):
     run = row_of(started())
-    Run.objects.filter(pk=run.pk).update(status="running", cancel_requested_at=timezone.now())
+    Run.objects.filter(pk=run.pk).update(
+        status="running",
+        cancel_requested_at=timezone.now() - timedelta(seconds=30),
+        canceled_by="ana",
+    )
 
     page = pages.get(f"/runs/{run.run_id}/").content.decode()
 
     assert "This run is being canceled." in page
     assert 'data-status="canceling"' in page
+    assert re.search(r"Asked by ana <time [^>]*data-ago>30 s ago</time>", page)
     assert "This run is being canceled already" in page
 
 

@@ -1,15 +1,17 @@
 """The views of one run: timeline, playback, data, related, audit, and the page of a step."""
 
+import html
 import re
 from datetime import timedelta
 
 import pytest
+from django.utils import timezone
 
 from dashboard.run_view import TABS
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app import Workflow, step
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Action, Run, StepSnapshot
 
 
 @step
@@ -63,6 +65,29 @@ def test_a_window_of_the_timeline_stands_in_the_address(pages):
     assert ">Whole run</a>" in page
 
 
+def hidden_in(form: str) -> dict[str, str]:
+    return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form))
+
+
+def test_the_forms_and_links_of_the_timeline_keep_the_rest_of_the_address(pages, monkeypatch):
+    monkeypatch.setattr("dashboard.records.MOST_ROWS", 1)
+    asked = {"at": "6", "errors": "1", "fold": "0", "since": "0.0", "until": "9.5"}
+    page = tab(pages, started(amount=5), "timeline", **asked, skip="1")
+    playback, switches, window = (
+        hidden_in(part.partition("</form>")[0]) for part in page.split("<form ")[2:5]
+    )
+    plain = tab(pages, started(amount=5), "timeline", at="8", fold="0")
+    links = html.unescape(page)
+
+    assert playback == {"tab": "timeline"} | {n: t for n, t in asked.items() if n != "at"}
+    assert switches == {"tab": "timeline", "at": "6", "since": "0.0", "until": "9.5"}
+    assert window == {"tab": "timeline", "at": "6", "errors": "1", "fold": "0"}
+    assert 'href="?tab=timeline&at=6&errors=1&fold=0">Whole run' in links
+    assert 'href="?tab=timeline&at=6&errors=1&fold=0&since=0.0&until=9.5">Earlier steps' in links
+    assert 'href="?tab=timeline&errors=1&fold=0&since=0.0&until=9.5&skip=1">Back to now' in links
+    assert 'href="?tab=timeline&at=8&fold=0&skip=1">Later steps' in html.unescape(plain)
+
+
 def test_a_list_is_one_row_with_its_count(pages):
     run = each.create_run()
     run.start([1, 2, 3])
@@ -114,6 +139,34 @@ def test_related_shows_timelines_and_forks(pages):
     assert forked.run_id in page
     assert "Compare with now" in page
     assert run.run_id in other
+
+
+def test_audit_shows_the_newest_first_with_the_reason_and_says_that_there_is_more(
+    pages, monkeypatch
+):
+    monkeypatch.setattr("dashboard.run_page.MOST_EVENTS", 3)
+    run = started(amount=5)
+    row = row_of(run)
+    for number in range(3):
+        Action.objects.create(
+            at=timezone.now(), actor_name=f"person-{number}", verb="resume", run_id=row.pk,
+            public_run_id=run.run_id, data={"reason": f"<b>why {number}</b>"},
+        )  # fmt: skip
+    few = tab(pages, run, "audit")
+    Action.objects.create(
+        at=timezone.now(), actor_name="latest", verb="cancel", run_id=row.pk,
+        public_run_id=run.run_id,
+    )  # fmt: skip
+    many = tab(pages, run, "audit")
+
+    assert few.index("person-2") < few.index("person-1")
+    assert "&lt;b&gt;why 2&lt;/b&gt;" in few
+    assert '<span class="tag num">3</span>' in few
+    assert "The whole trail of this run" not in few
+    assert '<span class="tag num">3+</span>' in many
+    assert "latest" in many
+    assert "person-0" not in many
+    assert f'href="/audit/?run={run.run_id}"' in many
 
 
 def test_audit_shows_who_did_what(pages, ana):

@@ -1,5 +1,8 @@
 """The list of runs."""
 
+import html
+import re
+
 from dashboard import filters
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
@@ -104,6 +107,19 @@ def test_a_row_keeps_its_place_when_it_no_longer_matches_the_filter(pages):
     assert 'data-status="canceled"' in part
 
 
+def test_a_list_without_rows_gets_those_that_match_by_now(pages):
+    empty = pages.get("/runs/?status=failed&rows=", headers={"HX-Request": "true"})
+    started(amount=5)
+    other = pages.get("/runs/?status=failed&rows=", headers={"HX-Request": "true"})
+    failed = started(title="break")
+    part = pages.get("/runs/?status=failed&rows=", headers={"HX-Request": "true"})
+
+    assert " data-none" in empty.content.decode()
+    assert "No run matches" in other.content.decode()
+    assert " data-none" not in other.content.decode()
+    assert rows_in(part.content.decode()) == [str(row_of(failed).pk)]
+
+
 def test_no_payload_is_loaded_for_a_list(pages, django_assert_max_num_queries):
     started(note="x" * 1000)
 
@@ -135,6 +151,23 @@ def test_runs_are_found_by_time_and_by_id(pages):
     assert f"/runs/{new.run_id}/" in pages.get("/runs/?window=1h").content.decode()
     assert "up to 2020-01-02" in pages.get(f"/runs/?until={day}").content.decode()
     assert f"/runs/{old.run_id}/" in pages.get(f"/runs/?since={day}").content.decode()
+
+
+def test_days_from_the_address_are_shown_and_can_be_cleared(pages):
+    started(amount=5)
+
+    page = pages.get("/runs/?status=success&since=2020-01-02&until=2120-03-04").content.decode()
+    clear = re.search(r'href="([^"]+)" aria-label="Created 2020-01-02 to 2120-03-04', page)
+
+    assert clear
+    assert html.unescape(clear[1]) == "/runs/?status=success"
+    assert "Created up to 2120-03-04" in pages.get("/runs/?until=2120-03-04").content.decode()
+
+
+def test_days_beside_a_window_are_left_out(pages):
+    page = pages.get("/runs/?window=24h&since=2020-01-02&until=2020-01-03&q=x").content.decode()
+
+    assert "2020-01" not in page.partition("<main")[2].replace('"?', "")
 
 
 def test_what_an_address_cannot_mean_is_left_out(pages):

@@ -2,11 +2,13 @@
 
 import re
 
+import pytest
 from django.core import signing
 
 from dashboard.views import drafts
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
+from workflows_app.engine import payloads
 from workflows_app.models import Action, Run
 
 ADDRESS = "/workflows/pages-approval/start/"
@@ -28,6 +30,54 @@ def test_a_start_is_in_the_audit_trail_once(pages, ana):
 
     action = Action.objects.get()
     assert (action.verb, action.actor, action.actor_name) == ("start", ana, "ana")
+
+
+@pytest.mark.parametrize("run_id", [None, "order-77.a"])
+def test_a_run_that_waits_to_be_started_is_the_one_that_starts(pages, ana, run_id):
+    waiting = flows.approval.create_run(run_id=run_id)
+
+    page = pages.get(f"/runs/{waiting.run_id}/").content.decode()
+    link = f"{ADDRESS}?run={waiting.run_id}"
+    form = pages.get(link).content.decode()
+    (key,) = re.findall(r'name="run_key" value="([^"]+)"', form)
+    answer = pages.post(ADDRESS, {**FIELDS, "run_key": key})
+
+    assert f'href="{link}"' in page
+    assert f"{waiting.run_id}</a>, which was created and waits to be started." in form
+    assert answer.url == f"/runs/{waiting.run_id}/"
+    assert Run.objects.get().started_by == ana
+
+
+def test_a_run_of_another_workflow_is_not_started_by_its_id(pages):
+    other = flows.open_flow.create_run(run_id="elsewhere")
+
+    form = pages.get(f"{ADDRESS}?run=elsewhere").content.decode()
+    pages.post(ADDRESS, {**FIELDS, "run_key": "elsewhere"})
+
+    assert "waits to be started" not in form
+    assert other.refresh().status == "pending"
+    assert Run.objects.get(workflow="pages-approval").run_id != "elsewhere"
+
+
+def test_the_input_of_another_workflows_run_is_not_filled_in(pages):
+    other = started(flows.open_flow, title="Foreign")
+
+    page = pages.get(f"{ADDRESS}?from={other.run_id}").content.decode()
+    nobody = pages.get(f"{ADDRESS}?from=nobody").content.decode()
+
+    assert "is one of the workflow “pages-open”, not of this one" in page
+    assert "Foreign" not in page
+    assert "There is no run nobody" in nobody
+
+
+def test_an_input_too_large_for_a_form_is_not_read(pages, monkeypatch):
+    large = started(amount=5, note="x" * 300_000)
+    monkeypatch.setattr(payloads, "run_input", None)
+
+    page = pages.get(f"{ADDRESS}?from={large.run_id}").content.decode()
+
+    assert "too large to be changed in a form" in page
+    assert "xxxx" not in page
 
 
 def test_a_wrong_value_is_said_beside_its_field_and_nothing_is_lost_or_started(pages):

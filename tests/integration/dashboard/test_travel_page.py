@@ -21,7 +21,7 @@ def test_the_page_lists_the_steps_to_go_back_to(pages):
 
     page = pages.get(f"/runs/{run.run_id}/time-travel/").content.decode()
 
-    assert '?from=check"' in page
+    assert f'href="/runs/{run.run_id}/time-travel/?from=check"' in page
     assert "Choose the step to go back to." in page
 
 
@@ -31,6 +31,12 @@ def test_the_plan_says_what_is_reused_and_what_runs_again(pages):
     assert re.search(r"Reused, not run again.*check.*Run again.*pay", page, re.DOTALL)
     assert "As a new run; this one stays as it is" in page
     assert ".fork(&#x27;pay&#x27;)" in page
+
+
+def test_the_address_of_a_value_that_was_sent_leads_back_to_the_travel(pages):
+    address = f"/runs/{started(amount=5).run_id}/time-travel/"
+
+    assert pages.get(f"{address}value/").url == address
 
 
 def test_a_travel_in_place_begins_a_new_timeline(pages, ana):
