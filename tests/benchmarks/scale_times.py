@@ -6,7 +6,7 @@ import os
 import statistics
 import sys
 import time
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -151,7 +151,7 @@ def timers(count: int) -> dict[str, Any]:
     while sleeps.exists() and time.perf_counter() - began < 120:
         time.sleep(0.1)
     ended = StepSnapshot.objects.filter(pk__in=list(ids)).values_list("pk", "ended_at")
-    late = sorted((at - ids[pk]).total_seconds() for pk, at in ended if at is not None)
+    late = sorted(_seconds(ids[pk], at) for pk, at in ended if at is not None)
     return {
         "workload": "timers-of-one-second",
         "timers": len(ids),
@@ -173,12 +173,18 @@ def length() -> dict[str, Any]:
     ends = list(
         StepSnapshot.objects.filter(run=run.pk).order_by("pk").values_list("ended_at", flat=True)
     )
-    spans = [(ends[at + 999] - ends[at]).total_seconds() for at in range(0, len(ends) - 999, 1000)]
+    spans = [_seconds(ends[at], ends[at + 999]) for at in range(0, len(ends) - 999, 1000)]
     return {
         "workload": f"chain-of-{flows.LENGTH}",
         "steps": len(ends),
         "ms_a_step_by_thousands": [round(span, 3) for span in spans],
     }
+
+
+def _seconds(first: datetime | None, last: datetime | None) -> float:
+    if first is None or last is None:
+        raise SystemExit("A step has no time where it must have one.")
+    return (last - first).total_seconds()
 
 
 def memory(count: int) -> dict[str, Any]:
