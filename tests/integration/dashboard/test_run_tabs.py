@@ -71,7 +71,7 @@ def hidden_in(form: str) -> dict[str, str]:
 
 def test_the_forms_and_links_of_the_timeline_keep_the_rest_of_the_address(pages, monkeypatch):
     monkeypatch.setattr("dashboard.records.MOST_ROWS", 1)
-    asked = {"at": "6", "errors": "1", "fold": "0", "since": "0.0", "until": "9.5"}
+    asked = {"at": "6", "errors": "1", "fold": "0", "since": "0", "until": "9.5"}
     page = tab(pages, started(amount=5), "timeline", **asked, skip="1")
     playback, switches, window = (
         hidden_in(part.partition("</form>")[0]) for part in page.split("<form ")[2:5]
@@ -80,11 +80,11 @@ def test_the_forms_and_links_of_the_timeline_keep_the_rest_of_the_address(pages,
     links = html.unescape(page)
 
     assert playback == {"tab": "timeline"} | {n: t for n, t in asked.items() if n != "at"}
-    assert switches == {"tab": "timeline", "at": "6", "since": "0.0", "until": "9.5"}
+    assert switches == {"tab": "timeline", "at": "6", "since": "0", "until": "9.5"}
     assert window == {"tab": "timeline", "at": "6", "errors": "1", "fold": "0"}
     assert 'href="?tab=timeline&at=6&errors=1&fold=0">Whole run' in links
-    assert 'href="?tab=timeline&at=6&errors=1&fold=0&since=0.0&until=9.5">Earlier steps' in links
-    assert 'href="?tab=timeline&errors=1&fold=0&since=0.0&until=9.5&skip=1">Back to now' in links
+    assert 'href="?tab=timeline&at=6&errors=1&fold=0&since=0&until=9.5">Earlier steps' in links
+    assert 'href="?tab=timeline&errors=1&fold=0&since=0&until=9.5&skip=1">Back to now' in links
     assert 'href="?tab=timeline&at=8&fold=0&skip=1">Later steps' in html.unescape(plain)
 
 
