@@ -14,7 +14,7 @@ def parcel(visitor: Visitor, name: str) -> str:
     """Start a parcel, wait until it ended, and return the path of its run."""
     page = visitor.go("/workflows/parcel/start/")
     page.get_by_label("Name").fill(name)
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
     page.wait_for_url(RUN)
     expect(page.locator("h1 .status")).to_contain_text(re.compile("success|failed"))
     return page.url.removeprefix(visitor.address)
@@ -45,15 +45,15 @@ def test_a_form_that_cannot_be_sent_says_so_and_keeps_what_was_typed(visitors: V
     page = visitor.go("/workflows/parcel/start/")
     page.get_by_label("Name").fill("to nobody")
     page.context.set_offline(True)
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
 
     said = page.get_by_role("alert")
     expect(said).to_contain_text("This could not be sent")
     expect(page.get_by_label("Name")).to_have_value("to nobody")
-    expect(page.get_by_role("button", name="Start run")).to_be_enabled()
+    expect(page.get_by_role("button", name="Start and watch")).to_be_enabled()
 
     page.context.set_offline(False)
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
     page.wait_for_url(RUN)
 
 
@@ -193,7 +193,7 @@ def test_the_title_and_the_menu_say_how_things_stand(visitors: Visitors) -> None
     before = int(count.text_content() or 0)
     other = visitors.come().go("/workflows/values/start/")
     other.locator("main textarea").fill("1")
-    other.get_by_role("button", name="Start run").click()
+    other.get_by_role("button", name="Start and watch").click()
     other.wait_for_url(RUN)
     expect(other.locator("h1 .status")).to_contain_text("suspended")
     page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")

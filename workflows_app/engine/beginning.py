@@ -111,13 +111,12 @@ def _started_event(run: Run, taken: Raw) -> Event:
 
 def _write(run: Run, begun: Run, step: StepSnapshot, events: list[Event]) -> bool:
     return ledger.start(
-        run=run.pk, revision=run.revision, first_seq=run.event_seq + 1,
-        last_seq=run.event_seq + len(events), timeline=run.timeline, at=step.queued_at,
-        events=dumps(events), version=begun.version_id, input=begun.input,
-        state=dumps(begun.state), context=dumps(begun.request_context), next=step.pk,
-        path=step.path, status=step.status, queue=step.queue, payload_from=step.payload_from,
-        payload=step.payload, metadata=dumps(step.metadata), worker=step.worker_id,
-        token=step.token, started_at=step.started_at,
+        **express.of_run(run, run.event_seq + 1, step.queued_at, events),
+        version=begun.version_id, input=begun.input, state=dumps(begun.state),
+        context=dumps(begun.request_context), next=step.pk, path=step.path, status=step.status,
+        queue=step.queue, payload_from=step.payload_from, payload=step.payload,
+        metadata=dumps(step.metadata), worker=step.worker_id, token=step.token,
+        started_at=step.started_at,
     )  # fmt: skip
 
 

@@ -96,7 +96,7 @@ def _record(held: Claim, model: Run, node: Node, following: Node, output: Raw) -
     begun_event = told_begun(following.key, following.path, key, output, at)
     metadata = {} if following.step is None else following.step.metadata
     is_written = ledger.settle(
-        **_of_run(model, first, now, [*ended, begun_event]),
+        **of_run(model, first, now, [*ended, begun_event]),
         is_end=False, step=held.step, token=held.token, output=output,
         next=key, path=following.path, queue=held.queue, worker=held.worker,
         payload_from=str(held.step) if is_large else "", payload=None if is_large else output,
@@ -141,7 +141,7 @@ def _finish(held: Claim, model: Run, node: Node, output: Raw) -> bool:
     )
     events = [*_ended(held, node, output, now.isoformat()), finished]
     is_done = ledger.settle(
-        **_of_run(model, first, now, events),
+        **of_run(model, first, now, events),
         is_end=True, step=held.step, token=held.token, output=output,
     )  # fmt: skip
     held.session.forget()
@@ -173,8 +173,8 @@ def _claim(
     if event is None:
         return None
     taken = claimed(row, worker, now)
-    of_run = {**_of_run(model, model.event_seq + 1, now, [event]), "steps": 1}
-    if not grouped.claim([grouped.record(**of_run)], [taken]):
+    written = {**of_run(model, model.event_seq + 1, now, [event]), "steps": 1}
+    if not grouped.claim([grouped.record(**written)], [taken]):
         session.forget()
         return None
     note_claimed(model, [(row, taken)])
@@ -198,8 +198,8 @@ def claim_together(
     runs = []
     taken: dict[uuid.UUID, list[tuple[StepSnapshot, grouped.Record]]] = {}
     for model, told in asked:
-        of_run = _of_run(model, model.event_seq + 1, now, [event for _, event in told])
-        runs.append(grouped.record(**of_run, steps=len(told)))
+        about = of_run(model, model.event_seq + 1, now, [event for _, event in told])
+        runs.append(grouped.record(**about, steps=len(told)))
         taken[model.pk] = [(row, claimed(row, worker, now)) for row, _ in told]
     steps = [record for of_one in taken.values() for _, record in of_one]
     written = grouped.claim(runs, steps) if runs else set()
@@ -282,7 +282,7 @@ def told(kind: str, payload: dict[str, object], refs: dict[str, str]) -> Event:
     return {"type": kind, "payload": kept, "refs": refs}
 
 
-def _of_run(model: Run, first: int, now: datetime, events: list[Event]) -> dict[str, Any]:
+def of_run(model: Run, first: int, now: datetime, events: list[Event]) -> dict[str, Any]:
     """Return what is written of the run, if it is still as it is known, and of its log."""
     return {
         "run": model.pk, "revision": model.revision, "first_seq": first,
