@@ -52,7 +52,9 @@ class Product:
 
         `most_bytes`: no file that it writes may grow beyond, as on a disk that is full.
         """
-        limit = [] if most_bytes is None else ["prlimit", f"--fsize={most_bytes}"]
+        # A shell's background job ignores the interrupt, and so would what it starts.
+        limit = ["env", "--default-signal=INT"]
+        limit += [] if most_bytes is None else ["prlimit", f"--fsize={most_bytes}"]
         with self.log.open("ab") as log:
             seen = self.log.stat().st_size
             self._process = subprocess.Popen(
