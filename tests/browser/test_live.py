@@ -192,7 +192,7 @@ def test_the_title_and_the_menu_say_how_things_stand(visitors: Visitors) -> None
     count = page.locator("[data-inbox-count]")
     before = int(count.text_content() or 0)
     other = visitors.come().go("/workflows/values/start/")
-    other.locator("main textarea").fill("1")
+    other.locator("#data").fill("1")
     other.get_by_role("button", name="Start and watch").click()
     other.wait_for_url(RUN)
     expect(other.locator("h1 .status")).to_contain_text("suspended")
