@@ -9,13 +9,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import counters, graphs, playback, previews, records, related, timeline_parts
+from dashboard import (
+    counters,
+    graphs,
+    playback,
+    previews,
+    records,
+    related,
+    statements,
+    timeline_parts,
+)
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
@@ -205,7 +215,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     graph = graphs.of_version(run.version_id)
     seen = records.steps_of(run, graph)
     steps = seen.steps
-    people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
+    people = _people(run)
     moment = playback.at(run, view.at) if view.at is not None else None
     tallies = records.tallies_of(run, graph)
     own = run_payloads(run, moment.status if moment else run.status)
@@ -231,6 +241,19 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     _fill_tab(page, tallies)
     _draw(page)
     return page
+
+
+def _people(run: Run) -> list[Action]:
+    """Return what people did to a run."""
+    statement = _people_statement(connection.vendor)
+    params = statement.given({statements.RUN: statements.prepared(run.pk)})
+    return list(Action.objects.raw(statement.sql, params))
+
+
+@lru_cache(maxsize=4)
+def _people_statement(_vendor: str) -> statements.Statement:
+    rows = Action.objects.filter(run_id=statements.RUN).defer("data")
+    return statements.written(rows.order_by("pk")[:MOST_EVENTS], [statements.RUN])
 
 
 def _draw(page: RunPage) -> None:
