@@ -126,7 +126,7 @@ class RunConsumer(_Guarded):
         del self._first
         try:
             self._follower = await live.follow(self.key, self)
-            self._order()
+            await self._order()
             while True:
                 await asyncio.sleep(RECHECK)
                 if code := await database_sync_to_async(self.refusal)():
@@ -147,9 +147,9 @@ class RunConsumer(_Guarded):
             said = json.loads(text_data)
             if isinstance(said, dict) and isinstance(said.get("look"), str):
                 self._ordered = said["look"], _number(str(said.get("shown")))
-                self._order()
+                await self._order()
 
-    def _order(self) -> None:
+    async def _order(self) -> None:
         if self._follower is None or self._ordered is None:
             return
         address, shown = self._ordered
@@ -157,7 +157,7 @@ class RunConsumer(_Guarded):
         audience, run_id = self._audience, self.scope["url_route"]["kwargs"]["run_id"]
         draw = partial(audience.draw, run_id, address)
         key = address, audience.key
-        live_parts.order(self._follower, self, key, shown, draw)
+        await live_parts.order(self._follower, self, key, shown, draw)
 
     async def tell(self, text: str) -> None:
         """Send a frame as it is."""

@@ -37,7 +37,7 @@ MOST_TRANSIENT: Final = 200
 SAFETY: Final = 2.0
 
 #: Seconds between two frames, and above how many events a minute it is the slower.
-PACE: Final = 0.1
+PACE: Final = 0.2
 SLOW_PACE: Final = 1.0
 MANY: Final = 1000
 

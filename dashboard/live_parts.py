@@ -23,7 +23,7 @@ from channels.db import database_sync_to_async
 from dashboard import live
 from dashboard.live import Follower, Listener
 from dashboard.load import load
-from dashboard.shared import Part
+from dashboard.shared import FRESH, Part
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +45,16 @@ class _Look:
     orders: dict[Listener, tuple[int, Draw]] = field(default_factory=dict)
     task: asyncio.Task[None] | None = None
     began: float = 0.0
+    #: The last drawing as it was sent, and the number that it holds.
+    latest: tuple[int, str] = (0, "")
+
+    def newest(self, shown: int) -> str:
+        """Return the drawing that was sent just now, for one who shows less; else nothing.
+
+        Who comes a little late so has the next drawing together with the others.
+        """
+        seq, text = self.latest
+        return text if seq > shown and time.monotonic() - self.began < FRESH else ""
 
     def serve(self) -> None:
         """Draw for those who show less than was told, unless that is under way."""
@@ -73,6 +83,7 @@ class _Look:
         seq = self.follower.last if part is None else part.seq
         html = part.html if part is not None and part.is_shared else None
         text = json.dumps({"type": "part", "seq": seq, "html": html})
+        self.latest = (0, "") if html is None else (seq, text)
         for listener in [each for each, (shown, _) in self.orders.items() if shown < seq]:
             del self.orders[listener]
             await live.tell(listener, text)
@@ -91,7 +102,9 @@ _looks: WeakKeyDictionary[Follower, OrderedDict[Hashable, _Look]] = WeakKeyDicti
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
 
 
-def order(follower: Follower, listener: Listener, key: Hashable, shown: int, draw: Draw) -> None:
+async def order(
+    follower: Follower, listener: Listener, key: Hashable, shown: int, draw: Draw
+) -> None:
     """Let a listener, which shows the run up to number `shown`, have the next part there is.
 
     `key` must tell apart all that the drawing depends on besides the log: who gives the same may
@@ -101,6 +114,9 @@ def order(follower: Follower, listener: Listener, key: Hashable, shown: int, dra
     looks = _looks.setdefault(follower, OrderedDict())
     look = looks.setdefault(key, _Look(follower))
     looks.move_to_end(key)
+    if text := look.newest(shown):
+        await live.tell(listener, text)
+        return
     look.orders[listener] = shown, draw
     follower.told.add(look.serve)
     look.serve()
