@@ -2,7 +2,7 @@
 
 A page orders one part at a time by saying up to which number it shows the run. It gets the part as
 soon as there is more, and orders the next when it has shown this one: a page that is hidden, held
-or slow is sent nothing. One part is drawn at a time, in turn, so that pages wait a little longer
+or slow is sent nothing. Few parts are drawn at a time, in turn, so that pages wait a little longer
 under load and the process stays with what else it has to do.
 """
 
@@ -29,6 +29,8 @@ logger = logging.getLogger(__name__)
 
 #: Seconds between the beginnings of two drawings of the same.
 PACE: Final = 0.35
+#: Drawings at one time: while one waits for the database or the interpreter, another goes on.
+AT_ONCE: Final = 2
 #: Looks at one run that are remembered; those longest without an order go first.
 MOST_LOOKS: Final = 64
 
@@ -71,7 +73,7 @@ class _Look:
             due = self.began + load.stretched(PACE) - time.monotonic()
             if due > 0:
                 await asyncio.sleep(due)
-            async with _turns.setdefault(loop, asyncio.Lock()):
+            async with _turns.setdefault(loop, asyncio.Semaphore(AT_ONCE)):
                 self.began = time.monotonic()
                 if draw := self._draw():
                     await self._send(await _drawn(draw, self.follower.last))
@@ -99,7 +101,7 @@ async def _drawn(draw: Draw, seq: int) -> Part | None:
 
 
 _looks: WeakKeyDictionary[Follower, OrderedDict[Hashable, _Look]] = WeakKeyDictionary()
-_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock] = WeakKeyDictionary()
+_turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
 
 
 async def order(

@@ -69,6 +69,7 @@ class Tab:
         self.is_open = self.is_ordered = False
         #: Up to which number a fetch has shown the run, and when what it has not was committed.
         self.shown = 0
+        self.shown_at = 0.0
         self.unseen: list[tuple[int, float]] = []
         self.news = asyncio.Event()
         #: How it says something over its socket; None: it fetches its part.
@@ -95,7 +96,10 @@ class Tab:
             if at < self.since:
                 continue  # it was there before the page
             self.frames.append(now - at)
-            self.unseen.append((self.seq, at))
+            if self.seq <= self.shown:  # the part was quicker than the frame
+                self.parts.append(self.shown_at - at)
+            else:
+                self.unseen.append((self.seq, at))
         self.gaps += frame["seq"] != self.seq
         self.news.set()
 
@@ -112,7 +116,7 @@ class Tab:
     def show(self, seq: int, now: float) -> None:
         """Take in a part that holds this number."""
         self.drawn += 1
-        self.shown = seq
+        self.shown, self.shown_at = seq, now
         self.parts += [now - at for seq, at in self.unseen if seq <= self.shown]
         self.unseen = [each for each in self.unseen if each[0] > self.shown]
 
