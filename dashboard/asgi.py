@@ -2,9 +2,9 @@
 
 import os
 
-from channels.auth import AuthMiddlewareStack
 from channels.routing import ProtocolTypeRouter, URLRouter
 from channels.security.websocket import AllowedHostsOriginValidator
+from channels.sessions import CookieMiddleware
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
@@ -17,7 +17,8 @@ application = ProtocolTypeRouter(
         "http": _http,
         # A page of another site must not read runs through the visitor's cookie.
         "websocket": AllowedHostsOriginValidator(
-            AuthMiddlewareStack(URLRouter(websocket_urlpatterns)),
+            # The consumers look up the session themselves, again and again while they are open.
+            CookieMiddleware(URLRouter(websocket_urlpatterns)),
         ),
     },
 )

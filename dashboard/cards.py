@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
+from django.db import connection
 from django.urls import reverse
 
 from dashboard import previews, records, trees
 from dashboard.addresses import Addresses
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
+from dashboard.statements import RUN, Statement, prepared, written
 from dashboard.trees import Tree
 from workflows_app import jsontext, results
 from workflows_app.engine import payloads
@@ -244,9 +247,8 @@ def error_from(text: str | None) -> Mapping[str, Any] | None:
 
 
 def run_payloads(run: Run, status: str) -> list[Payload]:
-    own = Run.objects.filter(pk=run.pk).only("pk")
-    rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
-    row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
+    statement = _run_statement(connection.vendor)
+    row: Any = Run.objects.raw(statement.sql, statement.given({RUN: prepared(run.pk)}))[0]
     kept = ("error_text", "input_text", "input_size")
     run.__dict__.update((name, getattr(row, name)) for name in kept)
     found = []
@@ -255,6 +257,13 @@ def run_payloads(run: Run, status: str) -> list[Payload]:
         if payload is not None and (name == "input" or status == RunStatus.SUCCESS):
             found.append(payload)
     return found
+
+
+@lru_cache(maxsize=4)
+def _run_statement(_vendor: str) -> Statement:
+    own = Run.objects.filter(pk=RUN).only("pk")
+    rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
+    return written(previews.with_previews(rows, ["error"], previews.ERROR_LIMIT), [RUN])
 
 
 def state_of(run: Run) -> Payload | None:

@@ -2,15 +2,18 @@
 
 Every frame of a run is `{"type": "events", "seq": n, "events": [...]}`: the events that follow
 the number the browser named, up to `n`, without a gap. A transient event has no number.
+
+A page may order its live part: `{"look": address, "shown": n}` is answered once, when there is
+more than `n`, with `{"type": "part", "seq": m, "html": ...}`; without HTML it fetches for itself.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import time
 import uuid
-from collections import deque
 from functools import partial
 from importlib import import_module
 from typing import Any, Final
@@ -20,25 +23,20 @@ from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.conf import settings
 from django.contrib.auth import get_user
+from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 from django.http import HttpRequest
 
-from dashboard.live import FeedBridge, RunBridge
+from dashboard import live, live_parts
+from dashboard.audience import Audience
+from dashboard.live import FeedBridge, Follower
 from workflows_app import actions
 from workflows_app.engine import log
 from workflows_app.models import Run
 
-#: Events in one frame.
-FRAME: Final = 200
-
-#: Seconds between two looks at the run's number: another process may have written.
-SAFETY: Final = 2.0
-
-#: Seconds between two frames, and above how many events a minute it is the slower.
-PACE: Final = 0.1
-SLOW_PACE: Final = 1.0
-MANY: Final = 1000
-
 FEED_PACE: Final = 1.0
+
+#: Characters of an order that is read.
+LONGEST_ORDER: Final = 4000
 
 #: Seconds between two looks at whether the person is still signed in and allowed.
 RECHECK: Final = 60.0
@@ -50,11 +48,12 @@ class _Guarded(AsyncJsonWebsocketConsumer):
     """A connection for people who signed in and may see runs, for as long as that is so."""
 
     task: asyncio.Task[None] | None = None
+    person: AbstractBaseUser | AnonymousUser
 
     async def connect(self) -> None:
         """Accept, then close with a number that says why not: a refused handshake says nothing."""
         await self.accept()
-        if code := await self.refusal():
+        if code := await database_sync_to_async(self.enter)():
             await self.close(code=code)
             return
         self.task = asyncio.create_task(self.run())
@@ -70,93 +69,103 @@ class _Guarded(AsyncJsonWebsocketConsumer):
         """Send news until the connection ends."""
         raise NotImplementedError
 
-    @database_sync_to_async
+    def enter(self) -> int:
+        """Return the code to close with, or 0. All that opening asks of the database is here.
+
+        It is one visit to the thread that asks: two hundred pages may open at once.
+        """
+        return self.refusal()
+
     def refusal(self) -> int:
         """Return the code to close with, or 0; asks for the session anew."""
         request = HttpRequest()
         store = import_module(settings.SESSION_ENGINE).SessionStore
-        request.session = store(self.scope["session"].session_key)
-        person = get_user(request)
-        if not person.is_authenticated:
+        request.session = store(self.scope["cookies"].get(settings.SESSION_COOKIE_NAME))
+        self.person = get_user(request)
+        if not self.person.is_authenticated:
             return SIGNED_OUT
-        return 0 if actions.may_view(person) else NOT_ALLOWED
+        return 0 if actions.may_view(self.person) else NOT_ALLOWED
 
 
 class RunConsumer(_Guarded):
-    """The events of one run."""
+    """The events of one run, and the live part of its page when the page orders it."""
+
+    key: uuid.UUID
+    #: Up to which number the browser was told.
+    seq: int
+    _first: list[dict[str, Any]]
+    _audience: Audience
+    _follower: Follower | None = None
+    _ordered: tuple[str, int] | None = None
+
+    def enter(self) -> int:
+        """Read what follows the browser's number, too."""
+        if code := super().enter():
+            return code
+        run_id = self.scope["url_route"]["kwargs"]["run_id"]
+        found = Run.objects.filter(run_id=run_id).values_list("pk", "event_seq").first()
+        if found is None:
+            return NOT_FOUND
+        self.key, last = found
+        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
+        seq = _number(query.get("after", ["0"])[0])
+        self._first = log.read(self.key, seq, live.FRAME) if seq < last else []
+        self.seq = self._first[-1]["seq"] if self._first else last
+        return 0
+
+    def refusal(self) -> int:
+        """Look up what the person may see of a part, too."""
+        code = super().refusal()
+        if not code:
+            self._audience = Audience.of(self.scope, self.person)
+        return code
 
     async def run(self) -> None:
-        """Send what follows the browser's number, then what comes."""
-        key = await self._key()
-        if key is None:
-            await self.close(code=NOT_FOUND)
-            return
-        query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        after = query.get("after", ["0"])[0]
-        seq = int(after) if after.isascii() and after.isdigit() and len(after) < 19 else 0  # noqa: PLR2004
-        bridge = RunBridge(key)
+        """Send what follows the browser's number, then let it be told what comes."""
+        await self.tell(live.frame(self.seq, self._first))
+        del self._first
         try:
-            await self._follow(key, seq, bridge)
-        finally:
-            bridge.close()
-
-    async def _follow(self, key: uuid.UUID, seq: int, bridge: RunBridge) -> None:
-        checked = time.monotonic()
-        sent: deque[float] = deque(maxlen=MANY)
-        transient: list[dict[str, Any]] = []
-        is_first = True
-        while True:
-            events, last = await self._next(key, seq, bridge, is_first=is_first)
-            if events or transient or is_first:
-                seq = last
-                await self.send_json({"type": "events", "seq": seq, "events": events + transient})
-                sent.extend([time.monotonic()] * len(events))
-                is_first = False
-            if len(events) < FRAME:
-                await asyncio.sleep(_pace(sent))
-                transient = await bridge.wait(SAFETY)
-            else:
-                transient = []
-            if time.monotonic() - checked > RECHECK:
-                checked = time.monotonic()
-                if code := await self.refusal():
+            self._follower = await live.follow(self.key, self)
+            await self._order()
+            while True:
+                await asyncio.sleep(RECHECK)
+                if code := await database_sync_to_async(self.refusal)():
                     await self.close(code=code)
                     return
+        finally:
+            if self._follower is not None:
+                live_parts.withdraw(self._follower, self)
+            live.leave(self.key, self)
 
-    async def _next(
-        self, key: uuid.UUID, seq: int, bridge: RunBridge, *, is_first: bool
-    ) -> tuple[list[dict[str, Any]], int]:
-        """Return the next events, read once for all who look at the run, and the last number.
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **_kwargs: Any
+    ) -> None:
+        """Take an order: `{"look": address of the page, "shown": number it shows}`."""
+        if self.task is None or text_data is None or len(text_data) > LONGEST_ORDER:
+            return
+        with contextlib.suppress(ValueError):
+            said = json.loads(text_data)
+            if isinstance(said, dict) and isinstance(said.get("look"), str):
+                self._ordered = said["look"], _number(str(said.get("shown")))
+                await self._order()
 
-        What a browser says at first, and what is no longer kept, is looked up for it alone.
-        """
-        if not is_first:
-            found = await bridge.events(seq, partial(self._read, key), FRAME)
-            if found is not None:
-                return found, found[-1]["seq"] if found else seq
-        return await self._news(key, seq)
+    async def _order(self) -> None:
+        if self._follower is None or self._ordered is None:
+            return
+        address, shown = self._ordered
+        self._ordered = None
+        audience, run_id = self._audience, self.scope["url_route"]["kwargs"]["run_id"]
+        draw = partial(audience.draw, run_id, address)
+        key = address, audience.key
+        await live_parts.order(self._follower, self, key, shown, draw)
 
-    @database_sync_to_async
-    def _read(self, key: uuid.UUID, seq: int) -> list[dict[str, Any]]:
-        return log.read(key, seq, FRAME)
-
-    @database_sync_to_async
-    def _key(self) -> uuid.UUID | None:
-        run_id = self.scope["url_route"]["kwargs"]["run_id"]
-        return Run.objects.filter(run_id=run_id).values_list("pk", flat=True).first()
-
-    @database_sync_to_async
-    def _news(self, key: uuid.UUID, seq: int) -> tuple[list[dict[str, Any]], int]:
-        last = Run.objects.filter(pk=key).values_list("event_seq", flat=True).first() or 0
-        if last <= seq:
-            return [], last
-        events = log.read(key, seq, FRAME)
-        return events, events[-1]["seq"] if events else seq
+    async def tell(self, text: str) -> None:
+        """Send a frame as it is."""
+        await self.send(text)
 
 
-def _pace(sent: deque[float]) -> float:
-    is_many = len(sent) == MANY and time.monotonic() - sent[0] < 60  # noqa: PLR2004 - a minute
-    return SLOW_PACE if is_many else PACE
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0  # noqa: PLR2004
 
 
 class FeedConsumer(_Guarded):
@@ -174,7 +183,7 @@ class FeedConsumer(_Guarded):
                 await asyncio.sleep(FEED_PACE)
                 if time.monotonic() - checked > RECHECK:
                     checked = time.monotonic()
-                    if code := await self.refusal():
+                    if code := await database_sync_to_async(self.refusal)():
                         await self.close(code=code)
                         return
         finally:

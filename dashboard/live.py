@@ -1,131 +1,222 @@
-"""The bridge from the engine's threads to a live connection's loop.
+"""The bridge from the engine's threads to the live connections of one loop.
 
-The engine calls from whichever thread committed; a consumer lives on its loop. Nothing waits on
-either side: numbers are noted, and the consumer is woken.
+The engine calls from whichever thread committed; connections live on their loop. Nothing waits on
+either side: that there is news is noted, and for each run one task reads it once, writes one frame
+and hands that to all who look at the run.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
+import logging
 import time
 import uuid
 from collections import deque
-from collections.abc import Awaitable, Callable
-from typing import Any, Final
+from collections.abc import Callable
+from typing import Any, Final, Protocol
 
-from workflows_app.engine import ports
+from channels.db import database_sync_to_async
+
+from dashboard.load import load
+from workflows_app.engine import log, ports
+from workflows_app.models import Run
+
+logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
-Read = Callable[[int], Awaitable[list[Event]]]
 
-#: Transient events kept for a consumer that does not keep up; older ones are let go.
+#: Events in one frame.
+FRAME: Final = 200
+
+#: Transient events kept for one frame; older ones are let go.
 MOST_TRANSIENT: Final = 200
 
-#: Events of a run kept for consumers that are a little behind.
-MOST_KEPT: Final = 1000
+#: Seconds between two looks at the numbers of all runs: another process may have written.
+SAFETY: Final = 2.0
 
-#: Seconds after which the log is read without news: another process may have written.
-LOOK: Final = 1.0
+#: Seconds between two frames, and above how many events a minute it is the slower.
+PACE: Final = 0.2
+SLOW_PACE: Final = 1.0
+MANY: Final = 1000
+
+#: Seconds until the log is asked again after it could not be read.
+RETRY: Final = 1.0
 
 
-class _Followed:
-    """One run as this loop hears of it: its latest events, read once for all who look at it."""
+class Listener(Protocol):
+    """A connection that follows a run: up to which number it was told, and how to tell it more."""
 
-    def __init__(self, run: uuid.UUID) -> None:
+    seq: int
+
+    async def tell(self, text: str) -> None:
+        """Send a frame as it is."""
+
+
+def frame(seq: int, events: list[Event]) -> str:
+    """Return the frame that brings a listener to number `seq`, as JSON."""
+    return json.dumps({"type": "events", "seq": seq, "events": events})
+
+
+class Follower:
+    """One run as this loop hears of it, for all connections that look at it."""
+
+    def __init__(self, run: uuid.UUID, seq: int) -> None:
         self.loop = asyncio.get_running_loop()
-        self.bridges: set[RunBridge] = set()
-        self.lock = asyncio.Lock()
-        #: How often there was news, and how much of it was read.
-        self.told = 0
-        self._read = -1
-        self._read_at = 0.0
-        #: The events after number `floor`, up to number `last`.
-        self._events: deque[Event] = deque()
-        self._floor: int | None = None
-        self.last = 0
-        self.unsubscribe: Callable[[], None] = ports.hub().subscribe(run, self._called)
+        self.run = run
+        self.listeners: set[Listener] = set()
+        #: Up to which number its listeners were told.
+        self.last = seq
+        #: Called on the loop after more was told.
+        self.told: set[Callable[[], None]] = set()
+        self._transient: deque[Event] = deque(maxlen=MOST_TRANSIENT)
+        self._told_at: deque[float] = deque(maxlen=MANY)
+        self._news = asyncio.Event()
+        self._unsubscribe: Callable[[], None] = ports.hub().subscribe(run, self._called)
+        # What was committed before it began to listen is read at once.
+        self._news.set()
+        self._task = asyncio.create_task(self._follow())
 
     def _called(self, _seq: int | None, transient: list[Event]) -> None:
-        _on(self.loop, lambda: self._noted(transient))
-
-    def _noted(self, transient: list[Event]) -> None:
-        self.told += 1
-        for bridge in self.bridges:
-            bridge.noted(transient)
-
-    @property
-    def is_stale(self) -> bool:
-        """Whether there is something to read, or nobody looked for a while."""
-        return self._read != self.told or time.monotonic() - self._read_at > LOOK
-
-    async def refresh(self, seq: int, read: Read, limit: int) -> None:
-        """Read on from where the last reader stopped; the first begins at its own number."""
-        if self._floor is None:
-            self._floor = self.last = seq
-        told = self.told
-        events = await read(self.last)
-        if len(events) < limit:
-            self._read, self._read_at = told, time.monotonic()
-        self._events.extend(events)
-        while len(self._events) > MOST_KEPT:
-            self._floor = self._events.popleft()["seq"]
-        if events:
-            self.last = events[-1]["seq"]
-
-    def after(self, seq: int, limit: int) -> list[Event] | None:
-        """Return the kept events that follow a number; None where they are kept no more."""
-        if self._floor is None or seq < self._floor:
-            return None
-        return [event for event in self._events if event["seq"] > seq][:limit]
-
-
-_followed: dict[tuple[asyncio.AbstractEventLoop, uuid.UUID], _Followed] = {}
-
-
-class RunBridge:
-    """News of one run for one consumer: that there is any, and what is in no log."""
-
-    def __init__(self, run: uuid.UUID) -> None:
-        self._key = (asyncio.get_running_loop(), run)
-        self._news = asyncio.Event()
-        self._transient: list[Event] = []
-        if self._key not in _followed:
-            _followed[self._key] = _Followed(run)
-        self._shared = _followed[self._key]
-        self._shared.bridges.add(self)
+        _on(self.loop, lambda: self.noted(transient))
 
     def noted(self, transient: list[Event]) -> None:
         """Take in that there is news; called on the loop."""
-        self._transient = [*self._transient, *transient][-MOST_TRANSIENT:]
+        self._transient.extend(transient)
         self._news.set()
 
-    async def wait(self, seconds: float) -> list[Event]:
-        """Wait for news, at most so long; return the transient events that came."""
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), seconds)
-        self._news.clear()
-        events, self._transient = self._transient, []
-        return events
+    async def _follow(self) -> None:
+        while True:
+            await self._news.wait()
+            self._news.clear()
+            try:
+                await self._tell()
+            except Exception:
+                logger.exception("News of run %s could not be read; trying again.", self.run)
+                self._news.set()
+                await asyncio.sleep(RETRY)
+            await load.rest(self._pace())
 
-    async def events(self, seq: int, read: Read, limit: int) -> list[Event] | None:
-        """Return about `limit` events after a number, read once for all consumers of the run.
+    async def _tell(self) -> None:
+        """Read what is new and tell it, a frame at a time."""
+        while True:
+            events = await read(self.run, self.last)
+            transient = list(self._transient) if len(events) < FRAME else []
+            if events or transient:
+                if transient:
+                    self._transient.clear()
+                await self._send(events, transient)
+            if len(events) < FRAME:
+                return
 
-        `read` returns the events after a number, `limit` of them where there are more. None: what
-        follows the number is kept no more, and the consumer reads for itself.
-        """
-        shared = self._shared
-        async with shared.lock:
-            if shared.is_stale:
-                await shared.refresh(seq, read, limit)
-        return shared.after(seq, limit)
+    async def _send(self, events: list[Event], transient: list[Event]) -> None:
+        before = self.last
+        if events:
+            self.last = events[-1]["seq"]
+            self._told_at.extend([time.monotonic()] * len(events))
+        text = frame(self.last, events + transient)
+        for listener in list(self.listeners):
+            known = listener.seq
+            listener.seq = max(known, self.last)
+            if known == before:
+                await tell(listener, text)
+                continue
+            # It read further than this when it came: it is told what it does not know.
+            rest = [event for event in events if event["seq"] > known] + transient
+            if rest:
+                await tell(listener, frame(listener.seq, rest))
+        for call in list(self.told) if events else ():
+            call()
+
+    def _pace(self) -> float:
+        told = self._told_at
+        is_many = len(told) == MANY and time.monotonic() - told[0] < 60  # noqa: PLR2004 - a minute
+        return SLOW_PACE if is_many else PACE
 
     def close(self) -> None:
         """Hear no more."""
-        self._shared.bridges.discard(self)
-        if not self._shared.bridges and _followed.get(self._key) is self._shared:
-            del _followed[self._key]
-            self._shared.unsubscribe()
+        self._unsubscribe()
+        self._task.cancel()
+
+
+async def tell(listener: Listener, text: str) -> None:
+    """Send a frame to one of many: a connection that fails does not keep the others waiting."""
+    try:
+        await listener.tell(text)
+    except Exception:
+        logger.exception("A live connection could not be told; the others were.")
+
+
+Key = tuple[asyncio.AbstractEventLoop, uuid.UUID]
+
+_followers: dict[Key, Follower] = {}
+_looking: dict[asyncio.AbstractEventLoop, asyncio.Task[None]] = {}
+
+
+async def follow(run: uuid.UUID, listener: Listener) -> Follower:
+    """Tell a listener what follows its number, from now on, without a gap; undone by `leave`."""
+    while True:
+        follower = _follower(run, listener.seq)
+        # Nothing waits between the last comparison and the joining, so nothing falls between.
+        while listener.seq < follower.last:
+            events = await read(run, listener.seq)
+            if not events:
+                break
+            listener.seq = events[-1]["seq"]
+            await listener.tell(frame(listener.seq, events))
+        if _followers.get((follower.loop, run)) is follower:
+            follower.listeners.add(listener)
+            return follower
+
+
+def _follower(run: uuid.UUID, seq: int) -> Follower:
+    loop = asyncio.get_running_loop()
+    if (loop, run) not in _followers:
+        _followers[loop, run] = Follower(run, seq)
+    if loop not in _looking:
+        _looking[loop] = asyncio.create_task(_look(loop))
+    return _followers[loop, run]
+
+
+def leave(run: uuid.UUID, listener: Listener) -> None:
+    """Tell a listener no more; a run that nobody looks at is followed no more."""
+    loop = asyncio.get_running_loop()
+    follower = _followers.get((loop, run))
+    if follower is None:
+        return
+    follower.listeners.discard(listener)
+    if not follower.listeners:
+        del _followers[loop, run]
+        follower.close()
+    if not any(of is loop for of, _ in _followers) and (task := _looking.pop(loop, None)):
+        task.cancel()
+
+
+@database_sync_to_async
+def read(run: uuid.UUID, after: int) -> list[Event]:
+    """Return the events after a number, a frame of them where there are more."""
+    return log.read(run, after, FRAME)
+
+
+@database_sync_to_async
+def _numbers(runs: list[uuid.UUID]) -> dict[uuid.UUID, int]:
+    return dict(Run.objects.filter(pk__in=runs).values_list("pk", "event_seq"))
+
+
+async def _look(loop: asyncio.AbstractEventLoop) -> None:
+    """Compare the numbers of all followed runs now and then, in one query."""
+    while True:
+        await asyncio.sleep(SAFETY)
+        mine = {run: follower for (of, run), follower in _followers.items() if of is loop}
+        try:
+            numbers = await _numbers(list(mine))
+        except Exception:
+            logger.exception("The numbers of the runs could not be read; trying again.")
+            continue
+        for run, follower in mine.items():
+            if numbers.get(run, 0) > follower.last:
+                follower.noted([])
 
 
 class FeedBridge:
@@ -157,7 +248,5 @@ class FeedBridge:
 
 
 def _on(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
-    try:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: the process is stopping
         loop.call_soon_threadsafe(call)
-    except RuntimeError:  # the loop is closed: the process is stopping
-        return

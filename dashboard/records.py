@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any, Final
 
+from django.db import connection
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 
 from dashboard import previews
 from dashboard.graphs import Graph
 from dashboard.run_view import View
-from workflows_app.models import Run, StepSnapshot
+from dashboard.statements import RUN, Statement, prepared, written
+from workflows_app.models import Run, StepSnapshot, Worker
 from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.statuses import StepStatus
 
@@ -59,29 +62,73 @@ class Shown:
 
 
 def steps_of(run: Run, graph: Graph) -> Shown:
-    """Return the records to show, and the entries to list; two queries.
+    """Return the records to show, and the entries to list; two queries, or three.
 
     A drawing shows the status of every entry, so that a graph that has one needs all of its
     records. At most `MOST_CARDS` are listed, around
     the first that asks for attention. What asks comes along wherever it stands; of what is inside
     a foreach or loop, that comes first, then the latest.
     """
-    steps = run.steps.current().exclude(path__startswith="$")
-    asking = steps.filter(status__in=ASKING).order_by(INTEREST, "-pk")
-    found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
+    found = _asking(run)
     listed = window_of(graph.paths, {path for _, path in found})
     needed = graph.paths if graph.drawing else listed
-    parts = [steps.filter(path__in=[path for path in needed if "[" not in path])]
-    if any("[" in path for path in needed):
-        rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by(BY_KEY.desc())
-        parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
-    # One statement, each part by keys: an OR of them would read the table from end to end.
-    keys = StepSnapshot.objects.filter(pk__in=[pk for pk, _ in found]).order_by().values("pk")
-    keys = keys.union(*(part.order_by().values("pk") for part in parts))
-    rows = list(_previewed(StepSnapshot.objects.filter(pk__in=keys)))
+    rows = _rows(run, tuple(needed), [pk for pk, _ in found])
     plain = sorted((step for step in rows if "[" not in step.path), key=lambda step: step.pk)
     repeated = sorted((step for step in rows if "[" in step.path), key=_interest)
     return Shown([*plain, *repeated[:MOST_REPEATED]], listed)
+
+
+def _asking(run: Run) -> list[tuple[int, str]]:
+    """Return the keys and entries of what asks for attention, that first which asks most."""
+    statement = _asking_statement(connection.vendor)
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.given({RUN: prepared(run.pk)}))
+        return [(pk, path) for pk, path in cursor.fetchall()]
+
+
+def _rows(run: Run, paths: tuple[str, ...], keys: list[int]) -> list[StepSnapshot]:
+    """Return the records of these entries, the latest of what is inside others, and these keys."""
+    # The statement has a few places more than there are keys, so that few statements do for all.
+    marks = next(size for size in _SIZES if size >= len(keys))
+    filled = dict(zip(_KEYS, [*keys, *[0] * (marks - len(keys))], strict=False))
+    statement = _rows_statement(connection.vendor, paths, marks)
+    params = statement.given({RUN: prepared(run.pk), **filled})
+    rows = list(StepSnapshot.objects.raw(statement.sql, params))
+    workers = Worker.objects.in_bulk({step.worker_id for step in rows if step.worker_id})
+    for step in rows:
+        if step.worker_id in workers:
+            step.worker = workers[step.worker_id]
+    return rows
+
+
+#: How many keys a statement may have places for, and what stands for them.
+_SIZES: Final = (1, 4, 16, 64, MOST_ASKING)
+_KEYS: Final = tuple(range(-1, -MOST_ASKING - 1, -1))
+
+
+def _current() -> QuerySet[StepSnapshot]:
+    of_run = StepSnapshot.objects.filter(run_id=RUN)
+    return of_run.current().exclude(path__startswith="$")
+
+
+@lru_cache(maxsize=4)
+def _asking_statement(_vendor: str) -> Statement:
+    asking = _current().filter(status__in=ASKING).order_by(INTEREST, "-pk")
+    return written(asking.values_list("pk", "base_path")[:MOST_ASKING], [RUN])
+
+
+@lru_cache(maxsize=64)
+def _rows_statement(_vendor: str, paths: tuple[str, ...], marks: int) -> Statement:
+    steps = _current()
+    parts = [steps.filter(path__in=[path for path in paths if "[" not in path])]
+    if any("[" in path for path in paths):
+        rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by(BY_KEY.desc())
+        parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
+    # One statement, each part by keys: an OR of them would read the table from end to end.
+    keys = StepSnapshot.objects.filter(pk__in=_KEYS[:marks]).order_by().values("pk")
+    keys = keys.union(*(part.order_by().values("pk") for part in parts))
+    rows = _previewed(StepSnapshot.objects.filter(pk__in=keys)).select_related(None)
+    return written(rows, [RUN, *_KEYS[:marks]])
 
 
 def window_of(places: Sequence[str], asking: Collection[str]) -> list[str]:
@@ -138,11 +185,20 @@ def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
     """Return how many records with which status each entry inside a foreach or loop has."""
     if not graph.has_repeated:
         return {}
-    rows = run.steps.current().filter(path__contains="[").order_by("base_path", "status")
+    statement = _tally_statement(connection.vendor)
     found: dict[str, list[tuple[str, int]]] = {}
-    for path, status, number in rows.values_list("base_path", "status").annotate(Count("pk")):
-        found.setdefault(path, []).append((status, number))
+    with connection.cursor() as cursor:
+        cursor.execute(statement.sql, statement.given({RUN: prepared(run.pk)}))
+        for path, status, number in cursor.fetchall():
+            found.setdefault(path, []).append((status, number))
     return found
+
+
+@lru_cache(maxsize=4)
+def _tally_statement(_vendor: str) -> Statement:
+    of_run = StepSnapshot.objects.filter(run_id=RUN).current()
+    rows = of_run.filter(path__contains="[").order_by("base_path", "status")
+    return written(rows.values_list("base_path", "status").annotate(Count("pk")), [RUN])
 
 
 def borrowed_by(

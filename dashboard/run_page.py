@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, Final
 
+from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 
@@ -23,8 +24,9 @@ from dashboard import (
     previews,
     records,
     related,
+    statements,
     timeline_parts,
-)  # fmt: skip
+)
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
@@ -259,10 +261,17 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
 
 def _people(run: Run, view: View) -> list[Action]:
     """Return who did what last, newest first, and one more than is shown where there is more."""
-    acted = run.actions.all()
     if view.tab == "audit":
-        return list(audit_page.with_reasons(acted)[: MOST_EVENTS + 1])
-    return list(acted.defer("data").order_by("-pk")[: MOST_EVENTS + 1])
+        return list(audit_page.with_reasons(run.actions.all())[: MOST_EVENTS + 1])
+    statement = _people_statement(connection.vendor)
+    params = statement.given({statements.RUN: statements.prepared(run.pk)})
+    return list(Action.objects.raw(statement.sql, params))
+
+
+@lru_cache(maxsize=4)
+def _people_statement(_vendor: str) -> statements.Statement:
+    rows = Action.objects.filter(run_id=statements.RUN).defer("data")
+    return statements.written(rows.order_by("-pk")[: MOST_EVENTS + 1], [statements.RUN])
 
 
 def _draw(page: RunPage) -> None:

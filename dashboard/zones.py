@@ -76,6 +76,11 @@ def current_name() -> str:
     return timezone.get_current_timezone_name()
 
 
+def of(request: HttpRequest) -> ZoneInfo:
+    """Return the zone in which a request is answered."""
+    return named(chosen_by(request)) or of_browser(request) or ZoneInfo(UTC)
+
+
 class ZoneMiddleware:
     """Show and read the times of each request in its person's zone."""
 
@@ -84,6 +89,5 @@ class ZoneMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         """Answer the request; the next one begins without a zone."""
-        zone = named(chosen_by(request)) or of_browser(request) or ZoneInfo(UTC)
-        with timezone.override(zone):
+        with timezone.override(of(request)):
             return self.get_response(request)

@@ -65,6 +65,13 @@ class Product:
         lines = [line.strip() for line in self._said(seen).splitlines()]
         self.sign_in_link = next((line for line in lines if "/sign-in/" in line), "")
 
+    def cpu_seconds(self) -> float:
+        """Return the CPU time that the process has used so far, in all its threads."""
+        assert self._process is not None
+        stat = Path(f"/proc/{self._process.pid}/stat").read_text()
+        user, system = stat.rpartition(")")[2].split()[11:13]
+        return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
+
     def kill(self) -> None:
         """End the process at once, in the middle of whatever it does."""
         assert self._process is not None

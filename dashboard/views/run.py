@@ -41,7 +41,9 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run; for the page's own script, only the part that changes."""
     headers = request.headers
     if headers.get("HX-Request") and not headers.get("HX-History-Restore-Request"):
-        response = HttpResponse(_part(request, run_id).html)
+        text = headers.get(SEEN, "")
+        is_number = text.isascii() and text.isdigit() and len(text) <= 18  # noqa: PLR2004
+        response = HttpResponse(part(request, run_id, int(text) if is_number else None).html)
         # A part that is fetched because of news, maybe in a tab that nobody sees, chooses nothing.
         if headers.get("HX-Trigger-Name") == "tab":
             _remember_tab(request, response)
@@ -60,11 +62,16 @@ def _remember_tab(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def _view(request: HttpRequest, run: Run) -> View:
-    return View.read(request.GET.dict(), run, request.COOKIES.get(TAB_COOKIE, ""))
+    return View.read(request.GET.dict(), run, tab_of(request))
 
 
-def _part(request: HttpRequest, run_id: str) -> Part:
-    """Return the part that changes: shared where the script says what it has seen, or drawn."""
+def part(request: HttpRequest, run_id: str, seen: int | None) -> Part:
+    """Return the part that changes: one that holds event number `seen`, or drawn as it stands now.
+
+    The request names the address, the person and the browser's cookies; the time zone is the
+    current one. A part that holds a number may have been drawn for somebody else who may do the
+    same. Raises `Http404` when there is no such run.
+    """
 
     def draw() -> Part:
         began = time.monotonic()
@@ -74,21 +81,25 @@ def _part(request: HttpRequest, run_id: str) -> Part:
         # A form for an answer carries this person's own token, and asks for rights of its own.
         return Part(html, found.event_seq, is_shared=not page.questions, began=began)
 
-    seen = request.headers.get(SEEN, "")
-    if not (seen.isascii() and seen.isdigit() and len(seen) <= 18):  # noqa: PLR2004 - a number
+    if seen is None:
         return draw()
-    return parts.get(_looked_at(request), int(seen), draw)
+    # All that a part depends on besides its run: the address, and who looks how.
+    key = request.get_full_path(), tab_of(request), zones.current_name(), may(request.user)
+    return parts.get(key, seen, draw)
 
 
-def _looked_at(request: HttpRequest) -> Hashable:
-    """Return all that a part depends on besides its run: the address, and who looks how."""
-    may = frozenset(
+def tab_of(request: HttpRequest) -> str:
+    """Return the tab of a run that this browser looked at last; empty: none."""
+    return request.COOKIES.get(TAB_COOKIE, "")
+
+
+def may(person: actions.Person) -> Hashable:
+    """Return all that a person may do; the same for all who may do the same."""
+    return frozenset(
         action.permission
         for action in actions.ACTIONS.values()
-        if actions.offer(action, request.user, None).is_possible
+        if actions.offer(action, person, None).is_possible
     )
-    tab = request.COOKIES.get(TAB_COOKIE, "")
-    return request.get_full_path(), tab, zones.current_name(), may
 
 
 @require_safe

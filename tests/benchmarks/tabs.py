@@ -1,10 +1,10 @@
 """`make bench-tabs`: 200 run pages open on one process while 20 runs emit 100 events a second.
 
-Each tab does what the page's script does: it follows numbered frames over its socket, and fetches
-the page's live part at most so often, one at a time, unless it shows all that was heard of. At the
-end each must have seen the last number of its run, without a gap. Times go from the moment that an
-event bears, which is that of its commit, to its frame, and to the end of the fetch whose part holds
-it.
+Each tab does what the page's script does: it follows numbered frames over its socket, and orders
+the page's live part there, one at a time; with `--polls` it fetches the part, at most so often,
+unless it shows all that was heard of. At the end each must have seen the last number of its run,
+without a gap. Times go from the moment that an event bears, which is that of its commit, to its
+frame, and to the arrival of the part that holds it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -33,6 +34,8 @@ from tests.product import Product, product
 PACE: Final = 0.35
 RETRY: Final = 0.5
 PATIENCE: Final = 4
+#: Seconds over which CPU time is measured.
+BUSY: Final = 10.0
 _WORKFLOWS: Final = "tests.benchmarks.tab_flows"
 _START: Final = """
 from tests.benchmarks.tab_flows import TALK
@@ -58,19 +61,32 @@ class Tab:
         self.gaps = 0
         self.frames: list[float] = []
         self.parts: list[float] = []
+        #: How many frames and parts came.
+        self.told = self.drawn = 0
         self.failed = 0
         #: Events before this moment are not measured: not all tabs were open.
         self.since = float("inf")
-        self.is_open = False
+        self.is_open = self.is_ordered = False
         #: Up to which number a fetch has shown the run, and when what it has not was committed.
         self.shown = 0
+        self.shown_at = 0.0
         self.unseen: list[tuple[int, float]] = []
         self.news = asyncio.Event()
+        #: How it says something over its socket; None: it fetches its part.
+        self.say: Callable[[str], None] | None = None
 
     def take(self, frame: dict[str, Any]) -> None:
         """Take in a frame, as `watchRun` does."""
         now = time.time()
+        if frame["type"] == "part":
+            self.show(frame["seq"], now)
+            self.order()
+            return
         self.is_open = True
+        if not self.is_ordered:
+            self.is_ordered = True
+            self.order()
+        self.told += 1
         for event in frame["events"]:
             if event["seq"] is None:
                 continue
@@ -80,9 +96,29 @@ class Tab:
             if at < self.since:
                 continue  # it was there before the page
             self.frames.append(now - at)
-            self.unseen.append((self.seq, at))
+            if self.seq <= self.shown:  # the part was quicker than the frame
+                self.parts.append(self.shown_at - at)
+            else:
+                self.unseen.append((self.seq, at))
         self.gaps += frame["seq"] != self.seq
         self.news.set()
+
+    def is_at(self, seq: int) -> bool:
+        """Whether it has heard of this number, and shows it if it shows anything."""
+        return self.seq == seq and (self.shown == seq or not self.fetches)
+
+    def order(self) -> None:
+        """Order the next part, where it comes over the socket."""
+        if self.fetches and self.say:
+            look = f"/runs/{self.run}/?tab=graph"
+            self.say(json.dumps({"look": look, "shown": self.shown}))
+
+    def show(self, seq: int, now: float) -> None:
+        """Take in a part that holds this number."""
+        self.drawn += 1
+        self.shown, self.shown_at = seq, now
+        self.parts += [now - at for seq, at in self.unseen if seq <= self.shown]
+        self.unseen = [each for each in self.unseen if each[0] > self.shown]
 
     async def refresh(self, port: int, cookie: str) -> None:
         """Fetch the live part at news, at most so often."""
@@ -98,9 +134,7 @@ class Tab:
             if number is None:
                 self.failed += 1
             else:
-                self.shown = int(number[1])
-                self.parts += [now - at for seq, at in self.unseen if seq <= self.shown]
-                self.unseen = [each for each in self.unseen if each[0] > self.shown]
+                self.show(int(number[1]), now)
             took = time.monotonic() - began
             await asyncio.sleep(max(PACE - took, (PATIENCE - 1) * took))
 
@@ -118,13 +152,17 @@ async def fetch(port: int, path: str, cookie: str, *, seen: int | None = None) -
     return answer if answer.split(b" ", 2)[1:2] == [b"200"] else b""
 
 
-async def keep_open(tab: Tab, port: int, cookie: str) -> None:
+async def keep_open(tab: Tab, port: int, cookie: str, *, polls: bool) -> None:
     """Keep the socket of a tab open, as the page's script does: it goes on from its number."""
     loop = asyncio.get_running_loop()
     while True:
         closed = asyncio.Event()
 
         class Protocol(WebSocketClientProtocol):
+            def onOpen(self) -> None:
+                tab.say = None if polls else lambda text: self.sendMessage(text.encode())
+                tab.is_ordered = False
+
             def onMessage(self, payload: bytes, isBinary: bool) -> None:  # noqa: N803
                 tab.take(json.loads(payload))
 
@@ -147,14 +185,29 @@ async def keep_open(tab: Tab, port: int, cookie: str) -> None:
         await asyncio.sleep(RETRY)
 
 
-async def all_open(tabs: list[Tab]) -> None:
-    """Wait until every tab has had its first frame; measure from then on."""
+async def all_open(app: Product, tabs: list[Tab]) -> None:
+    """Wait until every tab has had its first frame; measure from then on.
+
+    The CPU time of the server over some seconds of full load is said, too: it depends less on what
+    else the machine does than any other figure here.
+    """
     began = time.monotonic()
+    used = app.cpu_seconds()
     while not all(tab.is_open for tab in tabs):
         await asyncio.sleep(0.1)
     for tab in tabs:
         tab.since = time.time()
-    _say({"all_open_after_s": round(time.monotonic() - began, 1)})
+    _say({"all_open_after_s": round(time.monotonic() - began, 1),
+          "cpu_s": round(app.cpu_seconds() - used, 1)})  # fmt: skip
+    began, used = time.monotonic(), app.cpu_seconds()
+    tabs_told = sum(tab.told for tab in tabs)
+    parts = sum(tab.drawn for tab in tabs)
+    while time.monotonic() - began < BUSY:
+        await asyncio.sleep(0.1)
+    _say({"seconds": round(time.monotonic() - began, 1),
+          "cpu_s": round(app.cpu_seconds() - used, 1),
+          "frames": sum(tab.told for tab in tabs) - tabs_told,
+          "parts": sum(tab.drawn for tab in tabs) - parts})  # fmt: skip
 
 
 async def watch_list(port: int, cookie: str, times: list[float]) -> None:
@@ -172,9 +225,12 @@ async def watch(
     """Keep the tabs open until all have seen the end of their runs."""
     number = asked.tabs
     tabs = [Tab(runs[n % len(runs)], fetches=n < number * asked.fetching) for n in range(number)]
-    tasks = [asyncio.create_task(keep_open(tab, app.port, cookie)) for tab in tabs]
-    tasks.append(asyncio.create_task(all_open(tabs)))
-    tasks += [asyncio.create_task(tab.refresh(app.port, cookie)) for tab in tabs if tab.fetches]
+    tasks = [
+        asyncio.create_task(keep_open(tab, app.port, cookie, polls=asked.polls)) for tab in tabs
+    ]
+    tasks.append(asyncio.create_task(all_open(app, tabs)))
+    if asked.polls:
+        tasks += [asyncio.create_task(tab.refresh(app.port, cookie)) for tab in tabs if tab.fetches]
     times: list[float] = []
     tasks.append(asyncio.create_task(watch_list(app.port, cookie, times)))
     began = time.monotonic()
@@ -185,7 +241,7 @@ async def watch(
             continue
         last = await asyncio.to_thread(app.python, _LAST)
         ended = all(last[run][1] == "success" for run in runs)
-        if ended and all(tab.seq == last[tab.run][0] for tab in tabs):
+        if ended and all(tab.is_at(last[tab.run][0]) for tab in tabs):
             break
     await asyncio.sleep(2)
     for task in tasks:
@@ -193,6 +249,7 @@ async def watch(
     await asyncio.gather(*tasks, return_exceptions=True)
     behind = sum(tab.seq != last[tab.run][0] for tab in tabs)
     _say({"tabs": len(tabs), "behind": behind, "gaps": sum(tab.gaps for tab in tabs),
+          "old_pages": sum(tab.fetches and tab.shown != last[tab.run][0] for tab in tabs),
           "failed_fetches": sum(tab.failed for tab in tabs),
           "events": sum(last[run][0] for run in runs),
           "statuses": sorted({last[run][1] for run in runs})})  # fmt: skip
@@ -245,7 +302,7 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> None:
         runs = app.python(_START.format(**given))
         tabs, times = asyncio.run(watch(app, cookie, runs, asked))
     _say(figures("commit to frame", [t for tab in tabs for t in tab.frames]))
-    _say(figures("commit to fetched part", [t for tab in tabs for t in tab.parts]))
+    _say(figures("commit to part", [t for tab in tabs for t in tab.parts]))
     _say(figures("the list meanwhile", times))
 
 
@@ -255,9 +312,10 @@ def main() -> int:
     options.add_argument("--tabs", type=int, default=200)
     options.add_argument("--runs", type=int, default=20)
     options.add_argument("--rate", type=float, default=100, help="events a second, all together")
-    options.add_argument("--seconds", type=float, default=20)
+    options.add_argument("--seconds", type=float, default=30)
     options.add_argument("--patience", type=float, default=60)
     options.add_argument("--fetching", type=float, default=0.5, help="share of tabs that fetch")
+    options.add_argument("--polls", action="store_true", help="parts are fetched, not ordered")
     options.add_argument("--threads", type=int, default=24)
     options.add_argument("--sqlite", action="store_true")
     asked = options.parse_args()

@@ -1,5 +1,6 @@
 """Workflows for the browser: a schedule, questions, failures, and every kind of field."""
 
+import time
 from datetime import timedelta
 from typing import Any, Final
 
@@ -135,3 +136,13 @@ round_trip = (
     .then(judge)
     .commit()
 )
+
+
+@step
+def tick(left: int) -> int:
+    """Let a moment pass."""
+    time.sleep(0.3)
+    return left - 1
+
+
+TICKING = Workflow("ticking", title="Ticking").do_until(tick, lambda left: left <= 0).commit()

@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from workflows_app.engine import payloads
@@ -58,6 +59,12 @@ class Log:
         )
 
 
+#: Open pages read the log again and again, so that its statement is written once.
+_AFTER: Final = statements.Reader(
+    RunEvent, "run", and_where=" AND last_seq > %s ORDER BY first_seq LIMIT %s"
+)
+
+
 def read(
     run: uuid.UUID, after: int = 0, limit: int = 1000, *, is_whole: bool = True
 ) -> list[Event]:
@@ -67,13 +74,8 @@ def read(
     `is_whole=False` the words `LEFT_OUT` stand in the place of large values, which are not read.
     """
     found: list[Event] = []
-    rows = RunEvent.objects.filter(run=run, last_seq__gt=after).order_by("first_seq")
-    public_id = ""
-    for row in rows.select_related("run").only(
-        "first_seq", "timeline", "at", "events", "run__run_id"
-    )[:limit]:
-        public_id = public_id or row.run.run_id
-        found += [event for event in _expand(row, public_id) if event["seq"] > after]
+    for row in _AFTER.all(run, after, limit):
+        found += [event for event in _expand(row, _public_id(run)) if event["seq"] > after]
         if len(found) >= limit:
             break
     if is_whole:
@@ -106,6 +108,12 @@ def read_plain(run: uuid.UUID, until: int, after: int = 0) -> Iterator[Plain]:
     found = rows.order_by("first_seq").values_list("first_seq", "timeline", "at", "events")
     for first, timeline, at, events in found.iterator(chunk_size=500):
         yield Plain(first, timeline, at, events)
+
+
+@lru_cache(maxsize=4096)
+def _public_id(run: uuid.UUID) -> str:
+    """Return the id that a run has for ever."""
+    return Run.objects.values_list("run_id", flat=True).get(pk=run)
 
 
 def _expand(row: RunEvent, public_id: str) -> Iterator[Event]:

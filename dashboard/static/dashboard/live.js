@@ -1,6 +1,7 @@
-// The live part: the socket says that something changed, the page fetches itself and patches in
-// what differs. Numbers make it gap-free: after a lost connection it goes on from the last one.
-// When no socket can be had it asks every few seconds, and says so.
+// The live part: the socket says that something changed, and brings the part that a page of a run
+// has ordered; any page can fetch itself, too. What differs is patched in. Numbers make it gap-free:
+// after a lost connection it goes on from the last one. When no socket can be had the page asks
+// every few seconds, and says so.
 
 import { currentTurn, patch } from "./patch.js";
 import { Pulse, isHeld } from "./pulse.js";
@@ -14,11 +15,13 @@ const HELD = 500;
 const AFTER_END = 30000;
 // So many times as long as an answer took lie at least between two requests.
 const PATIENCE = 4;
+// A part that was ordered and does not come within this time is fetched.
+const LATE = 5000;
 
 // Fetch the page's own live part, at most so often; one at a time; not while hidden. A server that
 // answers slowly is asked less often, so that many open pages cannot hold it up.
 // `headers` says what the browser has seen already, and `isShown` whether what is there is enough.
-function refresher(target, address, pulse, { pace = PACE, headers = () => ({}), isShown = () => false } = {}) {
+function refresher(target, address, pulse, { pace = PACE, headers = () => ({}), isShown = () => false, done = () => {} } = {}) {
   let timer = 0;
   let last = 0;
   let rest = 0;
@@ -40,7 +43,7 @@ function refresher(target, address, pulse, { pace = PACE, headers = () => ({}), 
       const text = await answer.text();
       // Meanwhile another view was chosen: what came is of the one before.
       if (turn !== currentTurn() || isHeld(target)) wanted = true;
-      else if (answer.ok) patch(target, text);
+      else if (answer.ok) { patch(target, text); done(); }
     } catch {
       // The page is being left, or the server is away: the indicator says so, the next news asks again.
     }
@@ -65,7 +68,7 @@ function socketAddress(path) {
 }
 
 // Keep a socket open; poll while there is none.
-function connect({ path, message, poll, pulse }) {
+function connect({ path, message, poll, pulse, lost = () => {} }) {
   let tries = 0;
   let polling = 0;
   let stopped = false;
@@ -117,7 +120,9 @@ function connect({ path, message, poll, pulse }) {
       message(JSON.parse(event.data));
     });
     socket.addEventListener("close", (event) => {
-      if (stopped || socket !== current) return;
+      if (socket !== current) return;
+      lost();
+      if (stopped) return;
       if (event.code === 4401) { stop("You are signed out: reload to sign in"); return; }
       if (event.code === 4403) { stop("You may no longer see this"); return; }
       if (event.code === 4404) { stop("This run is gone"); return; }
@@ -141,7 +146,58 @@ function connect({ path, message, poll, pulse }) {
   open();
   return {
     end: (text) => stop(text, "ended"),
+    // Whether it could be said.
+    say(words) {
+      if (current?.readyState !== WebSocket.OPEN) return false;
+      current.send(JSON.stringify(words));
+      return true;
+    },
     again,
+  };
+}
+
+// The part as it comes over the socket: ordered one at a time, when the page can show it. What
+// comes late, or is this person's own, is fetched.
+function orders(target, pulse, { say, get, isShown }) {
+  let ordered = "";
+  let waiting = 0;
+  let late = 0;
+
+  const address = () => target.dataset.address;
+  const shown = () => Number(target.dataset.seq);
+
+  function order() {
+    clearTimeout(waiting);
+    if (document.hidden || ordered === address()) return;
+    // Nothing moves under a hand: while text is selected, or a dialog asks, nothing is ordered.
+    pulse.pause(isHeld(target));
+    if (pulse.isPaused) { waiting = setTimeout(order, HELD); return; }
+    if (say({ look: address(), shown: shown() })) ordered = address();
+  }
+
+  function missed() {
+    late = 0;
+    if (!isShown()) get();
+  }
+
+  document.addEventListener("visibilitychange", order);
+  return {
+    order,
+    lost() { ordered = ""; },
+    // There is news, and the part that shows it should be on its way.
+    expect() {
+      order();
+      if (!late) late = setTimeout(missed, LATE);
+    },
+    take(part) {
+      const isWanted = ordered === address() && part.seq >= shown() && !document.hidden && !isHeld(target);
+      ordered = "";
+      clearTimeout(late);
+      late = 0;
+      if (part.html === null) { get(); return; }
+      if (isWanted) patch(target, part.html);
+      order();
+    },
   };
 }
 
@@ -155,19 +211,23 @@ export function watchRun() {
   if (!live) return;
   const pulse = new Pulse();
   let seq = Number(live.dataset.seq);
+  // One answer often holds more than was asked for: what is shown need not be fetched.
+  const isShown = () => Number(live.dataset.seq) >= seq;
   const refresh = refresher(live, () => live.dataset.address, pulse, {
     headers: () => ({ "X-Signalbox-Seen": seq }),
-    // One answer often holds more than was asked for: what is shown need not be fetched.
-    isShown: () => Number(live.dataset.seq) >= seq,
+    isShown,
+    done: () => parts.order(),
   });
+  const parts = orders(live, pulse, { say: (words) => link.say(words), get: refresh, isShown });
   let state = "";
   let heard = Date.now();
-  const take = (news) => {
+  const take = (news, isPushed) => {
     heard = Date.now();
     const recorded = news.events.filter((event) => event.seq !== null);
     const before = seq;
     seq = Math.max(seq, news.seq);
-    if (seq > before || recorded.length) refresh();
+    if (isPushed) parts.expect();
+    else if (seq > before || recorded.length) refresh();
     for (const event of recorded) {
       if (event.type === "workflow-finish") {
         const text = `The run is ${event.payload.status}.`;
@@ -179,11 +239,12 @@ export function watchRun() {
   };
   const link = connect({
     path: () => `/ws/runs/${encodeURIComponent(live.dataset.runPage)}/?after=${seq}`,
-    message: take,
+    message: (news) => { if (news.type === "part") parts.take(news); else take(news, true); },
+    lost: parts.lost,
     pulse,
     async poll() {
       const answer = await fetch(`${live.dataset.events}?after=${seq}`, { headers: { accept: "application/json" } });
-      if (answer.ok) take(await answer.json());
+      if (answer.ok) take(await answer.json(), false);
       else if (answer.status !== 401 && answer.status !== 403) throw new Error(String(answer.status));
       return answer.status;
     },

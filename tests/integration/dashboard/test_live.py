@@ -8,6 +8,7 @@ import pytest
 from asgiref.sync import sync_to_async
 from channels.testing import WebsocketCommunicator
 from django.contrib.auth.models import User
+from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
@@ -202,18 +203,71 @@ async def test_many_sockets_of_one_run_read_its_log_once(monkeypatch):
     assert len(reads) < len(sockets)
 
 
-async def test_a_socket_that_is_far_behind_reads_for_itself(monkeypatch):
-    monkeypatch.setattr("dashboard.live.MOST_KEPT", 1)
+async def test_a_socket_that_is_behind_the_others_catches_up_by_itself():
+    run = await a_run()
+    cookie = await cookie_of()
+    address = f"/ws/runs/{run.run_id}/"
+    await sync_to_async(_many_events)(run)
+    last = (await Run.objects.aget(pk=run.pk)).event_seq
+
+    async with opened(f"{address}?after={last}", cookie) as ahead:
+        await ahead.receive_json_from(5)
+        async with opened(address, cookie) as behind:
+            numbers: list[int] = []
+            while not numbers or numbers[-1] < last:
+                frame = await behind.receive_json_from(5)
+                numbers += [event["seq"] for event in frame["events"]]
+            live.hub.publish(run.pk, None, [{"type": "data-x", "seq": None}])
+            told = [await socket.receive_json_from(5) for socket in (ahead, behind)]
+
+    assert numbers == list(range(1, last + 1))
+    assert told[0] == told[1]
+
+
+async def test_what_another_process_wrote_is_found_without_a_word(monkeypatch):
+    monkeypatch.setattr("dashboard.live.SAFETY", 0.1)
     run = await a_run()
     cookie = await cookie_of()
 
     async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
-        numbers = [event["seq"] for event in (await socket.receive_json_from(5))["events"]]
-        step = await sync_to_async(question_of)(run)
-        await sync_to_async(run.resume)({"approved": True}, suspension=str(step.suspension))
-        events: list[dict[str, Any]] = []
-        while not any(event["type"] == "workflow-finish" for event in events):
-            events = (await socket.receive_json_from(5))["events"]
-            numbers += [event["seq"] for event in events]
+        first = (await socket.receive_json_from(5))["seq"]
+        await sync_to_async(_many_events)(run)
+        frame = await socket.receive_json_from(5)
 
-    assert numbers == list(range(1, numbers[-1] + 1))
+    assert frame["events"][0]["seq"] == first + 1
+
+
+async def test_a_log_that_cannot_be_read_for_a_moment_is_read_again(monkeypatch):
+    monkeypatch.setattr("dashboard.live.RETRY", 0.05)
+    run = await a_run()
+    cookie = await cookie_of()
+    whole = log.read
+    failures = [OperationalError("away")]
+
+    def flaky(key, after, limit):
+        if failures:
+            raise failures.pop()
+        return whole(key, after, limit)
+
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        first = (await socket.receive_json_from(5))["seq"]
+        await asyncio.sleep(0.3)
+        monkeypatch.setattr(log, "read", flaky)
+        await sync_to_async(_many_events)(run)
+        live.hub.publish(run.pk, first + 450)
+        frame = await socket.receive_json_from(5)
+
+    assert not failures
+    assert frame["events"][0]["seq"] == first + 1
+
+
+async def test_who_is_no_longer_allowed_is_told_so_in_time(monkeypatch):
+    monkeypatch.setattr("dashboard.consumers.RECHECK", 0.1)
+    run = await a_run()
+    cookie = await cookie_of()
+
+    async with opened(f"/ws/runs/{run.run_id}/", cookie) as socket:
+        await socket.receive_json_from(5)
+        await User.objects.filter(username="ana").aupdate(is_superuser=False)
+
+        assert (await socket.receive_output(5))["code"] == 4403
