@@ -11,12 +11,13 @@ from django.urls import reverse
 from dashboard import previews, records, trees
 from dashboard.addresses import Addresses
 from dashboard.graphs import Graph, Place
+from dashboard.playback import Moment
 from dashboard.previews import Preview
 from dashboard.trees import Tree
 from workflows_app import jsontext, results
 from workflows_app.engine import payloads
 from workflows_app.models import Action, Run, StepSnapshot
-from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
+from workflows_app.planner.statuses import ENDED, STEP_ENDED, RunStatus, StepStatus
 
 RUN_FIELDS: Final = ("input", "result")
 LABELS: Final = {
@@ -116,15 +117,19 @@ def cards_of(
     seen: records.Shown,
     people: Sequence[Action],
     tallies: Mapping[str, list[tuple[str, int]]],
+    *,
+    status: str = "",
 ) -> list[Card]:
     """Return the cards of the listed entries; of a graph that is drawn, of all its entries.
+
+    `status` is that of the run at the moment that is looked at, where it is not now.
 
     Only those that are listed get their values.
     """
     known: dict[str, StepSnapshot] = {}
     for each in seen.steps:
         known.setdefault(each.base_path, each)
-    statuses = Statuses(run, graph, known)
+    statuses = Statuses(status or run.status, graph, known)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for path in graph.paths if graph.drawing else seen.listed:
@@ -182,8 +187,8 @@ def _payload_of_run(run: Run, row: Run, name: str) -> Payload | None:
 class Statuses:
     """The status of each entry, asked for one by one: its own, or what its absence means."""
 
-    def __init__(self, run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> None:
-        self._is_ended = run.is_ended
+    def __init__(self, status: str, graph: Graph, known: Mapping[str, StepSnapshot]) -> None:
+        self._is_ended = status in ENDED
         self._places = graph.places
         self._known = known
         self._steps = list(known.values())
@@ -243,22 +248,41 @@ def error_from(text: str | None) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else {"type": "Error", "message": str(value)}
 
 
-def run_payloads(run: Run, status: str) -> list[Payload]:
+def run_payloads(run: Run, status: str, timeline: int) -> list[Payload]:
+    """Return what the run was given, and what came of it on a timeline where it had `status`."""
     own = Run.objects.filter(pk=run.pk).only("pk")
     rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
     row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
     kept = ("error_text", "input_text", "input_size")
     run.__dict__.update((name, getattr(row, name)) for name in kept)
-    found = []
-    for name in RUN_FIELDS:
-        payload = _payload_of_run(run, row, name)
-        if payload is not None and (name == "input" or status == RunStatus.SUCCESS):
-            found.append(payload)
-    return found
+    is_done = status == RunStatus.SUCCESS
+    names = [name for name in RUN_FIELDS if name == "input" or is_done]
+    if is_done and timeline != run.timeline:
+        found = [_payload_of_run(run, row, "input"), _earlier_result(run, timeline)]
+    else:
+        found = [_payload_of_run(run, row, name) for name in names]
+    return [payload for payload in found if payload is not None]
 
 
-def state_of(run: Run) -> Payload | None:
-    payload = payload_of_run(run, "state")
+def _earlier_result(run: Run, timeline: int) -> Payload | None:
+    """Return what came of an earlier timeline of a run; it has no address of its own."""
+    left = run.earlier_timelines.filter(number=timeline).only("pk")
+    row = previews.with_previews(left, ["result"], previews.TREE_LIMIT).first()
+    preview = previews.preview_of(row, "result") if row is not None else None
+    return None if preview is None else Payload(LABELS["result"], preview, "result")
+
+
+def state_of(run: Run, moment: Moment | None = None) -> Payload | None:
+    """Return the run's state, now or at a moment; None where there is none."""
+    if moment is None:
+        payload = payload_of_run(run, "state")
+    else:
+        state = moment.state
+        if state is None:
+            state = Run.objects.values_list("initial_state", flat=True).get(pk=run.pk) or {}
+        text = jsontext.dumps(state)
+        preview = Preview(text[: previews.TREE_LIMIT], len(text))
+        payload = Payload(LABELS["state"], preview, "state")
     return None if payload is None or payload.preview.text == "{}" else payload
 
 

@@ -9,8 +9,9 @@ from typing import Any, Final
 
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 
-from dashboard import previews
+from dashboard import past, previews
 from dashboard.graphs import Graph
+from dashboard.playback import Moment
 from dashboard.run_view import View
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.step import PAYLOAD_FIELDS
@@ -27,7 +28,7 @@ MOST_ROWS: Final = 100
 #: What a row of the timeline is made of.
 TIMED: Final = (
     "run", "path", "base_path", "kind", "status", "retry_count",
-    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at",
+    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at", "timeline",
 )  # fmt: skip
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.
@@ -39,6 +40,8 @@ ASKING: Final = (
     StepStatus.PAUSED,
     StepStatus.QUEUED,
 )
+#: The same, of what was at a moment: what waits for a worker is not told in the log.
+OPEN: Final = tuple(status.value for status in ASKING if status != StepStatus.QUEUED)
 #: The order of keys, so written that PostgreSQL does not walk the primary key of all runs' steps to
 #: find those of one run in order: it sorts that run's own.
 BY_KEY: Final = F("pk") + 0
@@ -58,27 +61,32 @@ class Shown:
     listed: list[str]
 
 
-def steps_of(run: Run, graph: Graph) -> Shown:
+def steps_of(run: Run, graph: Graph, moment: Moment | None = None) -> Shown:
     """Return the records to show, and the entries to list; two queries.
 
     A drawing shows the status of every entry, so that a graph that has one needs all of its
     records. At most `MOST_CARDS` are listed, around
     the first that asks for attention. What asks comes along wherever it stands; of what is inside
-    a foreach or loop, that comes first, then the latest.
+    a foreach or loop, that comes first, then the latest. With a `moment`, all as it stood then.
     """
-    steps = run.steps.current().exclude(path__startswith="$")
+    steps = past.rows_of(run, moment).exclude(path__startswith="$")
     asking = steps.filter(status__in=ASKING).order_by(INTEREST, "-pk")
+    if moment is not None:
+        asking = steps.filter(path__in=past.with_status(moment, OPEN)).order_by("-pk")
     found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
     listed = window_of(graph.paths, {path for _, path in found})
     needed = graph.paths if graph.drawing else listed
     parts = [steps.filter(path__in=[path for path in needed if "[" not in path])]
     if any("[" in path for path in needed):
         rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by(BY_KEY.desc())
+        if moment is not None:
+            inside = [path for path in moment.steps if "[" in path]
+            rest = steps.filter(path__in=inside[-MOST_REPEATED:]).order_by(BY_KEY.desc())
         parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
     # One statement, each part by keys: an OR of them would read the table from end to end.
     keys = StepSnapshot.objects.filter(pk__in=[pk for pk, _ in found]).order_by().values("pk")
     keys = keys.union(*(part.order_by().values("pk") for part in parts))
-    rows = list(_previewed(StepSnapshot.objects.filter(pk__in=keys)))
+    rows = past.as_of(_previewed(StepSnapshot.objects.filter(pk__in=keys)), moment)
     plain = sorted((step for step in rows if "[" not in step.path), key=lambda step: step.pk)
     repeated = sorted((step for step in rows if "[" in step.path), key=_interest)
     return Shown([*plain, *repeated[:MOST_REPEATED]], listed)
@@ -116,10 +124,17 @@ def _previewed(
     return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
 
-def timed(run: Run, view: View) -> QuerySet[StepSnapshot]:
-    """Return the steps that the timeline shows, items among them, without their values."""
-    steps = run.steps.current().exclude(path__startswith="$").only(*TIMED)
-    if view.errors_only:
+def timed(run: Run, view: View, moment: Moment | None = None) -> QuerySet[StepSnapshot]:
+    """Return the steps that the timeline shows, items among them, without their values.
+
+    At a `moment` these are the rows that there were; `past.as_of` tells how they stood.
+    """
+    steps = past.rows_of(run, moment).exclude(path__startswith="$").only(*TIMED)
+    if moment is not None:
+        steps = steps.filter(queued_at__lte=moment.at)
+    if view.errors_only and moment is not None:
+        steps = steps.filter(path__in=past.with_status(moment, [StepStatus.FAILED]))
+    elif view.errors_only:
         steps = steps.filter(status=StepStatus.FAILED)
     if view.window is not None and run.started_at is not None:
         since, until = (run.started_at + timedelta(seconds=min(s, 1e9)) for s in view.window)
@@ -128,16 +143,20 @@ def timed(run: Run, view: View) -> QuerySet[StepSnapshot]:
     return steps
 
 
-def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
+def timed_steps(run: Run, view: View, moment: Moment | None = None) -> list[StepSnapshot]:
     """Return the steps of one window of the timeline, without their values; lists are folded."""
-    steps = timed(run, view).exclude(path__contains="[").order_by(BY_KEY)
-    return list(steps[view.skip : view.skip + MOST_ROWS + 1])
+    steps = timed(run, view, moment).exclude(path__contains="[").order_by(BY_KEY)
+    return past.as_of(steps[view.skip : view.skip + MOST_ROWS + 1], moment)
 
 
-def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
+def tallies_of(
+    run: Run, graph: Graph, moment: Moment | None = None
+) -> dict[str, list[tuple[str, int]]]:
     """Return how many records with which status each entry inside a foreach or loop has."""
     if not graph.has_repeated:
         return {}
+    if moment is not None:
+        return past.tallies_at(run, moment)
     rows = run.steps.current().filter(path__contains="[").order_by("base_path", "status")
     found: dict[str, list[tuple[str, int]]] = {}
     for path, status, number in rows.values_list("base_path", "status").annotate(Count("pk")):

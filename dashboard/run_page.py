@@ -8,18 +8,28 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
-from dashboard import counters, graphs, playback, previews, records, related, timeline_parts
+from dashboard import (
+    busy,
+    counters,
+    graphs,
+    header,
+    playback,
+    previews,
+    records,
+    related,
+    timeline_parts,
+)
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
-    LABELS,
     MOST_CARD_ROWS,
     MOST_VALUE_ROWS,
     Card,
@@ -40,7 +50,7 @@ from dashboard.run_view import View
 from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log, places
-from workflows_app.models import Action, Run, StepSnapshot
+from workflows_app.models import Action, Run, StepSnapshot, Timeline
 from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
@@ -89,6 +99,7 @@ class RunPage:
     """The page, ready for its template."""
 
     run: Run
+    head: header.Header
     graph: Graph
     cards: list[Card]
     questions: list[Question]
@@ -97,6 +108,7 @@ class RunPage:
     error: Mapping[str, Any] | None
     events: list[dict[str, Any]]
     people: list[Action]
+    earlier: list[Timeline]
     offers: dict[str, Offer]
     #: The paths of the entries that the page lists; `cards` may hold more, for the drawing.
     listed: Sequence[str] = ()
@@ -113,6 +125,8 @@ class RunPage:
     @property
     def can_travel(self) -> bool:
         """Whether a step may be gone back to now, here or in a new run."""
+        if self.moment is not None:
+            return False
         names = (actions.TRAVEL.name, actions.FORK.name)
         return any(self.offers[name].is_possible for name in names)
 
@@ -131,6 +145,26 @@ class RunPage:
     def status(self) -> str:
         """The run's status, now or at the moment that is played back."""
         return self.moment.status if self.moment else self.run.status
+
+    @property
+    def is_canceling(self) -> bool:
+        """Whether a cancel waits for running steps to end, as far as is known of the moment."""
+        return self.run.is_canceling and self.moment is None
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event that the page tells of."""
+        return self.moment.seq if self.moment else self.run.event_seq
+
+    @property
+    def most_played_back(self) -> int:
+        """The number of the last event that can be played back."""
+        return playback.MOST_EVENTS
+
+    @property
+    def until(self) -> datetime | None:
+        """The moment at which what has not ended is looked at; None: now."""
+        return self.moment.at if self.moment else None
 
     @cached_property
     def tallies(self) -> dict[str, str]:
@@ -161,8 +195,10 @@ class RunPage:
 
     @cached_property
     def addresses(self) -> Addresses:
-        """The addresses of its steps."""
-        return Addresses(self.run.run_id)
+        """The addresses of its steps, on the timeline that is looked at."""
+        is_past = self.moment is not None and self.moment.timeline < self.run.timeline
+        timeline = self.moment.timeline if self.moment and is_past else None
+        return Addresses(self.run.run_id, timeline)
 
     @cached_property
     def statuses(self) -> dict[str, str]:
@@ -172,7 +208,7 @@ class RunPage:
     @property
     def earlier_events(self) -> int:
         """How many events the log holds before those shown."""
-        return max(self.run.event_seq - len(self.events), 0)
+        return max(self.seq - len(self.events), 0)
 
     @property
     def boxes(self) -> list[tuple[Box, str]]:
@@ -203,34 +239,46 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     """Gather the page of a run as this person may see it."""
     view = view or View()
     graph = graphs.of_version(run.version_id)
-    seen = records.steps_of(run, graph)
-    steps = seen.steps
-    people = list(run.actions.defer("data").order_by("pk")[:MOST_EVENTS])
     moment = playback.at(run, view.at) if view.at is not None else None
-    tallies = records.tallies_of(run, graph)
-    own = run_payloads(run, moment.status if moment else run.status)
-    cards = cards_of(run, graph, seen, people, tallies)
+    seen = records.steps_of(run, graph, moment)
     if moment is not None:
-        cards = [_as_of(card, moment) for card in cards]
+        playback.settle(moment, seen.steps)
+    status = moment.status if moment else run.status
+    people = _people(run, moment)
+    tallies = records.tallies_of(run, graph, moment)
+    is_told = run.timeline > 1 and (view.tab == "related" or header.needs_earlier(run, moment))
+    earlier = related.earlier_of(run) if is_told else []
     page = RunPage(
         run=run,
+        head=header.of(run, moment, busy.of(run), earlier),
         graph=graph,
-        cards=cards,
-        questions=[] if moment else _questions(run, graph, steps, person),
-        notices=[] if moment else notices_of(run, steps),
-        payloads=own,
-        error=None if moment and moment.status != RunStatus.FAILED else run_error(run),
+        cards=[],
+        questions=[] if moment else _questions(run, graph, seen.steps, person),
+        notices=[] if moment else notices_of(run, seen.steps),
+        payloads=run_payloads(run, status, moment.timeline if moment else run.timeline),
+        error=moment.error if moment else run_error(run),
         events=[],
         people=people,
+        earlier=earlier,
         offers={a.name: actions.offer(a, person, run) for a in actions.ACTIONS.values()},
         listed=seen.listed,
         tab=view.tab,
         moment=moment,
         view=view,
     )
+    # After the run's own values: steps may have the same input.
+    page.cards = cards_of(run, graph, seen, people, tallies, status=status)
     _fill_tab(page, tallies)
     _draw(page)
     return page
+
+
+def _people(run: Run, moment: playback.Moment | None) -> list[Action]:
+    """Return who acted on the run, by the moment that is looked at."""
+    found = run.actions.defer("data").order_by("pk")
+    if moment is not None:
+        found = found.filter(at__lte=moment.at)
+    return list(found[:MOST_EVENTS])
 
 
 def _draw(page: RunPage) -> None:
@@ -252,9 +300,9 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
     elif view.tab == "timeline":
         _fill_timeline(page, tallies)
     elif view.tab == "related":
-        page.related = related.of(run)
+        page.related = related.of(run, page.earlier, page.moment)
     elif view.tab == "data":
-        page.state = state_of(run)
+        page.state = state_of(run, page.moment)
         if page.state:
             page.state.draw(MOST_VALUE_ROWS)
 
@@ -270,39 +318,18 @@ def _fill_timeline(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> 
         first, last = view.window
         end = start + timedelta(seconds=min(last, whole))
         start += timedelta(seconds=min(first, whole))
-    parts = page.parts = timeline_parts.of(run, page.graph, view)
+    known = busy.of(run)
+    parts = page.parts = timeline_parts.of(run, page.graph, view, moment)
     page.timeline = timelines.of(
         parts.steps,
         start,
         end,
         tallies={} if view.group else tallies,
-        folds=view.folds,
-        spans=parts.spans_until(end),
+        folds=view.folds and known.is_whole,
+        spans=known.until(end),
         attempts=timeline_parts.attempts_of(run, parts.steps),
     )
     parts.place(page.timeline)
-
-
-def _as_of(card: Card, moment: playback.Moment) -> Card:
-    """Return a card with what was known of its step at a moment."""
-    if card.place.is_fork:
-        return card
-    path = card.step.path if card.step is not None else card.place.path
-    known = moment.of(path)
-    if known is None:
-        return Card(card.place, "pending")
-    seen = {LABELS["payload"]}
-    if known.ended_at is not None:
-        seen |= set(LABELS.values())
-    elif known.status == "suspended":
-        seen.add(LABELS["suspend_payload"])
-    return Card(
-        card.place,
-        known.status,
-        card.step,
-        [payload for payload in card.payloads if payload.label in seen],
-        card.error if known.status == StepStatus.FAILED else None,
-    )
 
 
 def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:
@@ -339,4 +366,5 @@ def find(run_id: str) -> Run | None:
     if "\0" in run_id:  # PostgreSQL takes no such text
         return None
     runs = Run.objects.light().select_related("workflow", "started_by")
+    runs = runs.annotate(version_hash=F("version__hash"))
     return runs.filter(run_id=run_id).first()

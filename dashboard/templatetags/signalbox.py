@@ -170,6 +170,15 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
     )
 
 
+@register.simple_tag
+def so_far(length: timedelta, *, is_going: bool) -> SafeString:
+    """Show a length of time; where it is growing, the page's script keeps counting."""
+    if not is_going:
+        return format_html('<span class="num">{}</span>', in_words(length))
+    since = _for_machines(timezone.now() - length)
+    return format_html('<span class="num" data-since="{}">{}</span>', since, in_words(length))
+
+
 @register.filter
 def duration(length: timedelta) -> str:
     """Return a length of time as people read it."""

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Hashable
+from dataclasses import replace
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -11,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, previews, records, run_page, step_page, zones
+from dashboard import cards, playback, previews, records, run_page, step_page, zones
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
@@ -51,7 +52,13 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 
 def _view(request: HttpRequest, run: Run) -> View:
-    return View.read(request.GET.dict(), run, request.COOKIES.get(TAB_COOKIE, ""))
+    view = View.read(request.GET.dict(), run, request.COOKIES.get(TAB_COOKIE, ""))
+    number = request.GET.get("timeline", "")
+    if view.at is None and number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004
+        # An earlier timeline is the run as it stood at the last event of it.
+        last = playback.last_of(run, int(number)) if int(number) < run.timeline else None
+        return replace(view, at=last)
+    return view
 
 
 def _part(request: HttpRequest, run_id: str) -> Part:
