@@ -102,7 +102,7 @@ def test_what_runs_at_the_same_time_counts_once_and_what_runs_now_to_the_end():
     run.start([1, 2])
     row = row_of(run)
     begun = timezone.now() - MINUTE
-    row.steps.exclude(path__startswith="each[").delete()
+    row.steps.exclude(path__startswith="each[").update(kind="sleep")
     row.steps.filter(path="each[0]").update(
         queued_at=begun, started_at=begun, ended_at=begun + 10 * SECOND
     )
@@ -139,3 +139,37 @@ def test_a_run_with_too_many_records_says_how_long_it_took_with_its_waiting(page
     assert "waiting included" in said["Took"]
     assert "nothing ran" not in page_of(pages, run, tab="timeline")
     assert not Timeline.objects.exists()
+
+
+def took(page, run):
+    row = page.partition(f'data-run="{row_of(run).pk}"')[2].partition("</tr>")[0]
+    return re.sub(r"<[^>]+>", "", row.partition('data-label="Took"')[2].partition(">")[2]).strip()
+
+
+def test_lists_count_no_time_in_which_a_run_stood_still_for_people(pages):
+    asking, answered = started(), started()
+    failed = started(title="break")
+    for run in (asking, answered, failed):
+        shifted(run, 8 * MINUTE)
+    answered.resume({"approved": True}, suspension=question_of(answered).suspension)
+    failed.retry()
+
+    page = pages.get("/runs/").content.decode()
+
+    assert re.match(r"\d+ ms then waiting 8 min", took(page, asking))
+    assert re.fullmatch(r"\d+ ms", took(page, answered))
+    assert re.fullmatch(r"\d+ ms", took(page, failed))
+    assert row_of(answered).idle >= 8 * MINUTE
+    slow = pages.get("/").content.decode().partition('id="slow-title"')[2]
+    assert re.search(r'<td class="num nowrap">\d+ ms</td>', slow)
+    assert " min " not in slow.partition("</table>")[0]
+    paces = pages.get("/workflows/pages-approval/").content.decode()
+    assert re.search(r"<dt>95 % within</dt><dd[^>]*>\d+ ms<", paces)
+
+
+def test_a_canceled_question_counts_as_waiting():
+    run = started()
+    shifted(run, 8 * MINUTE)
+    run.cancel()
+
+    assert row_of(run).duration < MINUTE
