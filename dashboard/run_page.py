@@ -44,7 +44,7 @@ from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
 from dashboard.graph_look import Sheet
 from dashboard.graphs import Graph, Place
-from dashboard.notices import Notice, notices_of
+from dashboard.notices import Notice, is_lost, notices_of
 from dashboard.previews import Preview
 from dashboard.run_view import View
 from workflows_app import actions
@@ -121,6 +121,8 @@ class RunPage:
     #: The run as it stood at an event, where the page is played back.
     moment: playback.Moment | None = None
     view: View = field(default_factory=View)
+    #: Whether a step of it is held by a worker that gives no sign of life.
+    is_lost: bool = False
 
     @property
     def can_travel(self) -> bool:
@@ -133,7 +135,7 @@ class RunPage:
     @property
     def primary(self) -> Offer:
         """The action that stands out."""
-        return self.offers[actions.likely(self.run).name]
+        return self.offers[actions.likely(self.run, is_lost=self.is_lost).name]
 
     @property
     def menu(self) -> list[Offer]:
@@ -254,7 +256,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         graph=graph,
         cards=[],
         questions=[] if moment else _questions(run, graph, seen.steps, person),
-        notices=[] if moment else notices_of(run, seen.steps),
+        notices=[] if moment else notices_of(run, graph, seen.steps),
         payloads=run_payloads(run, status, moment.timeline if moment else run.timeline),
         error=moment.error if moment else run_error(run),
         events=[],
@@ -265,6 +267,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         tab=view.tab,
         moment=moment,
         view=view,
+        is_lost=moment is None and is_lost(seen.steps),
     )
     # After the run's own values: steps may have the same input.
     page.cards = cards_of(run, graph, seen, people, tallies, status=status)
