@@ -102,7 +102,7 @@ def _idle(run: Run) -> Mapping[str, list[Span]]:
     told = Q()
     for kind in _TOLD:
         told |= Q(text__contains=kind)
-    rows = RunEvent.objects.filter(run=run.pk).annotate(text=payloads.as_text("events"))
+    rows = RunEvent.objects.filter(run=run.pk).alias(text=payloads.as_text("events"))
     logged = rows.filter(told).order_by("-first_seq").values_list("at", "events")[:MOST_LOGGED]
     found: dict[str, list[Span]] = {}
     for at, events in reversed(logged):

@@ -102,7 +102,7 @@ def _for_answers(graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
     holders = {row.suspension: row.person for row in claims.select_related("person")}
     by_whom: dict[str, list[str]] = {}
     for step in sorted(asking, key=lambda step: step.pk):
-        holder = step.suspension and holders.get(step.suspension)
+        holder = holders.get(step.suspension) if step.suspension else None
         who = f"claimed by {holder.get_username()}" if holder else _who_may(graph, step)
         by_whom.setdefault(who, []).append(step.path)
     return [

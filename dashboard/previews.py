@@ -103,8 +103,8 @@ def question_in(text: str | None) -> str:
         return next((found for key in QUESTIONS if (found := text_at(text, key))), "")
     if isinstance(value, dict):
         said = [value[key] for key in QUESTIONS if isinstance(value.get(key), str)]
-        value = said[0] if said else ", ".join(f"{k}: {_brief(v)}" for k, v in value.items())
-    return _brief(value)
+        value = said[0] if said else ", ".join(f"{k}: {brief(v)}" for k, v in value.items())
+    return brief(value)
 
 
 def message_in(text: str | None) -> str:
@@ -128,7 +128,8 @@ def text_at(text: str, key: str) -> str:
         return body
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
+    """Return a JSON value as one short line."""
     text = value if isinstance(value, str) else jsontext.dumps(value)
     text = " ".join(text.split())
     return text if len(text) <= 160 else text[:159] + "…"  # noqa: PLR2004 - one line of a table

@@ -97,7 +97,11 @@ def step(request: HttpRequest, run_id: str, path: str) -> HttpResponse:
     page = step_page.page_for(found, path, request.GET.dict(), request.user)
     if page is None:
         raise Http404(f"Run {run_id} has no step “{path}”; it may not have been reached yet.")
-    return render(request, "dashboard/step.html", {"run": found, "page": page})
+    is_part = request.headers.get("HX-Request") and not request.headers.get(
+        "HX-History-Restore-Request"
+    )
+    part = "#live" if is_part else ""
+    return render(request, f"dashboard/step.html{part}", {"run": found, "page": page})
 
 
 def shown(page: RunPage) -> dict[str, object]:
