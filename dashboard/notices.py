@@ -123,13 +123,10 @@ def _who_may(graph: Graph, step: StepSnapshot) -> str:
 
 def _for_times(graph: Graph, steps: Sequence[StepSnapshot], now: datetime) -> list[Notice]:
     """Return until when sleeps last, and when failed steps are tried again: the next of each."""
-    timed = sorted((s.wake_at, s.pk, s) for s in steps if s.wake_at is not None)
-    asleep = [step for _, _, step in timed if step.status == StepStatus.WAITING]
-    again = [
-        step
-        for at, _, step in timed
-        if step.status == StepStatus.QUEUED and at is not None and at > now
-    ]
+    timed = sorted((s for s in steps if s.wake_at), key=lambda s: (s.wake_at, s.pk))
+    asleep = [step for step in timed if step.status == StepStatus.WAITING]
+    queued = [step for step in timed if step.status == StepStatus.QUEUED]
+    again = [step for step in queued if step.wake_at and step.wake_at > now]
     found = []
     if asleep:
         paths = [step.path for step in asleep]

@@ -61,20 +61,23 @@ class Shown:
     listed: list[str]
 
 
-def steps_of(run: Run, graph: Graph, moment: Moment | None = None) -> Shown:
+def steps_of(
+    run: Run, graph: Graph, moment: Moment | None = None, first: int | None = None
+) -> Shown:
     """Return the records to show, and the entries to list; two queries.
 
     A drawing shows the status of every entry, so that a graph that has one needs all of its
     records. At most `MOST_CARDS` are listed, around
     the first that asks for attention. What asks comes along wherever it stands; of what is inside
-    a foreach or loop, that comes first, then the latest. With a `moment`, all as it stood then.
+    a foreach or loop, that comes first, then the latest. With a `moment`, all as it stood then;
+    with `first`, those from this index of the graph's entries on are listed.
     """
     steps = past.rows_of(run, moment).exclude(path__startswith="$")
     asking = steps.filter(status__in=ASKING).order_by(INTEREST, "-pk")
     if moment is not None:
         asking = steps.filter(path__in=past.with_status(moment, OPEN)).order_by("-pk")
     found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
-    listed = window_of(graph.paths, {path for _, path in found})
+    listed = window_of(graph.paths, {path for _, path in found}, first)
     needed = graph.paths if graph.drawing else listed
     parts = [steps.filter(path__in=[path for path in needed if "[" not in path])]
     if any("[" in path for path in needed):
@@ -92,10 +95,15 @@ def steps_of(run: Run, graph: Graph, moment: Moment | None = None) -> Shown:
     return Shown([*plain, *repeated[:MOST_REPEATED]], listed)
 
 
-def window_of(places: Sequence[str], asking: Collection[str]) -> list[str]:
-    """Return the entries that the page lists: the first, or those around the first that asks."""
+def window_of(
+    places: Sequence[str], asking: Collection[str], first: int | None = None
+) -> list[str]:
+    """Return the entries that the page lists: those from an index on, or around what asks first."""
     if len(places) <= MOST_CARDS:
         return list(places)
+    if first is not None:
+        first = min(first, len(places) - 1)
+        return list(places[first : first + MOST_CARDS])
     middle = next((at for at, path in enumerate(places) if path in asking), 0)
     first = min(max(middle - MOST_CARDS // 2, 0), len(places) - MOST_CARDS)
     return list(places[first : first + MOST_CARDS])

@@ -196,6 +196,32 @@ class RunPage:
         return len(self.graph.places) - len(self.listed)
 
     @cached_property
+    def list_pages(self) -> tuple[str, str]:
+        """The links to the entries before and after those that are listed; empty: there are none.
+
+        Entries stand in the order of the graph.
+        """
+        if not self.cards_left_out:
+            return "", ""
+        first = self.graph.paths.index(self.listed[0]) if self.listed else 0
+        after = first + len(self.listed)
+        earlier = self.view.list_link(max(first - records.MOST_CARDS, 0)) if first else ""
+        later = self.view.list_link(after) if after < len(self.graph.paths) else ""
+        return earlier, later
+
+    @cached_property
+    def not_listed(self) -> dict[str, str]:
+        """Where each entry stands in the list that this page does not list, by path."""
+        if not self.cards_left_out:
+            return {}
+        here, size = set(self.listed), records.MOST_CARDS
+        return {
+            path: f"{self.view.list_link(index - index % size)}#step-{path}"
+            for index, path in enumerate(self.graph.paths)
+            if path not in here
+        }
+
+    @cached_property
     def addresses(self) -> Addresses:
         """The addresses of its steps, on the timeline that is looked at."""
         is_past = self.moment is not None and self.moment.timeline < self.run.timeline
@@ -242,7 +268,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     view = view or View()
     graph = graphs.of_version(run.version_id)
     moment = playback.at(run, view.at) if view.at is not None else None
-    seen = records.steps_of(run, graph, moment)
+    seen = records.steps_of(run, graph, moment, view.first)
     if moment is not None:
         playback.settle(moment, seen.steps)
     status = moment.status if moment else run.status

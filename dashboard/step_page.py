@@ -114,8 +114,8 @@ class StepPage:
 def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> StepPage | None:
     """Gather the page; None when the run has no such step on the timeline that is asked for."""
     graph = graphs.of_version(run.version_id)
-    timeline = _number(data.get("timeline", ""))
-    timeline = timeline if timeline and timeline < run.timeline else None
+    asked = _number(data.get("timeline", ""))
+    timeline = asked if 0 < asked < run.timeline else None
     on = playback.Moment(0, timeline=timeline) if timeline else None
     rows = past.rows_of(run, on)
     keys = rows.filter(path=path).values_list("pk", flat=True)[:1]
@@ -178,7 +178,8 @@ def _attempts(run: Run, step: StepSnapshot) -> list[Attempt]:
 
 
 def _is_written(event: Mapping[str, Any]) -> bool:
-    return event["type"] == OUTPUT or event["type"].startswith(CUSTOM)
+    kind = str(event["type"])
+    return kind == OUTPUT or kind.startswith(CUSTOM)
 
 
 def _written(event: Mapping[str, Any]) -> Written:
