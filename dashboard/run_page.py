@@ -6,7 +6,7 @@ steps, with what is known of each. The list is also the drawing's twin for scree
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -19,6 +19,7 @@ from django.utils import timezone
 from dashboard import (
     busy,
     counters,
+    failure,
     graphs,
     header,
     playback,
@@ -105,7 +106,6 @@ class RunPage:
     questions: list[Question]
     notices: list[Notice]
     payloads: list[Payload]
-    error: Mapping[str, Any] | None
     events: list[dict[str, Any]]
     people: list[Action]
     earlier: list[Timeline]
@@ -123,6 +123,7 @@ class RunPage:
     view: View = field(default_factory=View)
     #: Whether a step of it is held by a worker that gives no sign of life.
     is_lost: bool = False
+    failure: failure.Failure | None = None
 
     @property
     def can_travel(self) -> bool:
@@ -284,7 +285,6 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         questions=[] if moment else _questions(run, graph, seen.steps, person),
         notices=[] if moment else notices_of(run, graph, seen.steps),
         payloads=run_payloads(run, status, moment.timeline if moment else run.timeline),
-        error=moment.error if moment else run_error(run),
         events=[],
         people=people,
         earlier=earlier,
@@ -297,6 +297,8 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     )
     # After the run's own values: steps may have the same input.
     page.cards = cards_of(run, graph, seen, people, tallies, status=status)
+    error = moment.error if moment else run_error(run)
+    page.failure = failure.of(run, error, seen.steps, page.cards)
     _fill_tab(page, tallies)
     _draw(page)
     return page

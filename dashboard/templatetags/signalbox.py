@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import inbox_page
+from dashboard import failure, inbox_page
 from dashboard.addresses import Addresses
 from dashboard.cards import Payload
 from workflows_app import actions
@@ -249,6 +249,24 @@ def size(characters: int | None) -> str:
 def at(mapping: Mapping[str, Any] | None, key: str) -> Any:
     """Return what stands under a key that only the template knows."""
     return mapping.get(key) if mapping else None
+
+
+@register.filter
+def own_frame(error: failure.Error) -> failure.Frame | None:
+    """Return the innermost call of an error in the user's own code."""
+    return failure.own_frame(error)
+
+
+@register.filter
+def frames(error: failure.Error) -> list[failure.Frame]:
+    """Return the calls of an error's traceback."""
+    return failure.frames_of(str(error.get("traceback") or ""))
+
+
+@register.filter
+def causes(error: failure.Error) -> list[failure.Error]:
+    """Return what caused an error, and what caused that."""
+    return failure.causes_of(error)
 
 
 @register.filter

@@ -120,11 +120,24 @@ function measure() {
   });
 }
 
+// The report of a failure goes to whoever can mend it.
+function reports() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-report]");
+    const text = button && document.getElementById(button.dataset.report)?.textContent;
+    if (!text || !navigator.clipboard) return;
+    await navigator.clipboard.writeText(text);
+    document.getElementById("announcer").textContent = "Report copied";
+    button.textContent = "Report copied";
+  });
+}
+
 export function runPage() {
   if (!liveOf()) { graph(null); return; }
   tabs();
   playback();
   brush();
   measure();
+  reports();
   graph(turnTo);
 }
