@@ -251,9 +251,10 @@ def error_from(text: str | None) -> Mapping[str, Any] | None:
 def run_payloads(run: Run, status: str, timeline: int) -> list[Payload]:
     """Return what the run was given, and what came of it on a timeline where it had `status`."""
     own = Run.objects.filter(pk=run.pk).only("pk")
-    rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
+    names = [*RUN_FIELDS, "initial_state"]
+    rows = previews.with_previews(own, names, previews.TREE_LIMIT)
     row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
-    kept = ("error_text", "input_text", "input_size")
+    kept = ("error_text", "input_text", "input_size", "initial_state_text", "initial_state_size")
     run.__dict__.update((name, getattr(row, name)) for name in kept)
     is_done = status == RunStatus.SUCCESS
     names = [name for name in RUN_FIELDS if name == "input" or is_done]
@@ -276,14 +277,14 @@ def state_of(run: Run, moment: Moment | None = None) -> Payload | None:
     """Return the run's state, now or at a moment; None where there is none."""
     if moment is None:
         payload = payload_of_run(run, "state")
+    elif moment.state is None:
+        preview = previews.preview_of(run, "initial_state")
+        payload = Payload(LABELS["state"], preview, "state") if preview else None
     else:
-        state = moment.state
-        if state is None:
-            state = Run.objects.values_list("initial_state", flat=True).get(pk=run.pk) or {}
-        text = jsontext.dumps(state)
-        preview = Preview(text[: previews.TREE_LIMIT], len(text))
+        text = jsontext.dumps(moment.state)
+        preview = Preview(text[: previews.TREE_LIMIT], previews.size_of(text))
         payload = Payload(LABELS["state"], preview, "state")
-    return None if payload is None or payload.preview.text == "{}" else payload
+    return None if payload is None or payload.preview.text in {"{}", "null"} else payload
 
 
 def run_error(run: Run) -> Mapping[str, Any] | None:

@@ -26,6 +26,7 @@ from dashboard import (
     previews,
     records,
     related,
+    states,
     timeline_parts,
 )
 from dashboard import timeline as timelines
@@ -118,6 +119,7 @@ class RunPage:
     parts: timeline_parts.Parts | None = None
     related: related.Related | None = None
     state: Payload | None = None
+    states: states.States | None = None
     #: The run as it stood at an event, where the page is played back.
     moment: playback.Moment | None = None
     view: View = field(default_factory=View)
@@ -334,6 +336,7 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
         page.related = related.of(run, page.earlier, page.moment)
     elif view.tab == "data":
         page.state = state_of(run, page.moment)
+        page.states = states.of(run, page.moment)
         if page.state:
             page.state.draw(MOST_VALUE_ROWS)
 

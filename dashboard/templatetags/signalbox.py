@@ -235,9 +235,9 @@ def pretty(value: Any) -> str:
 
 
 @register.filter
-def size(characters: int | None) -> str:
-    """Return a length of JSON text as people read it."""
-    number = float(characters or 0)
+def size(bytes_: int | None) -> str:
+    """Return a number of bytes as people read it."""
+    number = float(bytes_ or 0)
     for unit in ("B", "KB", "MB"):
         if number < 1000 or unit == "MB":  # noqa: PLR2004 - the step between units
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
