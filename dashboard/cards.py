@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from dashboard import previews, records, trees
@@ -20,6 +21,9 @@ from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import ENDED, STEP_ENDED, RunStatus, StepStatus
 
 RUN_FIELDS: Final = ("input", "result")
+STATES: Final = ("state", "initial_state")
+#: What `previews.with_previews` adds to the names of columns.
+SHOWN: Final = ("_text", "_size")
 LABELS: Final = {
     "payload": "Input",
     "output": "Output",
@@ -248,20 +252,28 @@ def error_from(text: str | None) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else {"type": "Error", "message": str(value)}
 
 
+def with_values(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Return the runs with the beginnings of their values, as a run's page shows them."""
+    shown = previews.with_previews(runs, (*RUN_FIELDS, *STATES), previews.TREE_LIMIT)
+    return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
+
+
 def run_payloads(run: Run, status: str, timeline: int) -> list[Payload]:
-    """Return what the run was given, and what came of it on a timeline where it had `status`."""
-    own = Run.objects.filter(pk=run.pk).only("pk")
-    names = [*RUN_FIELDS, "initial_state"]
-    rows = previews.with_previews(own, names, previews.TREE_LIMIT)
-    row: Any = previews.with_previews(rows, ["error"], previews.ERROR_LIMIT).first()
-    kept = ("error_text", "input_text", "input_size", "initial_state_text", "initial_state_size")
-    run.__dict__.update((name, getattr(row, name)) for name in kept)
-    is_done = status == RunStatus.SUCCESS
-    names = [name for name in RUN_FIELDS if name == "input" or is_done]
-    if is_done and timeline != run.timeline:
-        found = [_payload_of_run(run, row, "input"), _earlier_result(run, timeline)]
-    else:
-        found = [_payload_of_run(run, row, name) for name in names]
+    """Return what the run was given, and what came of it on a timeline where it had `status`.
+
+    Asks the database if the run was not read by `with_values`.
+    """
+    if "input_text" not in run.__dict__:
+        row = with_values(Run.objects.filter(pk=run.pk).only("pk")).get()
+        run.__dict__.update(
+            {name: value for name, value in row.__dict__.items() if name.endswith(SHOWN)}
+        )
+    found = [_payload_of_run(run, run, "input")]
+    if status == RunStatus.SUCCESS:
+        is_left = timeline != run.timeline
+        found.append(
+            _earlier_result(run, timeline) if is_left else _payload_of_run(run, run, "result")
+        )
     return [payload for payload in found if payload is not None]
 
 
@@ -274,9 +286,9 @@ def _earlier_result(run: Run, timeline: int) -> Payload | None:
 
 
 def state_of(run: Run, moment: Moment | None = None) -> Payload | None:
-    """Return the run's state, now or at a moment; None where there is none."""
+    """Return the state of a run read by `with_values`, now or at a moment; None: it has none."""
     if moment is None:
-        payload = payload_of_run(run, "state")
+        payload = _payload_of_run(run, run, "state")
     elif moment.state is None:
         preview = previews.preview_of(run, "initial_state")
         payload = Payload(LABELS["state"], preview, "state") if preview else None

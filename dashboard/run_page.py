@@ -40,6 +40,7 @@ from dashboard.cards import (
     run_error,
     run_payloads,
     state_of,
+    with_values,
 )
 from dashboard.drawing import Box, Line
 from dashboard.forms.fields import JSON
@@ -395,10 +396,14 @@ def _questions(
     return found
 
 
-def find(run_id: str) -> Run | None:
-    """Return a run by its public id, with what its page names, without payloads."""
+def find(run_id: str, *, has_values: bool = False) -> Run | None:
+    """Return a run by its public id, with what its page names, without payloads.
+
+    With `has_values`, also with the beginnings of its values.
+    """
     if "\0" in run_id:  # PostgreSQL takes no such text
         return None
     runs = Run.objects.light().select_related("workflow", "started_by")
     runs = runs.annotate(version_hash=F("version__hash"))
-    return runs.filter(run_id=run_id).first()
+    shown = with_values(runs) if has_values else runs
+    return shown.filter(run_id=run_id).first()

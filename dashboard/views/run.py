@@ -42,7 +42,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run; for the page's own script, only the part that changes."""
     if request.headers.get("HX-Request") and not request.headers.get("HX-History-Restore-Request"):
         return HttpResponse(_part(request, run_id).html)
-    found = run_or_404(run_id)
+    found = run_or_404(run_id, has_values=True)
     view = _view(request, found)
     page = run_page.page_for(found, request.user, view)
     response = render(request, "dashboard/run.html", shown(page))
@@ -66,7 +66,7 @@ def _part(request: HttpRequest, run_id: str) -> Part:
 
     def draw() -> Part:
         began = time.monotonic()
-        found = run_or_404(run_id)
+        found = run_or_404(run_id, has_values=True)
         page = run_page.page_for(found, request.user, _view(request, found))
         html = render_to_string("dashboard/run.html#live", shown(page), request)
         # A form for an answer carries this person's own token, and asks for rights of its own.

@@ -42,6 +42,7 @@ function playback() {
     timer = setTimeout(() => {
       const query = new URLSearchParams(location.search);
       query.set("tab", slider.form.elements.tab.value);
+      query.delete("timeline");
       if (isNow) query.delete("at"); else query.set("at", slider.value);
       turnTo(`${location.pathname}?${query}`, { push: false });
     }, 120);
