@@ -18,12 +18,14 @@ _PLAIN: Final = "!$&'()*+,;=/~:@"
 class Addresses:
     """The addresses below the page of one run."""
 
-    def __init__(self, run_id: str) -> None:
+    def __init__(self, run_id: str, timeline: int | None = None) -> None:
+        """`timeline`: the one of which the pages of steps tell; None: the present one."""
         self.run = reverse("run", args=[run_id])
+        self._of = "" if timeline is None else f"?timeline={timeline}"
 
     def step(self, path: str) -> str:
         """Return the address of a step's page."""
-        return f"{self.run}steps/{quote(path, safe=_PLAIN)}/"
+        return f"{self.run}steps/{quote(path, safe=_PLAIN)}/{self._of}"
 
     def raw_of_step(self, step: int, field: str) -> str:
         """Return where a value of a step stands as it is stored."""

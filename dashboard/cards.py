@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from typing import Any, Final
 
-from django.db import connection
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from dashboard import previews, records, trees
 from dashboard.addresses import Addresses
 from dashboard.graphs import Graph, Place
+from dashboard.playback import Moment
 from dashboard.previews import Preview
-from dashboard.statements import RUN, Statement, prepared, written
 from dashboard.trees import Tree
 from workflows_app import jsontext, results
 from workflows_app.engine import payloads
 from workflows_app.models import Action, Run, StepSnapshot
-from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
+from workflows_app.planner.statuses import ENDED, STEP_ENDED, RunStatus, StepStatus
 
 RUN_FIELDS: Final = ("input", "result")
+STATES: Final = ("state", "initial_state")
+#: What `previews.with_previews` adds to the names of columns.
+SHOWN: Final = ("_text", "_size")
 LABELS: Final = {
     "payload": "Input",
     "output": "Output",
@@ -119,15 +121,19 @@ def cards_of(
     seen: records.Shown,
     people: Sequence[Action],
     tallies: Mapping[str, list[tuple[str, int]]],
+    *,
+    status: str = "",
 ) -> list[Card]:
     """Return the cards of the listed entries; of a graph that is drawn, of all its entries.
+
+    `status` is that of the run at the moment that is looked at, where it is not now.
 
     Only those that are listed get their values.
     """
     known: dict[str, StepSnapshot] = {}
     for each in seen.steps:
         known.setdefault(each.base_path, each)
-    statuses = Statuses(run, graph, known)
+    statuses = Statuses(status or run.status, graph, known)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for path in graph.paths if graph.drawing else seen.listed:
@@ -185,8 +191,8 @@ def _payload_of_run(run: Run, row: Run, name: str) -> Payload | None:
 class Statuses:
     """The status of each entry, asked for one by one: its own, or what its absence means."""
 
-    def __init__(self, run: Run, graph: Graph, known: Mapping[str, StepSnapshot]) -> None:
-        self._is_ended = run.is_ended
+    def __init__(self, status: str, graph: Graph, known: Mapping[str, StepSnapshot]) -> None:
+        self._is_ended = status in ENDED
         self._places = graph.places
         self._known = known
         self._steps = list(known.values())
@@ -246,29 +252,51 @@ def error_from(text: str | None) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else {"type": "Error", "message": str(value)}
 
 
-def run_payloads(run: Run, status: str) -> list[Payload]:
-    statement = _run_statement(connection.vendor)
-    row: Any = Run.objects.raw(statement.sql, statement.given({RUN: prepared(run.pk)}))[0]
-    kept = ("error_text", "input_text", "input_size")
-    run.__dict__.update((name, getattr(row, name)) for name in kept)
-    found = []
-    for name in RUN_FIELDS:
-        payload = _payload_of_run(run, row, name)
-        if payload is not None and (name == "input" or status == RunStatus.SUCCESS):
-            found.append(payload)
-    return found
+def with_values(runs: QuerySet[Run]) -> QuerySet[Run]:
+    """Return the runs with the beginnings of their values, as a run's page shows them."""
+    shown = previews.with_previews(runs, (*RUN_FIELDS, *STATES), previews.TREE_LIMIT)
+    return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
 
-@lru_cache(maxsize=4)
-def _run_statement(_vendor: str) -> Statement:
-    own = Run.objects.filter(pk=RUN).only("pk")
-    rows = previews.with_previews(own, RUN_FIELDS, previews.TREE_LIMIT)
-    return written(previews.with_previews(rows, ["error"], previews.ERROR_LIMIT), [RUN])
+def run_payloads(run: Run, status: str, timeline: int) -> list[Payload]:
+    """Return what the run was given, and what came of it on a timeline where it had `status`.
+
+    Asks the database if the run was not read by `with_values`.
+    """
+    if "input_text" not in run.__dict__:
+        row = with_values(Run.objects.filter(pk=run.pk).only("pk")).get()
+        run.__dict__.update(
+            {name: value for name, value in row.__dict__.items() if name.endswith(SHOWN)}
+        )
+    found = [_payload_of_run(run, run, "input")]
+    if status == RunStatus.SUCCESS:
+        is_left = timeline != run.timeline
+        found.append(
+            _earlier_result(run, timeline) if is_left else _payload_of_run(run, run, "result")
+        )
+    return [payload for payload in found if payload is not None]
 
 
-def state_of(run: Run) -> Payload | None:
-    payload = payload_of_run(run, "state")
-    return None if payload is None or payload.preview.text == "{}" else payload
+def _earlier_result(run: Run, timeline: int) -> Payload | None:
+    """Return what came of an earlier timeline of a run; it has no address of its own."""
+    left = run.earlier_timelines.filter(number=timeline).only("pk")
+    row = previews.with_previews(left, ["result"], previews.TREE_LIMIT).first()
+    preview = previews.preview_of(row, "result") if row is not None else None
+    return None if preview is None else Payload(LABELS["result"], preview, "result")
+
+
+def state_of(run: Run, moment: Moment | None = None) -> Payload | None:
+    """Return the state of a run read by `with_values`, now or at a moment; None: it has none."""
+    if moment is None:
+        payload = _payload_of_run(run, run, "state")
+    elif moment.state is None:
+        preview = previews.preview_of(run, "initial_state")
+        payload = Payload(LABELS["state"], preview, "state") if preview else None
+    else:
+        text = jsontext.dumps(moment.state)
+        preview = Preview(text[: previews.TREE_LIMIT], previews.size_of(text))
+        payload = Payload(LABELS["state"], preview, "state")
+    return None if payload is None or payload.preview.text in {"{}", "null"} else payload
 
 
 def run_error(run: Run) -> Mapping[str, Any] | None:

@@ -112,8 +112,10 @@ class Paces:
 def paces_of(workflow_id: str) -> Paces | None:
     """Return how the latest ended runs went, at most so many; None when none has ended."""
     ended = Run.objects.ended().filter(workflow=workflow_id, started_at__isnull=False)
-    rows = ended.order_by("-pk").values_list("status", "started_at", "ended_at")[:MOST_PACED]
-    found = [(status, stop - start) for status, start, stop in rows if start and stop]
+    rows = ended.order_by("-pk").values_list("status", "started_at", "ended_at", "idle")[
+        :MOST_PACED
+    ]
+    found = [(status, stop - start - idle) for status, start, stop, idle in rows if start and stop]
     if not found:
         return None
     times = sorted(length for _, length in found)

@@ -9,13 +9,18 @@ from typing import Final
 
 from django.utils import timezone
 
-from workflows_app import conf
+from dashboard.graphs import Graph
+from workflows_app import actions, conf
 from workflows_app.engine import workers
-from workflows_app.models import Run, StepSnapshot
-from workflows_app.planner.statuses import StepStatus
+from workflows_app.models import Assignment, Run, StepSnapshot
+from workflows_app.planner.statuses import RunStatus, StepStatus
 
 #: For so long a step may wait before the page asks why.
 PATIENCE: Final = timedelta(seconds=5)
+#: Steps before one in its queue that are counted.
+MOST_AHEAD: Final = 1000
+#: Steps to be tried again that are told of one by one.
+MOST_RETRIES: Final = 3
 
 
 @dataclass(frozen=True)
@@ -27,10 +32,21 @@ class Notice:
     #: When somebody asked for it, and who, where that is known: "by ana".
     asked_at: datetime | None = None
     asked_by: str = ""
+    #: When what it tells of is over.
+    at: datetime | None = None
 
 
-def notices_of(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
-    """Return the notices of a run."""
+def notices_of(run: Run, graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
+    """Return the notices of a run: what is wrong with it, then what it waits for."""
+    return [*_troubles(run, steps), *_waits(run, graph, steps)]
+
+
+def is_lost(steps: Sequence[StepSnapshot]) -> bool:
+    """Return whether one of these steps is held by a worker that gives no sign of life."""
+    return any(_is_lost(step) for step in steps)
+
+
+def _troubles(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
     found = []
     if run.is_canceling:
         grace = conf.get("CANCEL_GRACE_SECONDS")
@@ -53,8 +69,6 @@ def notices_of(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
                 "can be retried.",
             )
         )
-    if left := _left_waiting(steps):
-        found.append(left)
     lost = [step.path for step in steps if _is_lost(step)]
     if lost:
         found.append(
@@ -67,9 +81,72 @@ def notices_of(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
     return found
 
 
-def _left_waiting(steps: Sequence[StepSnapshot]) -> Notice | None:
-    """Return the notice that nobody serves the queue of a step that waits for a worker."""
+# What a run waits for.
+
+
+def _waits(run: Run, graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
+    if run.status == RunStatus.PENDING:
+        return [Notice("info", "This run was made, and nobody has started it yet.")]
+    if run.is_ended or run.is_canceling:
+        return []
     now = timezone.now()
+    found = [*_for_answers(graph, steps), *_for_times(graph, steps, now), *_for_workers(steps, now)]
+    if run.status == RunStatus.PAUSED:
+        paused = [step.path for step in steps if step.status == StepStatus.PAUSED]
+        what = f" before {_listed(paused)}" if paused else ""
+        found.append(Notice("info", f"Paused{what}: it goes on when somebody lets it continue."))
+    return found
+
+
+def _for_answers(graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
+    asking = [s for s in steps if s.status == StepStatus.SUSPENDED and s.suspension is not None]
+    asking = [step for step in asking if step.kind == "step"]
+    if not asking:
+        return []
+    claims = Assignment.objects.filter(suspension__in=[step.suspension for step in asking])
+    holders = {row.suspension: row.person for row in claims.select_related("person")}
+    by_whom: dict[str, list[str]] = {}
+    for step in sorted(asking, key=lambda step: step.pk):
+        holder = holders.get(step.suspension) if step.suspension else None
+        who = f"claimed by {holder.get_username()}" if holder else _who_may(graph, step)
+        by_whom.setdefault(who, []).append(step.path)
+    return [
+        Notice("info", f"{_listed(paths)} {_wait(paths)} for an answer: {who}.")
+        for who, paths in by_whom.items()
+    ]
+
+
+def _who_may(graph: Graph, step: StepSnapshot) -> str:
+    place = graph.places.get(step.base_path)
+    special = place.permission if place else None
+    if special and special.startswith(actions.GROUP):
+        return f"nobody has claimed it; the group {special.removeprefix(actions.GROUP)} may answer"
+    if special:
+        return f"nobody has claimed it; who has the permission {special} may answer"
+    return "nobody has claimed it; anyone who may answer steps can"
+
+
+def _for_times(graph: Graph, steps: Sequence[StepSnapshot], now: datetime) -> list[Notice]:
+    """Return until when sleeps last, and when failed steps are tried again: the next of each."""
+    timed = sorted((s for s in steps if s.wake_at), key=lambda s: (s.wake_at, s.pk))
+    asleep = [step for step in timed if step.status == StepStatus.WAITING]
+    queued = [step for step in timed if step.status == StepStatus.QUEUED]
+    again = [step for step in queued if step.wake_at and step.wake_at > now]
+    found = []
+    if asleep:
+        paths = [step.path for step in asleep]
+        found.append(Notice("info", f"{_listed(paths)} {_sleep(paths)} until", asleep[0].wake_at))
+    for step in again[:MOST_RETRIES]:
+        place = graph.places.get(step.base_path)
+        retries = place.step.get("retries") if place and place.step else None
+        of = "" if retries is None else f" of {retries + 1}"
+        text = f"{step.path} failed, and attempt {step.retry_count + 1}{of} begins"
+        found.append(Notice("info", text, step.wake_at))
+    return found
+
+
+def _for_workers(steps: Sequence[StepSnapshot], now: datetime) -> list[Notice]:
+    """Return that steps wait for a worker: nobody serves their queue, or others come first."""
     waiting = [
         step
         for step in steps
@@ -78,16 +155,31 @@ def _left_waiting(steps: Sequence[StepSnapshot]) -> Notice | None:
         and now - step.queued_at > PATIENCE
         and (step.wake_at is None or step.wake_at < now)
     ]
-    unserved = workers.unserved({step.queue for step in waiting}, now) if waiting else set()
-    if not unserved:
-        return None
-    paths = [step.path for step in waiting if step.queue in unserved]
-    queues = ", ".join(sorted(unserved))
-    return Notice(
-        "warning",
-        f"No worker that is alive serves the queue {queues}, so {_listed(paths)} waits. Start "
-        f"one: manage.py worker --queues {queues}.",
-    )
+    if not waiting:
+        return []
+    unserved = workers.unserved({step.queue for step in waiting}, now)
+    if unserved:
+        paths = [step.path for step in waiting if step.queue in unserved]
+        queues = ", ".join(sorted(unserved))
+        text = f"No worker that is alive serves the queue {queues}, so {_listed(paths)} waits."
+        return [Notice("warning", f"{text} Start one: manage.py worker --queues {queues}.")]
+    first = min(waiting, key=lambda step: step.pk)
+    ahead = StepSnapshot.objects.claimable(now).filter(queue=first.queue, pk__lt=first.pk)
+    number = len(ahead.order_by().values("pk")[: MOST_AHEAD + 1])
+    others = f"more than {MOST_AHEAD:,} others" if number > MOST_AHEAD else f"{number:,} others"
+    if number == 1:
+        others = "1 other"
+    what = f"behind {others}" if number else "as the next"
+    text = f"{first.path} waits for a worker, {what} on the queue {first.queue}: all are at work."
+    return [Notice("info", text)]
+
+
+def _wait(paths: Sequence[str]) -> str:
+    return "waits" if len(paths) == 1 else "wait"
+
+
+def _sleep(paths: Sequence[str]) -> str:
+    return "sleeps" if len(paths) == 1 else "sleep, the first of them"
 
 
 def _is_lost(step: StepSnapshot) -> bool:

@@ -90,7 +90,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class Slow:
-    """One workflow and how long its runs took, from start to end."""
+    """One workflow and how long its runs took, without what they waited for people."""
 
     workflow: str
     runs: int
@@ -200,7 +200,8 @@ def slowest_since(since: datetime) -> list[Slow]:
         pk__gte=first_key(since), ended_at__isnull=False, started_at__isnull=False
     )
     newest = ended.order_by("-pk").values("pk")[:MOST_TIMED]
-    took = ExpressionWrapper(F("ended_at") - F("started_at"), DurationField())
+    lived = ExpressionWrapper(F("ended_at") - F("started_at"), DurationField())
+    took = ExpressionWrapper(lived - F("idle"), DurationField())
     ranked = (
         Run.objects.filter(pk__in=newest)
         .annotate(took=took)

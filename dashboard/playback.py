@@ -12,16 +12,17 @@ import re
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
 from workflows_app.engine import log
-from workflows_app.models import Run
+from workflows_app.models import Run, RunEvent, StepSnapshot
+from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
 
 #: Later moments are not played back: folding all that came before would take seconds.
-MOST_EVENTS: Final = 20_000
+MOST_EVENTS: Final = 100_000
 
 #: After so many events what they told is kept, and of so many of these points altogether.
 EVERY: Final = 2_000
@@ -36,6 +37,12 @@ class Known(NamedTuple):
     status: str
     started_at: datetime | None = None
     ended_at: datetime | None = None
+    #: On which timeline it was told last.
+    timeline: int = 1
+    #: How many attempts had failed and were followed by another.
+    retries: int = 0
+    suspended_at: datetime | None = None
+    resumed_at: datetime | None = None
 
 
 @dataclass
@@ -49,6 +56,10 @@ class Moment:
     event: str = ""
     #: By path, items of lists among them.
     steps: dict[str, Known] = field(default_factory=dict)
+    #: The state as it was told last; None: it is as it was at first.
+    state: Mapping[str, Any] | None = None
+    #: Why the run had failed, if it had.
+    error: Mapping[str, Any] | None = None
 
     def of(self, path: str) -> Known | None:
         """Return what was known of a step, by its path."""
@@ -63,6 +74,9 @@ class Moment:
             self._tell_step(kind.removeprefix("step-"), payload)
         elif kind in _RUN:
             self.status = _RUN[kind] or str(payload.get("status") or self.status)
+            self.error = payload.get("error") if kind == "finish" else None
+        if isinstance(payload.get("state"), dict):
+            self.state = payload["state"]
         if kind in {"retried", "time-travel"}:
             again = {_base(path) for path in payload.get("paths", [])} | {
                 _base(payload.get("path"))
@@ -76,15 +90,24 @@ class Moment:
         known = self.steps.get(path)
         if kind == "start":
             self.status = "running"
-            began = known.started_at if known and known.status == "suspended" else self.at
-            self.steps[path] = Known("running", began)
+            self.steps[path] = self._begun(known)
         elif known is not None or kind in {"result", "waiting", "suspended"}:
-            known = known or Known("running", self.at)
+            known = (known or Known("running", self.at))._replace(timeline=self.timeline)
             if kind == "result":
                 known = known._replace(status=payload["status"], ended_at=self.at)
             elif kind in _STEP:
                 known = known._replace(status=_STEP[kind])
+            if kind == "suspended":
+                known = known._replace(suspended_at=self.at)
+            elif kind == "retry":
+                known = known._replace(retries=int(payload.get("retry_count") or 0))
             self.steps[path] = known
+
+    def _begun(self, known: Known | None) -> Known:
+        if known is not None and known.status == "suspended":
+            return known._replace(status="running", resumed_at=self.at, timeline=self.timeline)
+        retries = known.retries if known is not None and known.ended_at is None else 0
+        return Known("running", self.at, timeline=self.timeline, retries=retries)
 
 
 #: What a run becomes by an event; "" takes the status that the event names.
@@ -127,6 +150,24 @@ def at(run: Run, seq: int) -> Moment | None:
     for point in points:
         _kept.keep(run.pk, point)
     return moment
+
+
+def last_of(run: Run, timeline: int) -> int | None:
+    """Return the number of the last event of a timeline; None: the run has no such timeline."""
+    told = RunEvent.objects.filter(run=run.pk, timeline=timeline)
+    last = told.order_by("-first_seq").values_list("last_seq", flat=True).first()
+    return None if last is None else int(last)
+
+
+def settle(moment: Moment, steps: Sequence[StepSnapshot]) -> None:
+    """Let the run be waiting where all that is open in it sleeps: the log says it of steps."""
+    if moment.status != RunStatus.RUNNING:
+        return
+    is_leaf = [
+        s for s in steps if s.kind in {"step", "map", "sleep"} and s.status not in STEP_ENDED
+    ]
+    if is_leaf and all(step.status == StepStatus.WAITING for step in is_leaf):
+        moment.status = RunStatus.WAITING.value
 
 
 def _copy(moment: Moment) -> Moment:

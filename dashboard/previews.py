@@ -9,8 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from django.db.models import Model, QuerySet
-from django.db.models.functions import Length, Substr
+from django.db.models import Func, IntegerField, Model, QuerySet
+from django.db.models.functions import Substr
 
 from workflows_app import jsontext
 from workflows_app.engine import payloads
@@ -30,9 +30,21 @@ QUESTIONS: Final = ("question", "reason", "message", "title", "prompt", "ask")
 M = TypeVar("M", bound=Model)
 
 
+class ByteLength(Func):
+    """How many bytes of UTF-8 a text has."""
+
+    function = "OCTET_LENGTH"
+    output_field = IntegerField()
+
+    def as_sqlite(self, compiler: Any, connection: Any, **context: Any) -> Any:
+        """SQLite counts characters of texts, and bytes of anything else."""
+        template = "LENGTH(CAST(%(expressions)s AS BLOB))"
+        return self.as_sql(compiler, connection, template=template, **context)
+
+
 @dataclass(frozen=True)
 class Preview:
-    """The beginning of a JSON value as text, its whole length, and where the rest is."""
+    """The beginning of a JSON value as text, its whole size in bytes, and where the rest is."""
 
     text: str
     size: int
@@ -41,7 +53,8 @@ class Preview:
     @property
     def is_cut(self) -> bool:
         """Whether there is more than is shown."""
-        return self.size > len(self.text)
+        # Most texts are as long in bytes as in characters, and are not to be encoded for this.
+        return self.size > len(self.text) and self.size > size_of(self.text)
 
     @property
     def pretty(self) -> str:
@@ -81,10 +94,15 @@ def with_previews(rows: QuerySet[M], fields: Iterable[str], limit: int = LIMIT) 
     extra: dict[str, Any] = {}
     for field in fields:
         text = payloads.as_text(field)
-        extra[f"{field}_size"] = Length(text)
+        extra[f"{field}_size"] = ByteLength(text)
         extra[f"{field}_text"] = Substr(text, 1, limit)
     found: QuerySet[M] = rows.annotate(**extra)
     return found
+
+
+def size_of(text: str) -> int:
+    """Return how many bytes of UTF-8 a text has."""
+    return len(text.encode(errors="surrogatepass"))
 
 
 def preview_of(row: Model, field: str, url: str = "") -> Preview | None:
@@ -103,8 +121,8 @@ def question_in(text: str | None) -> str:
         return next((found for key in QUESTIONS if (found := text_at(text, key))), "")
     if isinstance(value, dict):
         said = [value[key] for key in QUESTIONS if isinstance(value.get(key), str)]
-        value = said[0] if said else ", ".join(f"{k}: {_brief(v)}" for k, v in value.items())
-    return _brief(value)
+        value = said[0] if said else ", ".join(f"{k}: {brief(v)}" for k, v in value.items())
+    return brief(value)
 
 
 def message_in(text: str | None) -> str:
@@ -128,7 +146,8 @@ def text_at(text: str, key: str) -> str:
         return body
 
 
-def _brief(value: object) -> str:
+def brief(value: object) -> str:
+    """Return a JSON value as one short line."""
     text = value if isinstance(value, str) else jsontext.dumps(value)
     text = " ".join(text.split())
     return text if len(text) <= 160 else text[:159] + "…"  # noqa: PLR2004 - one line of a table

@@ -11,8 +11,9 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 
-from dashboard import previews
+from dashboard import past, previews
 from dashboard.graphs import Graph
+from dashboard.playback import Moment
 from dashboard.run_view import View
 from dashboard.statements import RUN, Statement, prepared, written
 from workflows_app.models import Run, StepSnapshot, Worker
@@ -30,7 +31,7 @@ MOST_ROWS: Final = 100
 #: What a row of the timeline is made of.
 TIMED: Final = (
     "run", "path", "base_path", "kind", "status", "retry_count",
-    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at",
+    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at", "timeline",
 )  # fmt: skip
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.
@@ -42,6 +43,8 @@ ASKING: Final = (
     StepStatus.PAUSED,
     StepStatus.QUEUED,
 )
+#: The same, of what was at a moment: what waits for a worker is not told in the log.
+OPEN: Final = tuple(status.value for status in ASKING if status != StepStatus.QUEUED)
 #: The order of keys, so written that PostgreSQL does not walk the primary key of all runs' steps to
 #: find those of one run in order: it sorts that run's own.
 BY_KEY: Final = F("pk") + 0
@@ -61,18 +64,45 @@ class Shown:
     listed: list[str]
 
 
-def steps_of(run: Run, graph: Graph) -> Shown:
+def steps_of(
+    run: Run, graph: Graph, moment: Moment | None = None, first: int | None = None
+) -> Shown:
     """Return the records to show, and the entries to list; two queries, or three.
 
     A drawing shows the status of every entry, so that a graph that has one needs all of its
     records. At most `MOST_CARDS` are listed, around
     the first that asks for attention. What asks comes along wherever it stands; of what is inside
-    a foreach or loop, that comes first, then the latest.
+    a foreach or loop, that comes first, then the latest. With a `moment`, all as it stood then;
+    with `first`, those from this index of the graph's entries on are listed.
     """
+    if moment is not None:
+        return _steps_at(run, graph, moment, first)
     found = _asking(run)
-    listed = window_of(graph.paths, {path for _, path in found})
+    listed = window_of(graph.paths, {path for _, path in found}, first)
     needed = graph.paths if graph.drawing else listed
-    rows = _rows(run, tuple(needed), [pk for pk, _ in found])
+    return _in_order(_rows(run, tuple(needed), [pk for pk, _ in found]), listed)
+
+
+def _steps_at(run: Run, graph: Graph, moment: Moment, first: int | None) -> Shown:
+    steps = past.rows_of(run, moment).exclude(path__startswith="$")
+    asking = steps.filter(path__in=past.with_status(moment, OPEN)).order_by("-pk")
+    found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
+    listed = window_of(graph.paths, {path for _, path in found}, first)
+    needed = graph.paths if graph.drawing else listed
+    parts = [steps.filter(path__in=[path for path in needed if "[" not in path])]
+    if any("[" in path for path in needed):
+        inside = [path for path in moment.steps if "[" in path]
+        rest = steps.filter(path__in=inside[-MOST_REPEATED:]).order_by(BY_KEY.desc())
+        parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
+    # One statement, each part by keys: an OR of them would read the table from end to end.
+    keys = StepSnapshot.objects.filter(pk__in=[pk for pk, _ in found]).order_by().values("pk")
+    keys = keys.union(*(part.order_by().values("pk") for part in parts))
+    rows = past.as_of(_previewed(StepSnapshot.objects.filter(pk__in=keys)), moment)
+    return _in_order(rows, listed)
+
+
+def _in_order(rows: Iterable[StepSnapshot], listed: list[str]) -> Shown:
+    rows = list(rows)
     plain = sorted((step for step in rows if "[" not in step.path), key=lambda step: step.pk)
     repeated = sorted((step for step in rows if "[" in step.path), key=_interest)
     return Shown([*plain, *repeated[:MOST_REPEATED]], listed)
@@ -131,10 +161,15 @@ def _rows_statement(_vendor: str, paths: tuple[str, ...], marks: int) -> Stateme
     return written(rows, [RUN, *_KEYS[:marks]])
 
 
-def window_of(places: Sequence[str], asking: Collection[str]) -> list[str]:
-    """Return the entries that the page lists: the first, or those around the first that asks."""
+def window_of(
+    places: Sequence[str], asking: Collection[str], first: int | None = None
+) -> list[str]:
+    """Return the entries that the page lists: those from an index on, or around what asks first."""
     if len(places) <= MOST_CARDS:
         return list(places)
+    if first is not None:
+        first = min(first, len(places) - 1)
+        return list(places[first : first + MOST_CARDS])
     middle = next((at for at, path in enumerate(places) if path in asking), 0)
     first = min(max(middle - MOST_CARDS // 2, 0), len(places) - MOST_CARDS)
     return list(places[first : first + MOST_CARDS])
@@ -163,10 +198,17 @@ def _previewed(
     return previews.with_previews(shown, ["error"], previews.ERROR_LIMIT)
 
 
-def timed(run: Run, view: View) -> QuerySet[StepSnapshot]:
-    """Return the steps that the timeline shows, items among them, without their values."""
-    steps = run.steps.current().exclude(path__startswith="$").only(*TIMED)
-    if view.errors_only:
+def timed(run: Run, view: View, moment: Moment | None = None) -> QuerySet[StepSnapshot]:
+    """Return the steps that the timeline shows, items among them, without their values.
+
+    At a `moment` these are the rows that there were; `past.as_of` tells how they stood.
+    """
+    steps = past.rows_of(run, moment).exclude(path__startswith="$").only(*TIMED)
+    if moment is not None:
+        steps = steps.filter(queued_at__lte=moment.at)
+    if view.errors_only and moment is not None:
+        steps = steps.filter(path__in=past.with_status(moment, [StepStatus.FAILED]))
+    elif view.errors_only:
         steps = steps.filter(status=StepStatus.FAILED)
     if view.window is not None and run.started_at is not None:
         since, until = (run.started_at + timedelta(seconds=min(s, 1e9)) for s in view.window)
@@ -175,16 +217,20 @@ def timed(run: Run, view: View) -> QuerySet[StepSnapshot]:
     return steps
 
 
-def timed_steps(run: Run, view: View) -> list[StepSnapshot]:
+def timed_steps(run: Run, view: View, moment: Moment | None = None) -> list[StepSnapshot]:
     """Return the steps of one window of the timeline, without their values; lists are folded."""
-    steps = timed(run, view).exclude(path__contains="[").order_by(BY_KEY)
-    return list(steps[view.skip : view.skip + MOST_ROWS + 1])
+    steps = timed(run, view, moment).exclude(path__contains="[").order_by(BY_KEY)
+    return past.as_of(steps[view.skip : view.skip + MOST_ROWS + 1], moment)
 
 
-def tallies_of(run: Run, graph: Graph) -> dict[str, list[tuple[str, int]]]:
+def tallies_of(
+    run: Run, graph: Graph, moment: Moment | None = None
+) -> dict[str, list[tuple[str, int]]]:
     """Return how many records with which status each entry inside a foreach or loop has."""
     if not graph.has_repeated:
         return {}
+    if moment is not None:
+        return past.tallies_at(run, moment)
     statement = _tally_statement(connection.vendor)
     found: dict[str, list[tuple[str, int]]] = {}
     with connection.cursor() as cursor:

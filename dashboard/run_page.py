@@ -6,31 +6,35 @@ steps, with what is known of each. The list is also the drawing's twin for scree
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Final
 
 from django.db import connection
+from django.db.models import F
 from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import (
     audit_page,
+    busy,
     counters,
+    failure,
     graphs,
+    header,
     playback,
     previews,
     records,
     related,
     statements,
+    states,
     timeline_parts,
 )
 from dashboard import timeline as timelines
 from dashboard.addresses import Addresses
 from dashboard.cards import (
-    LABELS,
     MOST_CARD_ROWS,
     MOST_VALUE_ROWS,
     Card,
@@ -39,19 +43,20 @@ from dashboard.cards import (
     run_error,
     run_payloads,
     state_of,
+    with_values,
 )
 from dashboard.drawing import Box, Line
 from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
 from dashboard.graph_look import Sheet
 from dashboard.graphs import Graph, Place
-from dashboard.notices import Notice, notices_of
+from dashboard.notices import Notice, is_lost, notices_of
 from dashboard.previews import Preview
 from dashboard.run_view import View
 from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log, places
-from workflows_app.models import Action, Run, StepSnapshot
+from workflows_app.models import Action, Run, StepSnapshot, Timeline
 from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
@@ -100,14 +105,15 @@ class RunPage:
     """The page, ready for its template."""
 
     run: Run
+    head: header.Header
     graph: Graph
     cards: list[Card]
     questions: list[Question]
     notices: list[Notice]
     payloads: list[Payload]
-    error: Mapping[str, Any] | None
     events: list[dict[str, Any]]
     people: list[Action]
+    earlier: list[Timeline]
     offers: dict[str, Offer]
     #: The paths of the entries that the page lists; `cards` may hold more, for the drawing.
     listed: Sequence[str] = ()
@@ -117,9 +123,13 @@ class RunPage:
     parts: timeline_parts.Parts | None = None
     related: related.Related | None = None
     state: Payload | None = None
+    states: states.States | None = None
     #: The run as it stood at an event, where the page is played back.
     moment: playback.Moment | None = None
     view: View = field(default_factory=View)
+    #: Whether a step of it is held by a worker that gives no sign of life.
+    is_lost: bool = False
+    failure: failure.Failure | None = None
 
     @property
     def acted(self) -> str:
@@ -139,13 +149,15 @@ class RunPage:
     @property
     def can_travel(self) -> bool:
         """Whether a step may be gone back to now, here or in a new run."""
+        if self.moment is not None:
+            return False
         names = (actions.TRAVEL.name, actions.FORK.name)
         return any(self.offers[name].is_possible for name in names)
 
     @property
     def primary(self) -> Offer:
         """The action that stands out."""
-        return self.offers[actions.likely(self.run).name]
+        return self.offers[actions.likely(self.run, is_lost=self.is_lost).name]
 
     @property
     def menu(self) -> list[Offer]:
@@ -157,6 +169,26 @@ class RunPage:
     def status(self) -> str:
         """The run's status, now or at the moment that is played back."""
         return self.moment.status if self.moment else self.run.status
+
+    @property
+    def is_canceling(self) -> bool:
+        """Whether a cancel waits for running steps to end, as far as is known of the moment."""
+        return self.run.is_canceling and self.moment is None
+
+    @property
+    def seq(self) -> int:
+        """The number of the last event that the page tells of."""
+        return self.moment.seq if self.moment else self.run.event_seq
+
+    @property
+    def most_played_back(self) -> int:
+        """The number of the last event that can be played back."""
+        return playback.MOST_EVENTS
+
+    @property
+    def until(self) -> datetime | None:
+        """The moment at which what has not ended is looked at; None: now."""
+        return self.moment.at if self.moment else None
 
     @cached_property
     def tallies(self) -> dict[str, str]:
@@ -186,9 +218,37 @@ class RunPage:
         return len(self.graph.places) - len(self.listed)
 
     @cached_property
+    def list_pages(self) -> tuple[str, str]:
+        """The links to the entries before and after those that are listed; empty: there are none.
+
+        Entries stand in the order of the graph.
+        """
+        if not self.cards_left_out:
+            return "", ""
+        first = self.graph.paths.index(self.listed[0]) if self.listed else 0
+        after = first + len(self.listed)
+        earlier = self.view.list_link(max(first - records.MOST_CARDS, 0)) if first else ""
+        later = self.view.list_link(after) if after < len(self.graph.paths) else ""
+        return earlier, later
+
+    @cached_property
+    def not_listed(self) -> dict[str, str]:
+        """Where each entry stands in the list that this page does not list, by path."""
+        if not self.cards_left_out:
+            return {}
+        here, size = set(self.listed), records.MOST_CARDS
+        return {
+            path: f"{self.view.list_link(index - index % size)}#step-{path}"
+            for index, path in enumerate(self.graph.paths)
+            if path not in here
+        }
+
+    @cached_property
     def addresses(self) -> Addresses:
-        """The addresses of its steps."""
-        return Addresses(self.run.run_id)
+        """The addresses of its steps, on the timeline that is looked at."""
+        is_past = self.moment is not None and self.moment.timeline < self.run.timeline
+        timeline = self.moment.timeline if self.moment and is_past else None
+        return Addresses(self.run.run_id, timeline)
 
     @cached_property
     def statuses(self) -> dict[str, str]:
@@ -198,7 +258,7 @@ class RunPage:
     @property
     def earlier_events(self) -> int:
         """How many events the log holds before those shown."""
-        return max(self.run.event_seq - len(self.events), 0)
+        return max(self.seq - len(self.events), 0)
 
     @property
     def boxes(self) -> list[tuple[Box, str]]:
@@ -229,40 +289,52 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     """Gather the page of a run as this person may see it."""
     view = view or View()
     graph = graphs.of_version(run.version_id)
-    seen = records.steps_of(run, graph)
-    steps = seen.steps
-    people = _people(run, view)
     moment = playback.at(run, view.at) if view.at is not None else None
-    tallies = records.tallies_of(run, graph)
-    own = run_payloads(run, moment.status if moment else run.status)
-    cards = cards_of(run, graph, seen, people[::-1], tallies)
+    seen = records.steps_of(run, graph, moment, view.first)
     if moment is not None:
-        cards = [_as_of(card, moment) for card in cards]
+        playback.settle(moment, seen.steps)
+    status = moment.status if moment else run.status
+    people = _people(run, view, moment)
+    tallies = records.tallies_of(run, graph, moment)
+    is_told = run.timeline > 1 and (view.tab == "related" or header.needs_earlier(run, moment))
+    earlier = related.earlier_of(run) if is_told else []
     page = RunPage(
         run=run,
+        head=header.of(run, moment, busy.of(run), earlier),
         graph=graph,
-        cards=cards,
-        questions=[] if moment else _questions(run, graph, steps, person),
-        notices=[] if moment else notices_of(run, steps),
-        payloads=own,
-        error=None if moment and moment.status != RunStatus.FAILED else run_error(run),
+        cards=[],
+        questions=[] if moment else _questions(run, graph, seen.steps, person),
+        notices=[] if moment else notices_of(run, graph, seen.steps),
+        payloads=run_payloads(run, status, moment.timeline if moment else run.timeline),
         events=[],
         people=people,
+        earlier=earlier,
         offers={a.name: actions.offer(a, person, run) for a in actions.ACTIONS.values()},
         listed=seen.listed,
         tab=view.tab,
         moment=moment,
         view=view,
+        is_lost=moment is None and is_lost(seen.steps),
     )
+    # After the run's own values: steps may have the same input.
+    page.cards = cards_of(run, graph, seen, people[::-1], tallies, status=status)
+    error = moment.error if moment else run_error(run)
+    page.failure = failure.of(run, error, seen.steps, page.cards)
     _fill_tab(page, tallies)
     _draw(page)
     return page
 
 
-def _people(run: Run, view: View) -> list[Action]:
-    """Return who did what last, newest first, and one more than is shown where there is more."""
+def _people(run: Run, view: View, moment: playback.Moment | None) -> list[Action]:
+    """Return who did what last, newest first, and one more than is shown where there is more.
+
+    With a `moment`, by then.
+    """
+    acted = run.actions.all() if moment is None else run.actions.filter(at__lte=moment.at)
     if view.tab == "audit":
-        return list(audit_page.with_reasons(run.actions.all())[: MOST_EVENTS + 1])
+        return list(audit_page.with_reasons(acted)[: MOST_EVENTS + 1])
+    if moment is not None:
+        return list(acted.defer("data").order_by("-pk")[: MOST_EVENTS + 1])
     statement = _people_statement(connection.vendor)
     params = statement.given({statements.RUN: statements.prepared(run.pk)})
     return list(Action.objects.raw(statement.sql, params))
@@ -293,9 +365,10 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
     elif view.tab == "timeline":
         _fill_timeline(page, tallies)
     elif view.tab == "related":
-        page.related = related.of(run)
+        page.related = related.of(run, page.earlier, page.moment)
     elif view.tab == "data":
-        page.state = state_of(run)
+        page.state = state_of(run, page.moment)
+        page.states = states.of(run, page.moment)
         if page.state:
             page.state.draw(MOST_VALUE_ROWS)
 
@@ -311,39 +384,18 @@ def _fill_timeline(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> 
         first, last = view.window
         end = start + timedelta(seconds=min(last, whole))
         start += timedelta(seconds=min(first, whole))
-    parts = page.parts = timeline_parts.of(run, page.graph, view)
+    known = busy.of(run)
+    parts = page.parts = timeline_parts.of(run, page.graph, view, moment)
     page.timeline = timelines.of(
         parts.steps,
         start,
         end,
         tallies={} if view.group else tallies,
-        folds=view.folds,
-        spans=parts.spans_until(end),
+        folds=view.folds and known.is_whole,
+        spans=known.until(end),
         attempts=timeline_parts.attempts_of(run, parts.steps),
     )
     parts.place(page.timeline)
-
-
-def _as_of(card: Card, moment: playback.Moment) -> Card:
-    """Return a card with what was known of its step at a moment."""
-    if card.place.is_fork:
-        return card
-    path = card.step.path if card.step is not None else card.place.path
-    known = moment.of(path)
-    if known is None:
-        return Card(card.place, "pending")
-    seen = {LABELS["payload"]}
-    if known.ended_at is not None:
-        seen |= set(LABELS.values())
-    elif known.status == "suspended":
-        seen.add(LABELS["suspend_payload"])
-    return Card(
-        card.place,
-        known.status,
-        card.step,
-        [payload for payload in card.payloads if payload.label in seen],
-        card.error if known.status == StepStatus.FAILED else None,
-    )
 
 
 def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:
@@ -375,9 +427,14 @@ def _questions(
     return found
 
 
-def find(run_id: str) -> Run | None:
-    """Return a run by its public id, with what its page names, without payloads."""
+def find(run_id: str, *, has_values: bool = False) -> Run | None:
+    """Return a run by its public id, with what its page names, without payloads.
+
+    With `has_values`, also with the beginnings of its values.
+    """
     if "\0" in run_id:  # PostgreSQL takes no such text
         return None
     runs = Run.objects.light().select_related("workflow", "started_by")
-    return runs.filter(run_id=run_id).first()
+    runs = runs.annotate(version_hash=F("version__hash"))
+    shown = with_values(runs) if has_values else runs
+    return shown.filter(run_id=run_id).first()

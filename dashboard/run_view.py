@@ -21,6 +21,8 @@ class View:
 
     tab: str = "graph"
     at: int | None = None
+    #: The index of the first entry of the graph that is listed; None: those around what asks.
+    first: int | None = None
     folds: bool = True
     errors_only: bool = False
     #: How many rows of the timeline stand before the first one shown.
@@ -70,6 +72,11 @@ class View:
         }
         return {name: value for name, value in said.items() if value}
 
+    def list_link(self, first: int) -> str:
+        """Return the address that lists the entries of the graph from an index on."""
+        said = {"tab": self.tab, "first": str(first)} | ({} if self.at is None else {"at": self.at})
+        return "?" + urlencode(said)
+
     def timeline_link(self, *, without: Collection[str] = (), **changes: str) -> str:
         """Return the address of the timeline with some parts changed or left out."""
         query = self.timeline_query | changes
@@ -107,10 +114,12 @@ class View:
         """Return what an address says; what is not understood is left out."""
         tab = data.get("tab") or remembered
         at = _number(data.get("at", ""))
+        first = _number(data.get("first", ""))
         window = (_number(data.get("since", "")), _number(data.get("until", "")))
         return cls(
             tab=tab if tab in TABS else "graph",
             at=None if at is None or at >= run.event_seq else int(at),
+            first=None if first is None else int(first),
             folds=data.get("fold") != "0",
             errors_only=data.get("errors") == "1",
             skip=int(_number(data.get("skip", "")) or 0),

@@ -7,19 +7,56 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dashboard import graphs, previews, records
+from dashboard import graphs, past, playback, previews, records
+from dashboard.addresses import Addresses
 from dashboard.cards import Card, card_for
 from dashboard.graphs import Place
 from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log
 from workflows_app.models import Action, Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
 
 MOST_ITEMS: Final = 100
-#: Events of the run among which those of the step are looked for.
-MOST_EVENTS: Final = 2000
-#: Events of the step that its page lists.
+#: Events of the step that its page lists, and of what it wrote.
 MOST_SHOWN: Final = 50
+#: Transactions of the log that are looked at for them.
+MOST_LOGGED: Final = 200
+MOST_ATTEMPTS: Final = 100
+MOST_TIMELINES: Final = 50
+RETRY: Final = "workflow-step-retry"
+#: What a step wrote is told under this type, or under one of its own that begins so.
+OUTPUT: Final = "workflow-step-output"
+CUSTOM: Final = "data-"
+
+
+@dataclass(frozen=True)
+class Written:
+    """One thing that the step wrote while it ran."""
+
+    seq: int
+    at: str
+    kind: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One attempt that failed and was followed by another."""
+
+    number: int
+    at: str
+    error: Mapping[str, Any]
+    next_at: str
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """The record of the same step on another timeline."""
+
+    timeline: int
+    status: str
+    url: str
 
 
 @dataclass(frozen=True)
@@ -30,6 +67,9 @@ class StepPage:
     step: StepSnapshot
     place: Place
     events: list[dict[str, Any]]
+    written: list[Written]
+    attempts: list[Attempt]
+    elsewhere: list[Elsewhere]
     people: list[Action]
     items: list[StepSnapshot]
     tally: list[tuple[str, int]]
@@ -37,6 +77,21 @@ class StepPage:
     travel: Offer
     #: Where a travel to it begins: items are gone to with their whole list.
     travel_to: str
+    #: The timeline that it is shown on; None: the present one.
+    timeline: int | None
+    addresses: Addresses
+
+    @property
+    def kept(self) -> str:
+        """What the links to other pages of its items keep of the address."""
+        return "" if self.timeline is None else f"&timeline={self.timeline}"
+
+    @property
+    def items_word(self) -> str:
+        """What its parts are called."""
+        return {"foreach": "Items", "do_while": "Rounds", "do_until": "Rounds"}.get(
+            self.step.kind, "Steps inside"
+        )
 
     @property
     def next_first(self) -> int | None:
@@ -57,33 +112,43 @@ class StepPage:
 
 
 def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> StepPage | None:
-    """Gather the page; None when the run has no such step."""
+    """Gather the page; None when the run has no such step on the timeline that is asked for."""
     graph = graphs.of_version(run.version_id)
-    step = run.steps.current().light().filter(path=path).first()
-    if step is None:
-        return None
-    place = graph.places.get(step.base_path)
+    asked = _number(data.get("timeline", ""))
+    timeline = asked if 0 < asked < run.timeline else None
+    on = playback.Moment(0, timeline=timeline) if timeline else None
+    rows = past.rows_of(run, on)
+    keys = rows.filter(path=path).values_list("pk", flat=True)[:1]
+    shown = records.shown(run, list(keys), previews.TREE_LIMIT)
+    place = graph.places.get(shown[0].base_path) if shown else None
     if place is None:
         return None
-    shown = records.shown(run, [step.pk], previews.TREE_LIMIT)
-    card = card_for(run, graph, place, shown)
-    text = data.get("first", "")
-    first = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004
-    items = run.steps.current().light().filter(parent=step.pk, position__gte=first)
+    step, first = shown[0], _number(data.get("first", ""))
+    parts = rows.light().filter(parent=step.pk, position__gte=first).order_by("position", "pk")
+    items = list(parts[: MOST_ITEMS + 1]) if place.is_container else []
+    tallies = records.tallies_of(run, graph, None) if _is_list(step) and not timeline else {}
+    events = _events(run, step)
     return StepPage(
-        card=card,
-        step=shown[0],
+        card=card_for(run, graph, place, [step, *items]),
+        step=step,
         place=place,
-        events=_events(run, step),
+        events=[event for event in events if not _is_written(event)][:MOST_SHOWN],
+        written=[_written(event) for event in events if _is_written(event)][:MOST_SHOWN],
+        attempts=_attempts(run, step) if step.retry_count else [],
+        elsewhere=_elsewhere(run, path, timeline) if run.timeline > 1 else [],
         people=list(run.actions.filter(path=path).order_by("pk")[:MOST_ITEMS]),
-        items=list(items.order_by("position")[: MOST_ITEMS + 1]) if _is_list(step) else [],
-        tally=records.tallies_of(run, graph).get(f"{step.base_path}[]", [])
-        if _is_list(step)
-        else [],
+        items=items,
+        tally=tallies.get(f"{step.base_path}[]", []),
         first=first,
         travel=actions.offer(actions.TRAVEL, person, run),
         travel_to=re.sub(r"\[.*", "", path),
+        timeline=timeline,
+        addresses=Addresses(run.run_id, timeline),
     )
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004
 
 
 def _is_list(step: StepSnapshot) -> bool:
@@ -91,8 +156,48 @@ def _is_list(step: StepSnapshot) -> bool:
 
 
 def _events(run: Run, step: StepSnapshot) -> list[dict[str, Any]]:
-    """Return the events that tell of this step, among the last ones of the run."""
-    after = max(run.event_seq - MOST_EVENTS, 0)
-    found = log.read(run.pk, after, MOST_EVENTS, is_whole=False)
-    own = [event for event in reversed(found) if event["payload"].get("path") == step.path]
-    return own[:MOST_SHOWN]
+    """Return the latest events that tell of this record, newest first."""
+    begun = min(at for at in (step.queued_at, step.started_at) if at is not None)
+    return log.read_about(run, step.path, since=begun, until=step.ended_at, limit=MOST_LOGGED)
+
+
+def _attempts(run: Run, step: StepSnapshot) -> list[Attempt]:
+    begun = min(at for at in (step.queued_at, step.started_at) if at is not None)
+    told = log.read_about(
+        run, step.path, since=begun, until=step.ended_at, limit=MOST_ATTEMPTS, kind=RETRY
+    )
+    return [
+        Attempt(
+            event["payload"].get("retry_count", 1),
+            event["at"],
+            event["payload"].get("error") or {},
+            event["payload"].get("next_attempt_at", ""),
+        )
+        for event in reversed(told)
+    ]
+
+
+def _is_written(event: Mapping[str, Any]) -> bool:
+    kind = str(event["type"])
+    return kind == OUTPUT or kind.startswith(CUSTOM)
+
+
+def _written(event: Mapping[str, Any]) -> Written:
+    payload = event["payload"]
+    value = payload.get("output") if event["type"] == OUTPUT else payload.get("data")
+    kind = "" if event["type"] == OUTPUT else event["type"]
+    text = value if isinstance(value, str) else previews.brief(value)
+    return Written(event["seq"], event["at"], kind, text)
+
+
+def _elsewhere(run: Run, path: str, shown: int | None) -> list[Elsewhere]:
+    """Return the records of the step on the run's other timelines, oldest first."""
+    rows = run.steps.filter(path=path).exclude(status=StepStatus.PLANNED).order_by("pk")
+    told = rows.values_list("superseded_on", "status")[:MOST_TIMELINES]
+    here = shown or run.timeline
+    own = Addresses(run.run_id)
+    return [
+        Elsewhere(last, status, own.step(path) + (f"?timeline={last}" if left else ""))
+        for left, status in told
+        if (last := left - 1 if left else run.timeline) != here
+    ]

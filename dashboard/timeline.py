@@ -148,11 +148,11 @@ def of(
 ) -> Timeline:
     """Return the timeline of these steps between two moments; later ones are cut off at `end`.
 
-    `spans` are times of others that ran, which are no idle gaps; `attempts` are by path.
+    `spans` are when anything of the run was busy, also what is not among these steps: the rest are
+    idle gaps. `attempts` are by path.
     """
     shown = [step for step in steps if step.queued_at <= end]
-    busy = [part for step in shown if not _holds_others(step) for part in _busy(step, end)]
-    axis = Axis(start, end, [*busy, *spans], folds=folds)
+    axis = Axis(start, end, spans, folds=folds)
     rows = [
         Row(
             step,
@@ -167,10 +167,6 @@ def of(
         for step in shown
     ]
     return Timeline(rows, axis.gaps, axis.ticks, end - start, axis)
-
-
-def _holds_others(step: StepSnapshot) -> bool:
-    return step.kind != "step" and step.kind not in {"map", "sleep"}
 
 
 def _spans(step: StepSnapshot, end: datetime) -> Iterator[tuple[str, datetime, datetime]]:
@@ -198,12 +194,6 @@ def _was_answered(step: StepSnapshot) -> bool:
     return step.resumed_at is not None and (
         step.suspended_at is None or step.resumed_at >= step.suspended_at
     )
-
-
-def _busy(step: StepSnapshot, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    for kind, start, stop in _spans(step, end):
-        if kind in {"run", "queue"} and stop > start:
-            yield start, stop
 
 
 def _segments(step: StepSnapshot, axis: Axis, end: datetime) -> Iterator[Segment]:

@@ -6,16 +6,17 @@ holds are read. What is open, what is measured and where the window begins stand
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q, Sum
 
-from dashboard import records
+from dashboard import past, records
 from dashboard.drawing import FRAMES
 from dashboard.graphs import Graph
+from dashboard.playback import Moment
 from dashboard.run_view import View
 from dashboard.timeline import LEAST, Row, Timeline
 from workflows_app.engine import payloads
@@ -42,8 +43,6 @@ class Group:
     last: datetime | None = None
     paths: set[str] = field(default_factory=set)
     is_open: bool = False
-    #: Whether every row of it stands in the window.
-    is_shown: bool = False
     #: One record needs no heading.
     is_alone: bool = False
     link: str = ""
@@ -86,10 +85,6 @@ class Parts:
         """The steps of the window, in the order of its rows."""
         return [step for part in self.parts for step in part.steps]
 
-    def spans_until(self, end: datetime) -> list[tuple[datetime, datetime]]:
-        """The times of the groups whose rows are not all here: they are not idle either."""
-        return [(g.first, g.last or end) for g in self.groups if g.first and not g.is_shown]
-
     def place(self, line: Timeline) -> None:
         """Give each part its rows, and each heading its bar."""
         rows = {row.step.pk: row for row in line.rows}
@@ -102,15 +97,18 @@ class Parts:
                 group.width = round(max(last - group.x, LEAST), 2)
 
 
-def of(run: Run, graph: Graph, view: View) -> Parts:
-    """Return one window of the timeline's rows, as the address asks for them."""
-    found = _grouped(run, graph, view) if view.group else _plain(run, view)
+def of(run: Run, graph: Graph, view: View, moment: Moment | None = None) -> Parts:
+    """Return one window of the timeline's rows, as the address asks for them.
+
+    With a `moment`, as they stood then.
+    """
+    found = _grouped(run, graph, view, moment) if view.group else _plain(run, view, moment)
     found.measured = _measured(run, view, found.steps)
     return found
 
 
-def _plain(run: Run, view: View) -> Parts:
-    steps = records.timed_steps(run, view)
+def _plain(run: Run, view: View, moment: Moment | None) -> Parts:
+    steps = records.timed_steps(run, view, moment)
     rows = steps[: records.MOST_ROWS]
     return _paged(Parts([Part(None, rows)], []), view, is_last=len(steps) == len(rows))
 
@@ -124,8 +122,8 @@ def _paged(parts: Parts, view: View, *, is_last: bool) -> Parts:
     return parts
 
 
-def _grouped(run: Run, graph: Graph, view: View) -> Parts:
-    groups = _groups(run, graph, view)
+def _grouped(run: Run, graph: Graph, view: View, moment: Moment | None) -> Parts:
+    groups = _groups(run, graph, view, moment)
     is_open_at_first = sum(group.count for group in groups) <= records.MOST_ROWS
     for group in groups:
         turned = view.look.turned ^ {group.key}
@@ -144,19 +142,13 @@ def _grouped(run: Run, graph: Graph, view: View) -> Parts:
             parts.append(part)
             wanted.append((group, part, max(first - heading, 0), end - heading))
         at += size
-    _read(run, view, wanted)
+    _read(run, view, wanted, moment)
     return _paged(Parts(parts, groups), view, is_last=at <= last)
 
 
-def _groups(run: Run, graph: Graph, view: View) -> list[Group]:
+def _groups(run: Run, graph: Graph, view: View, moment: Moment | None) -> list[Group]:
     """Return the groups in the order of the graph; one query, however many records there are."""
-    took = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
-    rows = (
-        records.timed(run, view)
-        .order_by()
-        .values("base_path", "status")
-        .annotate(number=Count("pk"), spent=Sum(took), first=Min("queued_at"), last=Max("ended_at"))
-    )
+    rows = _counted_now(run, view) if moment is None else _counted_at(run, view, moment)
     order = {path: number for number, path in enumerate(graph.places)}
     found: dict[str, Group] = {}
     for row in sorted(rows, key=lambda row: order.get(row["base_path"], len(order))):
@@ -164,6 +156,31 @@ def _groups(run: Run, graph: Graph, view: View) -> list[Group]:
         key, title = _branch_of(graph, path) if view.group == "branch" else (path, path)
         found.setdefault(key, Group(key, title)).add(row)
     return list(found.values())
+
+
+def _counted_now(run: Run, view: View) -> Iterable[Mapping[str, Any]]:
+    took = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
+    found: Iterable[Mapping[str, Any]] = (
+        records.timed(run, view)
+        .order_by()
+        .values("base_path", "status")
+        .annotate(number=Count("pk"), spent=Sum(took), first=Min("queued_at"), last=Max("ended_at"))
+    )
+    return found
+
+
+def _counted_at(run: Run, view: View, moment: Moment) -> Iterable[Mapping[str, Any]]:
+    """Yield the same as it stood at a moment: only the log knows the statuses of then."""
+    for step in past.as_of(records.timed(run, view, moment).order_by(), moment):
+        took = step.ended_at - step.started_at if step.ended_at and step.started_at else None
+        yield {
+            "base_path": step.base_path,
+            "status": step.status,
+            "number": 1,
+            "spent": took,
+            "first": step.queued_at,
+            "last": step.ended_at,
+        }
 
 
 def _branch_of(graph: Graph, path: str) -> tuple[str, str]:
@@ -178,7 +195,12 @@ def _branch_of(graph: Graph, path: str) -> tuple[str, str]:
     return MAIN, "The main line"
 
 
-def _read(run: Run, view: View, wanted: Sequence[tuple[Group, Part, int, int]]) -> None:
+def _read(
+    run: Run,
+    view: View,
+    wanted: Sequence[tuple[Group, Part, int, int]],
+    moment: Moment | None,
+) -> None:
     """Read the rows of the window, in one query."""
     parts: dict[str, Part] = {}
     whole: set[str] = set()
@@ -188,16 +210,15 @@ def _read(run: Run, view: View, wanted: Sequence[tuple[Group, Part, int, int]]) 
             continue
         parts |= dict.fromkeys(group.paths, part)
         if (first, end) == (0, group.count):
-            group.is_shown = True
             whole |= group.paths
         else:
-            rows = records.timed(run, view).filter(base_path__in=group.paths)
+            rows = records.timed(run, view, moment).filter(base_path__in=group.paths)
             here |= Q(pk__in=rows.order_by(records.BY_KEY).values("pk")[first:end])
     if not parts:
         return
-    found = records.timed(run, view).filter(here | Q(base_path__in=whole)).order_by(records.BY_KEY)
+    rows = records.timed(run, view, moment).filter(here | Q(base_path__in=whole))
     # Some may have come since they were counted: the window keeps its size.
-    for step in found[: records.MOST_ROWS]:
+    for step in past.as_of(rows.order_by(records.BY_KEY)[: records.MOST_ROWS], moment):
         parts[step.base_path].steps.append(step)
 
 

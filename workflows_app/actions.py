@@ -190,8 +190,13 @@ _LIKELY: Final = {
 }
 
 
-def likely(run: Run) -> Action:
-    """Return the action that stands out as a button; the others are in the menu."""
+def likely(run: Run, *, is_lost: bool = False) -> Action:
+    """Return the action that stands out as a button; the others are in the menu.
+
+    `is_lost`: a step of the run is held by a worker that gives no sign of life.
+    """
+    if is_lost and not _why_no_restart(run):
+        return RESTART
     return _LIKELY[RunStatus(run.status)]
 
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import inbox_page
+from dashboard import failure, inbox_page
 from dashboard.addresses import Addresses
 from dashboard.cards import Payload
 from workflows_app import actions
@@ -168,6 +168,15 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
     )
 
 
+@register.simple_tag
+def so_far(length: timedelta, *, is_going: bool) -> SafeString:
+    """Show a length of time; where it is growing, the page's script keeps counting."""
+    if not is_going:
+        return format_html('<span class="num">{}</span>', in_words(length))
+    since = _for_machines(timezone.now() - length)
+    return format_html('<span class="num" data-since="{}">{}</span>', since, in_words(length))
+
+
 @register.filter
 def duration(length: timedelta) -> str:
     """Return a length of time as people read it."""
@@ -224,9 +233,9 @@ def pretty(value: Any) -> str:
 
 
 @register.filter
-def size(characters: int | None) -> str:
-    """Return a length of JSON text as people read it."""
-    number = float(characters or 0)
+def size(bytes_: int | None) -> str:
+    """Return a number of bytes as people read it."""
+    number = float(bytes_ or 0)
     for unit in ("B", "KB", "MB"):
         if number < 1000 or unit == "MB":  # noqa: PLR2004 - the step between units
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
@@ -238,6 +247,24 @@ def size(characters: int | None) -> str:
 def at(mapping: Mapping[str, Any] | None, key: str) -> Any:
     """Return what stands under a key that only the template knows."""
     return mapping.get(key) if mapping else None
+
+
+@register.filter
+def own_frame(error: failure.Error) -> failure.Frame | None:
+    """Return the innermost call of an error in the user's own code."""
+    return failure.own_frame(error)
+
+
+@register.filter
+def frames(error: failure.Error) -> list[failure.Frame]:
+    """Return the calls of an error's traceback."""
+    return failure.frames_of(str(error.get("traceback") or ""))
+
+
+@register.filter
+def causes(error: failure.Error) -> list[failure.Error]:
+    """Return what caused an error, and what caused that."""
+    return failure.causes_of(error)
 
 
 @register.filter

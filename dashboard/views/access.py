@@ -55,9 +55,12 @@ def _refused(message: str, status: int) -> JsonResponse:
     return JsonResponse({"error": error}, status=status)
 
 
-def run_or_404(run_id: str) -> Run:
-    """Return the run, or show the page that says there is none."""
-    run = run_page.find(run_id)
+def run_or_404(run_id: str, *, has_values: bool = False) -> Run:
+    """Return the run, or show the page that says there is none.
+
+    With `has_values`, with the beginnings of its values.
+    """
+    run = run_page.find(run_id, has_values=has_values)
     if run is None:
         raise Http404(f"There is no run with the id “{run_id}”. It may have been deleted.")
     return run

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Hashable
+from dataclasses import replace
 
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -11,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, previews, records, run_page, step_page, zones
+from dashboard import cards, playback, previews, records, run_page, step_page, zones
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
@@ -48,7 +49,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
         if headers.get("HX-Trigger-Name") == "tab":
             _remember_tab(request, response)
         return response
-    found = run_or_404(run_id)
+    found = run_or_404(run_id, has_values=True)
     view = _view(request, found)
     page = run_page.page_for(found, request.user, view)
     response = render(request, "dashboard/run.html", shown(page))
@@ -62,7 +63,13 @@ def _remember_tab(request: HttpRequest, response: HttpResponse) -> None:
 
 
 def _view(request: HttpRequest, run: Run) -> View:
-    return View.read(request.GET.dict(), run, tab_of(request))
+    view = View.read(request.GET.dict(), run, tab_of(request))
+    number = request.GET.get("timeline", "")
+    if view.at is None and number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004
+        # An earlier timeline is the run as it stood at the last event of it.
+        last = playback.last_of(run, int(number)) if int(number) < run.timeline else None
+        return replace(view, at=last)
+    return view
 
 
 def part(request: HttpRequest, run_id: str, seen: int | None) -> Part:
@@ -75,7 +82,7 @@ def part(request: HttpRequest, run_id: str, seen: int | None) -> Part:
 
     def draw() -> Part:
         began = time.monotonic()
-        found = run_or_404(run_id)
+        found = run_or_404(run_id, has_values=True)
         page = run_page.page_for(found, request.user, _view(request, found))
         html = render_to_string("dashboard/run.html#live", shown(page), request)
         # A form for an answer carries this person's own token, and asks for rights of its own.
@@ -110,7 +117,11 @@ def step(request: HttpRequest, run_id: str, path: str) -> HttpResponse:
     page = step_page.page_for(found, path, request.GET.dict(), request.user)
     if page is None:
         raise Http404(f"Run {run_id} has no step “{path}”; it may not have been reached yet.")
-    return render(request, "dashboard/step.html", {"run": found, "page": page})
+    is_part = request.headers.get("HX-Request") and not request.headers.get(
+        "HX-History-Restore-Request"
+    )
+    part = "#live" if is_part else ""
+    return render(request, f"dashboard/step.html{part}", {"run": found, "page": page})
 
 
 def shown(page: RunPage) -> dict[str, object]:

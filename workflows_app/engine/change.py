@@ -8,7 +8,7 @@ revision, which rises with every write. Statuses, counts, log and hooks agree wh
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
 from django.db import connection, models
@@ -51,6 +51,7 @@ _WRITTEN: Final = (
     "suspended_count", "paused_count", "hooks_pending", "cancel_requested_at", "canceled_by",
     "started_at", "settled_at", "ended_at", "started_by", "allowance",
 )  # fmt: skip
+_SETTLED_AT: Final = _WRITTEN.index("settled_at")
 
 
 Result = TypeVar("Result")
@@ -296,6 +297,8 @@ class Change:
         """
         run = self.model
         self.status = self._derive()
+        if self._before in SETTLED and self.status is not self._before:
+            self._count_idle()
         if self.status in SETTLED and self.status is not self._before:
             self._settle()
         run.status = self.status.value
@@ -343,6 +346,13 @@ class Change:
             (run.suspended_count, RunStatus.SUSPENDED),
         )
         return next((status for count, status in counts if count), RunStatus.PAUSED)
+
+    def _count_idle(self) -> None:
+        """Add the time in which the run had settled, which is over."""
+        since: datetime | None = self._seen[_SETTLED_AT]
+        if since is not None:
+            self.model.idle += max(self.now - since, timedelta())
+            self.touch("idle")
 
     def _settle(self) -> None:
         run = self.model

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from workflows_app.engine import payloads
-from workflows_app.jsontext import Raw, loads
+from workflows_app.jsontext import Raw, dumps, loads
 from workflows_app.models import Run, RunEvent, statements
 
 Event = dict[str, Any]
@@ -84,6 +84,35 @@ def read(
         for event in found:
             event["payload"].update(dict.fromkeys(event.pop("refs", {}), LEFT_OUT))
     return found
+
+
+def read_about(
+    run: Run, path: str, *, since: datetime, until: datetime | None = None, limit: int = 200,
+    kind: str = "",
+) -> list[Event]:  # fmt: skip
+    """Return the events that tell of the step at a path, newest first, from some transactions.
+
+    Only what was told between two moments is looked at, and of it the last `limit` transactions
+    that name the step; with `kind`, those that hold an event of that type. The words `LEFT_OUT`
+    stand in the place of large values.
+    """
+    rows = RunEvent.objects.filter(run=run.pk, at__gte=since)
+    if until is not None:
+        rows = rows.filter(at__lte=until)
+    rows = rows.alias(text=payloads.as_text("events")).filter(text__contains=str(dumps(path)))
+    if kind:
+        rows = rows.filter(text__contains=kind)
+    found: list[Event] = []
+    for row in rows.order_by("-first_seq")[:limit]:
+        events = [event for event in _expand(row, run.run_id) if _is_about(event, path)]
+        found += [event for event in reversed(events) if kind in {"", event["type"]}]
+    for event in found:
+        event["payload"].update(dict.fromkeys(event.pop("refs", {}), LEFT_OUT))
+    return found
+
+
+def _is_about(event: Event, path: str) -> bool:
+    return bool(event["payload"].get("path") == path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Self
+from datetime import datetime, timedelta
+from typing import ClassVar, Self
 
 from django.conf import settings
 from django.db import models
@@ -10,10 +11,7 @@ from django.db.models import Q
 
 from workflows_app.models.fields import JSONText, uuid7
 from workflows_app.models.workflow import Workflow, WorkflowVersion
-from workflows_app.planner.statuses import ACTIVE, ENDED, RunStatus
-
-if TYPE_CHECKING:
-    from datetime import timedelta
+from workflows_app.planner.statuses import ACTIVE, ENDED, SETTLED, RunStatus
 
 #: Columns that may be large; lists and pages never load them.
 PAYLOAD_FIELDS = (
@@ -109,6 +107,9 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
+    #: For how long it had settled before it went on: asked, was paused, or had failed and was tried
+    #: again. Written when it goes on.
+    idle = models.DurationField(default=timedelta, db_default=timedelta())
 
     objects = RunQuerySet.as_manager()
 
@@ -161,10 +162,23 @@ class Run(models.Model):
 
     @property
     def duration(self) -> timedelta | None:
-        """Time from start to end; None while it has not ended or never started."""
+        """Time from start to end, less that in which it stood still for people.
+
+        None while it has not ended or never started.
+        """
         if self.started_at is None or self.ended_at is None:
             return None
-        return self.ended_at - self.started_at
+        return max(self.ended_at - self.started_at - self.idle, timedelta())
+
+    @property
+    def worked_since(self) -> datetime | None:
+        """A moment so long before now, or before it settled, as it has worked; None: not begun."""
+        return None if self.started_at is None else self.started_at + self.idle
+
+    @property
+    def stood_since(self) -> datetime | None:
+        """Since when it has stood still for people though it has not ended; None: it does not."""
+        return self.settled_at if self.status in SETTLED - ENDED else None
 
 
 class Timeline(models.Model):

@@ -81,6 +81,7 @@ function playback() {
     timer = setTimeout(() => {
       const query = new URLSearchParams(location.search);
       query.set("tab", slider.form.elements.tab.value);
+      query.delete("timeline");
       if (isNow) query.delete("at"); else query.set("at", value);
       turnTo(`${location.pathname}?${query}`, { push: false });
     }, 120);
@@ -164,6 +165,18 @@ function entitle() {
   document.addEventListener("signalbox:patched", () => { document.title = liveOf().dataset.title || document.title; });
 }
 
+// The report of a failure goes to whoever can mend it.
+function reports() {
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest?.("[data-report]");
+    const text = button && document.getElementById(button.dataset.report)?.textContent;
+    if (!text || !navigator.clipboard) return;
+    await navigator.clipboard.writeText(text);
+    document.getElementById("announcer").textContent = "Report copied";
+    button.textContent = "Report copied";
+  });
+}
+
 export function runPage() {
   if (!liveOf()) { graph(null); return; }
   entitle();
@@ -171,5 +184,6 @@ export function runPage() {
   playback();
   brush();
   measure();
+  reports();
   graph(turnTo);
 }

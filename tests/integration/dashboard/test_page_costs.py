@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from dashboard import busy
 from dashboard.run_view import TABS
 from workflows_app import Workflow, step
 from workflows_app.engine import log
@@ -34,8 +35,12 @@ def ended(flow, given):
 
 
 def asked(pages, address: str) -> tuple[int, str]:
-    """Ask twice, since graphs are kept; return the queries of the second time and the page."""
+    """Ask twice, since graphs are kept; return the queries of the second time and the page.
+
+    What changes with a run is read anew, as if something had happened between.
+    """
     pages.get(address)
+    busy._kept._found.clear()
     with CaptureQueriesContext(connection) as queries:
         answer = pages.get(address)
     assert answer.status_code == 200
@@ -100,3 +105,23 @@ def test_a_list_costs_no_more_where_its_values_are_large(pages):
         assert queries <= MOST_QUERIES, address
         assert rows_in(text) < MOST_ROWS, address
         assert log.LEFT_OUT in html.unescape(text), address
+
+
+def test_every_entry_can_be_reached_in_the_list_and_from_its_box(pages, monkeypatch):
+    monkeypatch.setattr("dashboard.records.MOST_CARDS", 10)
+    run = ended(chain("costs-pages", 25), 1)
+    address, listed = f"/runs/{run.run_id}/", []
+
+    _, text = asked(pages, address)
+    assert 'class="node" href="#step-s3"' in text
+    assert 'class="node" href="?tab=graph&amp;first=20#step-s23"' in text
+    while True:
+        listed += re.findall(r'id="step-(s\d+)" class="step"', text)
+        later = re.search(r'href="([^"]+)">Later entries</a>', text)
+        if later is None:
+            break
+        _, text = asked(pages, f"/runs/{run.run_id}/{html.unescape(later[1])}")
+
+    assert listed == [f"s{number}" for number in range(25)]
+    assert "first=10" in text.partition(">Earlier entries</a>")[0].rpartition("<a")[2]
+    assert asked(pages, f"/runs/{run.run_id}/?first=999999")[1]

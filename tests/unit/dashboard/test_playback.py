@@ -46,7 +46,11 @@ def test_a_moment_knows_what_its_steps_were_and_since_when():
 
     assert (asked.status, asked.of("a").status) == ("paused", "suspended")
     assert answered.of("a") == playback.Known(
-        "success", NOON + timedelta(seconds=1), NOON + timedelta(seconds=7)
+        "success",
+        NOON + timedelta(seconds=1),
+        NOON + timedelta(seconds=7),
+        suspended_at=NOON + timedelta(seconds=3),
+        resumed_at=NOON + timedelta(seconds=5),
     )
     assert answered.of("b[1]").status == "running"
 

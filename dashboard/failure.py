@@ -1,0 +1,124 @@
+"""Why a run failed, as people look for it: the step, what it had, the line of their own code."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dashboard.cards import Card, Payload
+from workflows_app.models import Run, StepSnapshot
+from workflows_app.planner.statuses import StepStatus
+
+#: Files that are not the user's own: installed packages, the standard library, the engine.
+FOREIGN: Final = re.compile(
+    r"(?:[/\\](?:site|dist)-packages[/\\]|[/\\]lib(?:64)?[/\\]python\d|[/\\]Lib[/\\]"
+    r"|[/\\]workflows_app[/\\](?!demo[/\\])|[/\\]worker[/\\]|^<)"
+)
+_FRAME: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
+#: Causes of causes that are shown.
+MOST_CAUSES: Final = 10
+#: Characters of the input in a report.
+MOST_INPUT: Final = 1000
+
+Error = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One call of a traceback."""
+
+    file: str
+    line: int
+    name: str
+    code: str
+
+    @property
+    def is_own(self) -> bool:
+        """Whether it is code of the user, and of no library."""
+        return FOREIGN.search(self.file) is None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """The failure of a run: its error, and the step in which it was raised, if it was in one."""
+
+    error: Error
+    step: StepSnapshot | None = None
+    #: What the step was given, as far as the page knows it.
+    payload: Payload | None = None
+    report: str = ""
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt of the step it was; 1 is the first."""
+        return (self.step.retry_count if self.step else 0) + 1
+
+    @property
+    def travel_to(self) -> str:
+        """The step from which it can be run again: a list is run again as a whole."""
+        return re.sub(r"\[.*", "", self.step.path) if self.step else ""
+
+
+def of(
+    run: Run, error: Error | None, steps: Sequence[StepSnapshot], cards: Sequence[Card]
+) -> Failure | None:
+    """Return the failure of a run; None where it has not failed."""
+    if error is None:
+        return None
+    failed = [step for step in steps if step.status == StepStatus.FAILED]
+    holders = {step.parent_id for step in failed}
+    inmost = [step for step in failed if step.pk not in holders and step.kind != "foreach"]
+    ended = sorted(inmost, key=lambda each: (each.ended_at is None, each.ended_at, each.pk))
+    step = ended[0] if ended else None
+    card = next((card for card in cards if card.step is step), None) if step else None
+    payload = next((p for p in card.payloads if p.field == "payload"), None) if card else None
+    return Failure(error, step, payload, _report(run, error, step, payload))
+
+
+def frames_of(traceback: str) -> list[Frame]:
+    """Return the calls of a traceback as Python writes it, the innermost last."""
+    return list(_frames(traceback.splitlines()))
+
+
+def own_frame(error: Error) -> Frame | None:
+    """Return the innermost call in the user's own code; None where there is none."""
+    own = [frame for frame in frames_of(str(error.get("traceback") or "")) if frame.is_own]
+    return own[-1] if own else None
+
+
+def causes_of(error: Error) -> list[Error]:
+    """Return what caused an error, and what caused that, to the first cause that is known."""
+    found: list[Error] = []
+    cause = error.get("cause")
+    while isinstance(cause, Mapping) and len(found) < MOST_CAUSES:
+        found.append(cause)
+        cause = cause.get("cause")
+    return found
+
+
+def _frames(lines: Sequence[str]) -> Iterator[Frame]:
+    for at, line in enumerate(lines):
+        found = _FRAME.match(line)
+        if found is None:
+            continue
+        after = lines[at + 1].strip() if at + 1 < len(lines) else ""
+        code = "" if _FRAME.match(lines[at + 1] if at + 1 < len(lines) else "") else after
+        yield Frame(found["file"], int(found["line"]), found["name"] or "", code)
+
+
+def _report(run: Run, error: Error, step: StepSnapshot | None, payload: Payload | None) -> str:
+    """Return all of it as text, to be sent to somebody."""
+    version = str(run.__dict__.get("version_hash", ""))[:8]
+    lines = [f"Run {run.run_id} of {run.workflow_id}, version {version}, failed."]
+    if step is not None:
+        lines.append(f"Step {step.path}, attempt {step.retry_count + 1}.")
+    for each in (error, *causes_of(error)):
+        first = "" if each is error else "Caused by "
+        lines.append(f"\n{first}{each.get('type')}: {each.get('message')}")
+        lines += str(each.get("traceback") or "").rstrip().splitlines()
+    if payload is not None:
+        text = payload.preview.text
+        lines.append(f"\nInput: {text[:MOST_INPUT]}{'…' if len(text) > MOST_INPUT else ''}")
+    return "\n".join(lines)

@@ -1,0 +1,52 @@
+"""The line of one's own code is found among those of libraries, in every place of a cause chain."""
+
+import pytest
+
+from dashboard import failure
+
+TRACE = """  File "/srv/.venv/lib/python3.11/site-packages/pool/run.py", line 9, in run
+    return call()
+           ^^^^^^
+  File "/srv/shop/orders.py", line 41, in charge
+    bank.pay(order)
+  File "/srv/.venv/lib/python3.11/site-packages/bank/api.py", line 7, in pay
+    raise Refused
+"""
+
+
+def test_the_innermost_own_call_is_the_one_to_look_at():
+    frame = failure.own_frame({"traceback": TRACE})
+
+    assert frame == failure.Frame("/srv/shop/orders.py", 41, "charge", "bank.pay(order)")
+    assert len(failure.frames_of(TRACE)) == 3
+
+
+@pytest.mark.parametrize(
+    ("file", "is_own"),
+    [
+        ("/srv/shop/orders.py", True),
+        ("/srv/signalbox/workflows_app/demo/csv_import.py", True),
+        ("/srv/signalbox/workflows_app/engine/execute.py", False),
+        ("/usr/lib/python3.11/json/decoder.py", False),
+        ("C:\\\\Python\\\\Lib\\\\json\\\\decoder.py", False),
+        ("<frozen importlib._bootstrap>", False),
+        ("/x/dist-packages/requests/api.py", False),
+    ],
+)
+def test_libraries_and_the_engine_are_not_ones_own(file, is_own):
+    assert failure.Frame(file, 1, "f", "").is_own is is_own
+
+
+@pytest.mark.parametrize("text", ["", "no traceback at all", '  File "a.py", line 3', "… cut off"])
+def test_a_strange_traceback_is_no_error(text):
+    failure.own_frame({"traceback": text})
+    assert failure.causes_of({"cause": text}) == []
+
+
+def test_the_whole_chain_of_causes_is_told_and_never_without_end():
+    chain = {"type": "A", "cause": {"type": "B", "cause": {"type": "C", "cause": None}}}
+    round_about: dict[str, object] = {"type": "A"}
+    round_about["cause"] = round_about
+
+    assert [cause["type"] for cause in failure.causes_of(chain)] == ["B", "C"]
+    assert len(failure.causes_of(round_about)) == failure.MOST_CAUSES
