@@ -11,7 +11,7 @@ from tests.browser.conftest import Visitor, Visitors
 def begun(visitor: Visitor) -> Page:
     page = visitor.go("/workflows/round-trip/start/")
     page.locator("textarea").first.fill('{"letters": 5}')
-    page.get_by_role("button", name="Start run").click()
+    page.get_by_role("button", name="Start and watch").click()
     page.wait_for_url(re.compile("/runs/[^/]+/$"))
     expect(page.locator("h1")).to_contain_text("suspended", timeout=30_000)
     page.goto(f"{page.url}?tab=graph")
