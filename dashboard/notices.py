@@ -29,11 +29,11 @@ class Notice:
 
     tone: str
     text: str
+    #: When what it tells of is over.
+    at: datetime | None = None
     #: When somebody asked for it, and who, where that is known: "by ana".
     asked_at: datetime | None = None
     asked_by: str = ""
-    #: When what it tells of is over.
-    at: datetime | None = None
 
 
 def notices_of(run: Run, graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
@@ -55,8 +55,8 @@ def _troubles(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
                 "warning",
                 "This run is being canceled. Nothing new starts; the steps that are running were "
                 f"asked to stop and are given up after {grace:g} s.",
-                run.cancel_requested_at,
-                f"by {run.canceled_by}" if run.canceled_by else "",
+                asked_at=run.cancel_requested_at,
+                asked_by=f"by {run.canceled_by}" if run.canceled_by else "",
             )
         )
     unknown = [s.path for s in steps if s.unknown_since and s.status == StepStatus.QUEUED]
