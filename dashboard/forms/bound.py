@@ -135,6 +135,12 @@ class BoundText(Line):
         return name_of(self.path, "blank")
 
     @property
+    def asks_if_blank(self) -> bool:
+        """Whether the box is shown: not where nothing is usual, and the JSON tab tells them apart."""
+        is_open = self.is_blank or self.starts_blank or not self.field.has_default
+        return self.field.may_be_blank and is_open
+
+    @property
     def is_pristine(self) -> bool:
         """Whether neither text nor box was changed."""
         return self.raw == self.start and (bool(self.raw) or self.is_blank == self.starts_blank)
