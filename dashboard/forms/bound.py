@@ -136,7 +136,7 @@ class BoundText(Line):
 
     @property
     def asks_if_blank(self) -> bool:
-        """Whether the box is shown: not where nothing is usual, and the JSON tab tells them apart."""
+        """Whether the box is shown: not where nothing is usual; the JSON tab tells them apart."""
         is_open = self.is_blank or self.starts_blank or not self.field.has_default
         return self.field.may_be_blank and is_open
 
