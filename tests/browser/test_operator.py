@@ -250,7 +250,9 @@ def test_the_timeline_shows_errors_only_and_a_part_of_the_run(hand: Callable[[],
         user.write(user.page.get_by_label("to", exact=True), "0.02")
         user.press(user.page.get_by_role("button", name="Show this part"))
     else:
-        box = user.page.locator(".axis svg").bounding_box()
+        axis = user.page.locator(".axis svg")
+        axis.scroll_into_view_if_needed()
+        box = axis.bounding_box()
         assert box
         user.page.mouse.move(box["x"] + 2, box["y"] + 10)
         user.page.mouse.down()

@@ -51,5 +51,5 @@ export class Pulse {
 export function isHeld(target) {
   const selection = document.getSelection();
   const isSelecting = selection && !selection.isCollapsed && target.contains(selection.anchorNode);
-  return isSelecting || Boolean(document.querySelector("dialog[open]"));
+  return isSelecting || Boolean(document.querySelector("dialog[open], .brush"));
 }
