@@ -19,6 +19,7 @@ from django.db import Error, connection
 from worker import actors, database, heartbeat, live, serving, stopping
 from workflows_app import conf
 from workflows_app.engine import clock, recover, schedules, workers
+from workflows_app.engine.claim import wake_due
 from workflows_app.models import StepSnapshot
 
 logger = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ def _sweep_once(*, first: bool) -> bool:
         _unknown = recover.orphans(now, _unknown)
         recover.give_up_canceled(now)
         schedules.fire_due(now)
+        wake_due(now, serving.queues())
         _repeat_hints(now, everything=first)
     except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once
         logger.warning("The sweep failed; trying again: %s", error)

@@ -187,6 +187,14 @@ def claim_next(
     return taken
 
 
+def wake_due(now: datetime, queues: Collection[str] | None = None) -> int:
+    """End the plain sleeps that are over, for workers of these queues; return how many.
+
+    For the sweep: threads that have enough to do look at sleeps when that is done.
+    """
+    return waking.wake_due(_WITH_RUN, now, queues)
+
+
 def _one_of(
     batch: list[int], worker: uuid.UUID, now: datetime, queues: Collection[str] | None
 ) -> Claim | None:

@@ -35,9 +35,23 @@ _DUE: Final = """
 def wake_due(
     reader: statements.JoinedReader, now: datetime, queues: Collection[str] | None = None
 ) -> int:
-    """End the plain sleeps that were over first, and queue what follows; return how many."""
+    """End the plain sleeps that are over by now, and queue what follows; return how many.
+
+    All of them, in as many statements as that takes, before the caller works on what they have
+    kept waiting: others do so meanwhile, and many that are over at once are not late for that.
+    """
     if not (express.is_open and express.is_here()):
         return 0
+    woken, last = 0, MOST
+    while last == MOST:
+        last = _wake_some(reader, now, queues)
+        woken += last
+    return woken
+
+
+def _wake_some(
+    reader: statements.JoinedReader, now: datetime, queues: Collection[str] | None
+) -> int:
     conditions, names = of_queues(queues, "here.queue")
     with transaction.atomic():
         pairs = reader.all(_DUE.format(conditions=conditions), [now, *names, MOST])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
+from worker import process
 from workflows_app import Workflow, errors, step
 from workflows_app.engine import clock, verbs, workers
 from workflows_app.engine import settle as settling
@@ -34,6 +35,12 @@ class Nobody:
 
     def abort(self, run):
         """Do nothing."""
+
+
+@pytest.fixture(autouse=True)
+def _nobody_sweeps() -> None:
+    """Stop the threads of tests before: their sweep frees what a made-up worker holds."""
+    process.stop(timeout=2.0)
 
 
 @pytest.fixture(autouse=True)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from django.db import connection
 
+from worker import process
 from workflows_app import StepContext, Workflow, errors, step
 from workflows_app.engine import beginning, clock, express, express_items, waiting, waking, workers
-from workflows_app.engine.claim import claim_next
+from workflows_app.engine.claim import claim_next, wake_due
 from workflows_app.engine.work import work
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
@@ -276,6 +277,24 @@ def test_many_sleeps_of_the_same_time_are_woken_together(monkeypatch):
         assert (row.active_count, row.waiting_count) == (0, 0)
     if taken and connection.vendor != "postgresql":
         assert sum(taken) == 0
+
+
+def test_the_sweep_wakes_what_is_due_though_every_thread_has_enough_to_do(settings):
+    settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
+    process.stop(timeout=2.0)  # its threads would do it
+    workers.beat(clock.now())
+    flow = Workflow("swept-sleeps").then(small).sleep(0.01).then(step(last, id="after")).commit()
+    run = flow.create_run()
+    run.start({"n": 1}, wait=False)
+    held = claim_next(worker=workers.mine(), now=clock.now())
+    assert held is not None
+    work(held)
+    time.sleep(0.05)
+    woken = wake_due(clock.now())
+    assert woken == (1 if connection.vendor == "postgresql" else 0)
+    after = StepSnapshot.objects.filter(run=run.pk, path="after")
+    assert after.exists() is (connection.vendor == "postgresql")
+    assert wake_due(clock.now()) == 0
 
 
 def until_soon(data: dict[str, Any]) -> datetime:
