@@ -126,9 +126,8 @@ def cards_of(
 ) -> list[Card]:
     """Return the cards of the listed entries; of a graph that is drawn, of all its entries.
 
-    `status` is that of the run at the moment that is looked at, where it is not now.
-
-    Only those that are listed get their values.
+    Only those that are listed get their values. `people` are in order of time; `status` is that of
+    the run at the moment that is looked at, where it is not now.
     """
     known: dict[str, StepSnapshot] = {}
     for each in seen.steps:
@@ -300,4 +299,5 @@ def state_of(run: Run, moment: Moment | None = None) -> Payload | None:
 
 
 def run_error(run: Run) -> Mapping[str, Any] | None:
+    """Return the error of a run read by `with_values`; None: it has none."""
     return error_from(run.__dict__.get("error_text"))

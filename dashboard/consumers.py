@@ -29,6 +29,7 @@ from django.http import HttpRequest
 from dashboard import live, live_parts
 from dashboard.audience import Audience
 from dashboard.live import FeedBridge, Follower
+from dashboard.paging import number
 from workflows_app import actions
 from workflows_app.engine import log
 from workflows_app.models import Run
@@ -108,7 +109,7 @@ class RunConsumer(_Guarded):
             return NOT_FOUND
         self.key, last = found
         query = parse_qs(self.scope.get("query_string", b"").decode("latin-1"))
-        seq = _number(query.get("after", ["0"])[0])
+        seq = number(query.get("after", ["0"])[0]) or 0
         self._first = log.read(self.key, seq, live.FRAME) if seq < last else []
         self.seq = self._first[-1]["seq"] if self._first else last
         return 0
@@ -146,7 +147,7 @@ class RunConsumer(_Guarded):
         with contextlib.suppress(ValueError):
             said = json.loads(text_data)
             if isinstance(said, dict) and isinstance(said.get("look"), str):
-                self._ordered = said["look"], _number(str(said.get("shown")))
+                self._ordered = said["look"], number(str(said.get("shown"))) or 0
                 await self._order()
 
     async def _order(self) -> None:
@@ -162,10 +163,6 @@ class RunConsumer(_Guarded):
     async def tell(self, text: str) -> None:
         """Send a frame as it is."""
         await self.send(text)
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else 0  # noqa: PLR2004
 
 
 class FeedConsumer(_Guarded):

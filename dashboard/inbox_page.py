@@ -18,6 +18,7 @@ from django.urls import reverse
 
 from dashboard import graphs, previews
 from dashboard.forms.wording import humanised
+from dashboard.paging import number
 from dashboard.previews import question_in
 from dashboard.run_page import Question
 from workflows_app import actions, jsontext
@@ -62,8 +63,8 @@ class Wanted:
         return cls(
             tab=tab if tab in TABS else "open",
             item=key_of(query.get("item", "")),
-            after=number_of(query.get("after", "")),
-            before=number_of(query.get("before", "")),
+            after=number(query.get("after", "")) or 0,
+            before=number(query.get("before", "")) or 0,
             is_mine_only=query.get("who") == "me",
         )
 
@@ -448,8 +449,3 @@ def key_of(text: str) -> uuid.UUID | None:
         return uuid.UUID(text)
     except ValueError:
         return None
-
-
-def number_of(text: str) -> int:
-    """Return the key of a row in an address; 0 when it is none."""
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0  # noqa: PLR2004

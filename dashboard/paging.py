@@ -10,8 +10,9 @@ from urllib.parse import urlencode
 from django.db.models import Model, QuerySet
 
 PAGE: Final = 50
-#: Digits of the largest key that every database can compare.
-_LONGEST: Final = 18
+#: Digits of the largest key, and of the largest small number, that every database can compare.
+KEY_DIGITS: Final = 18
+SMALL_DIGITS: Final = 9
 
 M = TypeVar("M", bound=Model)
 
@@ -26,7 +27,7 @@ class Place:
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Place:
         """Read an address; what it cannot mean is left out."""
-        return cls(_key(query.get("before", "")), _key(query.get("after", "")))
+        return cls(number(query.get("before", "")), number(query.get("after", "")))
 
 
 @dataclass(frozen=True)
@@ -63,5 +64,7 @@ def link(values: Mapping[str, object]) -> str:
     return "?" + urlencode({key: value for key, value in values.items() if value})
 
 
-def _key(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST else None
+def number(text: str, most_digits: int = KEY_DIGITS) -> int | None:
+    """Return the whole number that an address or a browser names; None when it is none."""
+    is_number = text.isascii() and text.isdigit() and len(text) <= most_digits
+    return int(text) if is_number else None

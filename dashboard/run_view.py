@@ -8,6 +8,7 @@ from typing import Final
 from urllib.parse import urlencode
 
 from dashboard.graph_look import Look
+from dashboard.paging import number
 from workflows_app.models import Run
 
 GROUPS: Final = ("step", "branch")
@@ -133,9 +134,9 @@ class View:
 
 
 def _keys(text: str) -> tuple[int, ...]:
-    parts = text.split("-")[:MARKS]
-    is_known = all(part.isascii() and part.isdigit() and len(part) < 19 for part in parts)  # noqa: PLR2004
-    return tuple(dict.fromkeys(int(part) for part in parts)) if is_known else ()
+    keys = [number(part) for part in text.split("-")[:MARKS]]
+    known = [key for key in keys if key is not None]
+    return tuple(dict.fromkeys(known)) if len(known) == len(keys) else ()
 
 
 def _number(text: str) -> float | None:

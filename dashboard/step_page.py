@@ -11,6 +11,7 @@ from dashboard import graphs, past, playback, previews, records
 from dashboard.addresses import Addresses
 from dashboard.cards import Card, card_for
 from dashboard.graphs import Place
+from dashboard.paging import SMALL_DIGITS, number
 from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log
@@ -114,7 +115,7 @@ class StepPage:
 def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> StepPage | None:
     """Gather the page; None when the run has no such step on the timeline that is asked for."""
     graph = graphs.of_version(run.version_id)
-    asked = _number(data.get("timeline", ""))
+    asked = number(data.get("timeline", ""), SMALL_DIGITS) or 0
     timeline = asked if 0 < asked < run.timeline else None
     on = playback.Moment(0, timeline=timeline) if timeline else None
     rows = past.rows_of(run, on)
@@ -123,7 +124,7 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
     place = graph.places.get(shown[0].base_path) if shown else None
     if place is None:
         return None
-    step, first = shown[0], _number(data.get("first", ""))
+    step, first = shown[0], number(data.get("first", ""), SMALL_DIGITS) or 0
     parts = rows.light().filter(parent=step.pk, position__gte=first).order_by("position", "pk")
     items = list(parts[: MOST_ITEMS + 1]) if place.is_container else []
     tallies = records.tallies_of(run, graph, None) if _is_list(step) and not timeline else {}
@@ -145,10 +146,6 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
         timeline=timeline,
         addresses=Addresses(run.run_id, timeline),
     )
-
-
-def _number(text: str) -> int:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0  # noqa: PLR2004
 
 
 def _is_list(step: StepSnapshot) -> bool:

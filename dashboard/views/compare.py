@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from dashboard import catalogue, comparison
+from dashboard import catalogue, comparison, paging
 from dashboard.comparison import Side
 from dashboard.views import workflows
 from dashboard.views.access import signed_in
@@ -89,8 +89,7 @@ def _timeline(run: Run | None, number: str) -> int | None:
     """Return the number of the timeline that was asked for; None: there is no such one."""
     if run is None or not number:
         return run.timeline if run else None
-    is_number = number.isascii() and number.isdigit() and len(number) <= 9  # noqa: PLR2004
-    wanted = int(number) if is_number else 0
+    wanted = paging.number(number, paging.SMALL_DIGITS) or 0
     return wanted if 1 <= wanted <= run.timeline else None
 
 

@@ -11,7 +11,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard import inbox_page
+from dashboard import inbox_page, paging
 from dashboard.inbox_page import TABS, Detail, Page, Wanted
 from dashboard.views import drafts
 from dashboard.views.access import DOOR, json_for_signed_in, require, signed_in
@@ -57,7 +57,7 @@ def count(request: HttpRequest) -> HttpResponse:
 
 def _next(request: HttpRequest, wanted: Wanted) -> HttpResponse:
     """Go to the question after the one that was just answered."""
-    after = inbox_page.number_of(request.GET["next"])
+    after = paging.number(request.GET["next"]) or 0
     return redirect(reverse("inbox") + inbox_page.next_link(wanted, request.user, after))
 
 
@@ -134,7 +134,7 @@ def take_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 def _taken_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     step = _asked(request, suspension)
-    seen = inbox_page.number_of(request.POST.get("holder", ""))
+    seen = paging.number(request.POST.get("holder", "")) or 0
     held = assignments.claim(step, request.user, instead_of=seen, door=DOOR)
     if held is None:
         messages.info(request, GONE)

@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 
 from dashboard import cards, playback, previews, records, run_page, step_page, zones
 from dashboard.forms.form import SchemaForm
+from dashboard.paging import SMALL_DIGITS, number
 from dashboard.run_page import RunPage
 from dashboard.run_view import TABS, View
 from dashboard.shared import Part, parts
@@ -42,9 +43,7 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show a run; for the page's own script, only the part that changes."""
     headers = request.headers
     if headers.get("HX-Request") and not headers.get("HX-History-Restore-Request"):
-        text = headers.get(SEEN, "")
-        is_number = text.isascii() and text.isdigit() and len(text) <= 18  # noqa: PLR2004
-        response = HttpResponse(part(request, run_id, int(text) if is_number else None).html)
+        response = HttpResponse(part(request, run_id, number(headers.get(SEEN, ""))).html)
         # A part that is fetched because of news, maybe in a tab that nobody sees, chooses nothing.
         if headers.get("HX-Trigger-Name") == "tab":
             _remember_tab(request, response)
@@ -64,10 +63,10 @@ def _remember_tab(request: HttpRequest, response: HttpResponse) -> None:
 
 def _view(request: HttpRequest, run: Run) -> View:
     view = View.read(request.GET.dict(), run, tab_of(request))
-    number = request.GET.get("timeline", "")
-    if view.at is None and number.isascii() and number.isdigit() and len(number) < 10:  # noqa: PLR2004
+    timeline = number(request.GET.get("timeline", ""), SMALL_DIGITS)
+    if view.at is None and timeline is not None:
         # An earlier timeline is the run as it stood at the last event of it.
-        last = playback.last_of(run, int(number)) if int(number) < run.timeline else None
+        last = playback.last_of(run, timeline) if timeline < run.timeline else None
         return replace(view, at=last)
     return view
 
@@ -143,9 +142,7 @@ def form_for(run: Run, question: run_page.Question) -> SchemaForm:
 def log_page(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show the event log, a hundred at a time, back to the first."""
     found = run_or_404(run_id)
-    text = request.GET.get("before", "")
-    before = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else None  # noqa: PLR2004
-    events = run_page.events_of(found, before)
+    events = run_page.events_of(found, number(request.GET.get("before", "")))
     context = {"run": found, "events": events, "oldest": events[-1]["seq"] if events else 0}
     return render(request, "dashboard/log.html", context)
 
@@ -158,8 +155,7 @@ def events(request: HttpRequest, run_id: str) -> HttpResponse:
     if found is None:
         error = {"type": "RunNotFound", "message": f"There is no run {run_id!r}.", "details": {}}
         return JsonResponse({"error": error}, status=404)
-    text = request.GET.get("after", "0")
-    after = int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else 0  # noqa: PLR2004
+    after = number(request.GET.get("after", "0")) or 0
     news = log.read(found.pk, after, BATCH) if after < found.event_seq else []
     seq = news[-1]["seq"] if news else min(after, found.event_seq)
     return JsonResponse({"type": "events", "seq": seq, "last": found.event_seq, "events": news})
