@@ -1,11 +1,14 @@
-"""`make test`: the tests over SQLite, then what touches the database again over PostgreSQL.
+"""`make test`: the tests over SQLite, and beside them what touches the database over PostgreSQL.
 
+Most of a test's time is waiting, so the two share the machine well.
 Those that start and kill processes of the product take minutes: `make processes`.
 """
 
 import os
 import subprocess
 import sys
+import tempfile
+from typing import IO
 
 from tests import servers
 
@@ -14,23 +17,32 @@ _WITHOUT = ("--ignore=tests/integration/processes",)
 
 def main() -> int:
     """Run both; return the first exit code that is not 0."""
-    if code := _pytest("tests/unit", "tests/property", "tests/integration", *_WITHOUT):
-        return code
     if "DATABASE_URL" in os.environ:
-        return 0
-    with servers.postgres() as url:
-        return _pytest(
+        return _everything().wait()
+    with servers.postgres() as url, tempfile.TemporaryFile("w+") as printed:
+        beside = _pytest(
             "tests/integration",
             *_WITHOUT,
-            "-m",
-            "not sqlite_only",
+            *("-m", "not sqlite_only", "-p", "no:cacheprovider"),
             env={**os.environ, "DATABASE_URL": url},
+            output=printed,
         )
+        code = _everything().wait()
+        code = beside.wait() or code
+        printed.seek(0)
+        sys.stdout.write("\nOver PostgreSQL\n" + printed.read())
+        return code
 
 
-def _pytest(*arguments: str, env: dict[str, str] | None = None) -> int:
+def _everything() -> subprocess.Popen[str]:
+    return _pytest("tests/unit", "tests/property", "tests/integration", *_WITHOUT)
+
+
+def _pytest(
+    *arguments: str, env: dict[str, str] | None = None, output: IO[str] | None = None
+) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "pytest", "-q", *arguments]
-    return subprocess.run(command, env=env, check=False).returncode
+    return subprocess.Popen(command, env=env, stdout=output, stderr=output, text=True)
 
 
 if __name__ == "__main__":

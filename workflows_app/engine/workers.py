@@ -27,7 +27,7 @@ def beat(now: datetime, *, threads: int = 1, queues: Collection[str] | None = No
     """Say that this process is alive, and which queues it serves: renew its row, or make it."""
     if Worker.objects.filter(pk=mine()).update(heartbeat_at=now, stopped_at=None):
         return
-    Worker.objects.create(
+    row = Worker(
         id=mine(),
         host=socket.gethostname(),
         boot_id=_boot_id(),
@@ -38,6 +38,13 @@ def beat(now: datetime, *, threads: int = 1, queues: Collection[str] | None = No
         queues=None if queues is None else sorted(queues),
         started_at=now,
         heartbeat_at=now,
+    )
+    # Two threads of one process may find no row at the same time.
+    Worker.objects.bulk_create(
+        [row],
+        update_conflicts=True,
+        unique_fields=["id"],
+        update_fields=["heartbeat_at", "stopped_at"],
     )
 
 

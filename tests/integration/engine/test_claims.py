@@ -3,6 +3,7 @@
 import logging
 import threading
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -74,25 +75,41 @@ def silent_worker(last_heard: datetime) -> uuid.UUID:
     return worker.pk
 
 
+def at_once(threads, act):
+    """Let threads do something at the same time; raise what went wrong in one of them."""
+    gate = threading.Barrier(threads)
+
+    def turn(_):
+        try:
+            gate.wait()
+            act()
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(threads) as pool:
+        list(pool.map(turn, range(threads)))
+
+
 def test_of_sixteen_threads_that_claim_one_step_one_wins(queued):
-    gate = threading.Barrier(16)
     won = []
 
     def try_it():
-        gate.wait()
         if taken := claim(queued.pk, worker=uuid.uuid4(), now=clock.now()):
             won.append(taken)
-        connection.close()
 
-    threads = [threading.Thread(target=try_it) for _ in range(16)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    at_once(16, try_it)
 
     assert len(won) == 1
     queued.refresh_from_db()
     assert (queued.status, queued.token, queued.worker_id) == ("running", 1, won[0].worker)
+
+
+def test_threads_that_say_at_once_that_their_process_lives_make_one_row():
+    process.stop(timeout=2.0)  # its heartbeat would make the row before
+    for _ in range(5):
+        Worker.objects.all().delete()
+        at_once(8, lambda: workers.beat(clock.now()))
+        assert Worker.objects.filter(stopped_at=None).count() == 1
 
 
 def test_a_result_that_comes_after_its_lease_was_lost_is_dropped_and_logged(queued, caplog):
