@@ -10,7 +10,7 @@ from django.db import InterfaceError, OperationalError, connection
 from worker import broker as brokers
 from worker import serving, stopping
 from workflows_app import conf
-from workflows_app.engine import clock, workers
+from workflows_app.engine import clock, rounds, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.recover import keep, release
@@ -111,13 +111,14 @@ def work_here(held: Claim) -> None:
         connection.close()
 
 
-def run_step(step: int, said_at: int) -> None:
+def run_step(step: int, said_at: int, place: int = 0) -> None:
     """Take the step that is hinted at, else the oldest there is, and go on until nothing waits.
 
     What was said long before a look that found nothing was claimed by others since.
     """
     handed = _handed.pop(step, None)
-    if handed is None and said_at + STALE_AFTER < _found_nothing_at:
+    is_old = said_at + STALE_AFTER < _found_nothing_at
+    if handed is None and (is_old or rounds.takes(place)):
         return
     with _lock:
         _engage(1)
@@ -153,7 +154,10 @@ def _work_from(step: int, held: Claim | None) -> None:
         if held is None:
             _found_nothing_at = looked_at
             return
-        work(held, is_stopping=stopping.is_asked, queues=queues)
+        if rounds.give(held):
+            held = None
+            continue
+        work(held, is_stopping=stopping.is_asked, queues=queues, with_others=True)
         if stopping.is_asked():
             return
         held = None
@@ -163,11 +167,18 @@ _here = dramatiq.actor(broker=in_process, queue_name=IN_PROCESS)(run_step)
 dramatiq.actor(broker=over_redis, queue_name=DEFAULT_QUEUE)(run_step)
 
 
-def hint_here(step: int) -> None:
+def hint_here(step: int, place: int = 0) -> None:
     """Tell the threads of an embedded process that a step can be claimed."""
     global _is_news  # noqa: PLW0603 - one worker a process
+    if rounds.takes(place):
+        return
     with _lock:
         is_left = 0 < _threads <= _busy
         _is_news = _is_news or is_left
     if not is_left:
         _here.send(*brokers.Hint.now(step))
+
+
+def look_again() -> None:
+    """Let a thread of an embedded process look for the oldest step, if one is idle."""
+    hint_here(_ANY)

@@ -37,21 +37,27 @@ RUN_STEP: Final = "run_step"
 
 
 class Hint(NamedTuple):
-    """The key of a step that can be claimed, and when that was said: ms since 1970."""
+    """The key of a step that can be claimed, when that was said (ms since 1970), and its place."""
 
     step: int
     at: int
+    place: int = 0
 
     @classmethod
-    def now(cls, step: int) -> Hint:
+    def now(cls, step: int, place: int = 0) -> Hint:
         """Return a hint of this moment, by the database's clock."""
-        return cls(step, milliseconds())
+        return cls(step, milliseconds(), place)
+
+    @property
+    def text(self) -> str:
+        """The hint as it stands in Redis."""
+        return f"{self.step}@{self.at}@{self.place}"
 
     @classmethod
     def parsed(cls, text: bytes | str) -> Hint:
         """Return the hint that stands in Redis."""
-        step, _, at = (text.decode() if isinstance(text, bytes) else text).partition("@")
-        return cls(int(step), int(at or 0))
+        parts = (text.decode() if isinstance(text, bytes) else text).split("@")
+        return cls(*(int(part or 0) for part in [*parts, "0"][:3]))
 
 
 def milliseconds() -> int:
@@ -115,7 +121,7 @@ def push(hints: Sequence[tuple[str, Hint]]) -> None:
     """Push hints by queue, one round trip for each. Raises `redis.RedisError`."""
     by_queue: dict[str, list[str]] = {}
     for queue, hint in hints:
-        by_queue.setdefault(queue, []).append(f"{hint.step}@{hint.at}")
+        by_queue.setdefault(queue, []).append(hint.text)
     client = connections.quick()
     for queue, steps in by_queue.items():
         if client.rpush(_key(queue), *steps) > MOST_WAITING:

@@ -56,7 +56,7 @@ class EmbeddedDispatcher:
 
     def _hint(self, step: Wake) -> None:
         if step.wake_at is None:
-            actors.hint_here(step.step)
+            actors.hint_here(step.step, step.place)
             return
         delay = (step.wake_at - clock.now()).total_seconds()
         timers.after(delay, lambda: actors.hint_here(step.step))
@@ -76,6 +76,10 @@ class EmbeddedDispatcher:
             actors.give_back,
             actors.work_here,
         )
+
+    def look_again(self) -> None:
+        """Let an idle thread of this process look for the oldest step."""
+        actors.look_again()
 
     def drive(self, run: uuid.UUID) -> bool:
         """Leave it to the threads, unless nobody else can see the run."""
@@ -101,19 +105,20 @@ class DistributedDispatcher:
         if transactions.is_inside_testcase():
             InlineDispatcher().wake(steps)
             return
-        self._push([(step.queue, step.step) for step in steps if step.wake_at is None])
+        now = [step for step in steps if step.wake_at is None]
+        self._push([(step.queue, brokers.Hint.now(step.step, step.place)) for step in now])
         for step in steps:
             if step.wake_at is not None:
                 self._push_later(step, (step.wake_at - clock.now()).total_seconds())
 
     def _push_later(self, step: Wake, delay: float) -> None:
-        timers.after(delay, lambda: self._push([(step.queue, step.step)]))
+        timers.after(delay, lambda: self._push([(step.queue, brokers.Hint.now(step.step))]))
 
-    def _push(self, hints: list[tuple[str, int]]) -> None:
+    def _push(self, hints: list[tuple[str, brokers.Hint]]) -> None:
         if not hints or time.monotonic() < self._ask_again:
             return
         try:
-            brokers.push([(queue, brokers.Hint.now(step)) for queue, step in hints])
+            brokers.push(hints)
         except redis.RedisError as error:
             self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
             logger.warning("Redis is away (%s); workers find the steps by looking.", error)

@@ -18,6 +18,7 @@ from workflows_app.engine import (
     ledger,
     payloads,
     ports,
+    rounds,
     sessions,
     versions,
 )
@@ -46,7 +47,8 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
     if run.status != RunStatus.PENDING or node.step is None:
         return None
     queue = queue_of(node)
-    slot = handing.free_slot(queue)
+    place = express.place(run.workflow_id, node.path, queue)
+    slot = _slot(queue, place)
     now = max(clock.now(), run.created_at)
     step = _first_step(run, node, queue, given.input, now)
     if slot is not None:
@@ -68,10 +70,18 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
     statements.adopted(step)
     ports.published(run.pk, begun.event_seq, is_settled=False)
     if slot is None:
-        ports.wake([ports.Wake(step.pk, run.pk, queue)])
+        ports.wake([ports.Wake(step.pk, run.pk, queue, place=place)])
     else:
         _hand(slot, begun, step, given.input, now)
     return begun
+
+
+def _slot(queue: str, place: int) -> handing.Slot | None:
+    """Return the idle thread to hold the first step, unless one that is at work takes it soon."""
+    slot = handing.free_slot(queue)
+    if slot is None or slot.is_waiting or not rounds.takes(place):
+        return slot
+    return None
 
 
 def _first_step(run: Run, node: Node, queue: str, taken: Raw, now: datetime) -> StepSnapshot:

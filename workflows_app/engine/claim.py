@@ -36,6 +36,8 @@ logger = logging.getLogger(__name__)
 
 #: Steps that are looked at together when the oldest one is wanted.
 CANDIDATES: Final = 10
+#: Steps of which those are taken that are like another.
+NEIGHBOURS: Final = 64
 #: The values stand in the text, as SQLite needs it to use a partial index.
 _OLDEST: Final = f"""
     SELECT id FROM (
@@ -60,6 +62,14 @@ _FREE: Final = """
         AND (here.wake_at IS NULL OR here.wake_at <= %s) {conditions}
     ORDER BY here.id LIMIT %s FOR NO KEY UPDATE OF there SKIP LOCKED
 """
+
+#: Of the oldest that wait, those that are like another.
+_NEIGHBOURING: Final = f"""
+    AND here.id IN (
+        SELECT id FROM workflows_app_stepsnapshot WHERE status = 'queued' AND superseded_on IS NULL
+        ORDER BY id LIMIT {NEIGHBOURS}
+    ) AND here.queue = %s AND here.path = %s AND there.workflow_id = %s
+"""  # noqa: S608 - a number of ours
 
 _OTHERS: Final = """
     SELECT 1 FROM workflows_app_stepsnapshot
@@ -230,6 +240,15 @@ def claim_items(like: Claim, most: int) -> list[Claim]:
     return _claim_where(sql, [like.queue, like.step, first], most, like.worker, clock.now())
 
 
+def claim_like(like: Claim, most: int) -> list[Claim]:
+    """Claim up to so many queued steps that wait where this one did, in other runs.
+
+    On PostgreSQL. Only the oldest of all that wait are looked at.
+    """
+    values = [like.queue, like.path, like.workflow_id]
+    return _claim_where(_NEIGHBOURING, values, most, like.worker, clock.now())
+
+
 def _claim_plain(
     most: int, worker: uuid.UUID, now: datetime, queues: frozenset[str] | None
 ) -> list[Claim]:
@@ -326,12 +345,14 @@ def _payload(changing: Change, step: StepSnapshot) -> Raw:
     return known if known is not None else payloads.payload_of(step)
 
 
-def hand_back(changing: Change, step: StepSnapshot, *, is_told: bool = True) -> None:
+def hand_back(
+    changing: Change, step: StepSnapshot, *, is_told: bool = True, is_lost: bool = True
+) -> None:
     """Let a lost or unwanted claim be claimed anew; its token stays, so a late result is dropped.
 
     The next claim has a higher one. Hooks are handed back without a word in the log.
     """
-    lost = step.lost_count + 1
+    lost = step.lost_count + int(is_lost)
     changing.move(step, StepStatus.QUEUED, worker_id=None, lost_count=lost, wake_at=None)
     changing.woken.append(step)
     if is_told and step.kind != HOOK:

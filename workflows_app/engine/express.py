@@ -7,8 +7,10 @@ holds the two equal (`tests/integration/engine/test_express.py`).
 """
 
 import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -29,30 +31,124 @@ from workflows_app.planner.statuses import StepStatus
 is_open = True
 
 
+@dataclass(slots=True)
+class _Move:
+    """A plain success, as it is written, and what is known once it was."""
+
+    held: Claim
+    model: Run
+    written: dict[str, Any]
+    now: datetime
+    #: The step that follows, its key, and whether it is claimed at once. None: the run ends.
+    following: Node | None = None
+    key: int = 0
+    is_kept: bool = False
+
+
 def settle(graph: Graph, held: Claim, outcome: Outcome) -> tuple[bool, Claim | None]:
     """Record a plain success, and claim the plain step that follows or end the run.
 
     Return whether that was done; if not, the caller takes the long way.
     """
+    with held.session.lock:
+        move = _move(graph, held, outcome, is_kept=_always)
+        if move is None:
+            return False, None
+        return _moved(move, is_written=ledger.settle(**move.written))
+
+
+def settle_together(
+    ended: Sequence[tuple[Claim, Outcome]], is_kept: Callable[[Claim, Node], bool]
+) -> list[tuple[bool, Claim | None]]:
+    """Do what `settle` does for claims of several runs in one statement; return it of each.
+
+    A step that follows is claimed if `is_kept`, else queued.
+    """
+    with ExitStack() as locked:
+        moves = []
+        for held, outcome in ended:
+            move = None
+            # Waiting for one while holding others could be for ever.
+            if held.session.lock.acquire(blocking=False):
+                locked.callback(held.session.lock.release)
+                move = _move(registry.get(held.workflow_id).tree, held, outcome, is_kept=is_kept)
+            moves.append(move)
+        written = iter(ledger.settle_all([move.written for move in moves if move is not None]))
+        return [
+            (False, None) if move is None else _moved(move, is_written=next(written))
+            for move in moves
+        ]
+
+
+def _always(_held: Claim, _following: Node) -> bool:
+    return True
+
+
+def _move(
+    graph: Graph, held: Claim, outcome: Outcome, *, is_kept: Callable[[Claim, Node], bool]
+) -> _Move | None:
+    """Return what is to be written; None: the long way. The caller holds the session's lock."""
     node = graph.nodes[held.base_path]
-    if not _is_possible(node, held, outcome) or not isinstance(outcome, Succeeded):
-        return False, None
+    if not is_possible(node, held, outcome) or not isinstance(outcome, Succeeded):
+        return None
     following = None if node.next is None else graph.nodes[node.next]
     if following is not None and not _is_plain_step(following, held):
+        return None
+    model, row = held.session.model, held.session.rows.by_path.get(held.path)
+    if model is None or row is None or held.session.brought or not _is_plain(model, row, held):
+        return None
+    if following is None:
+        return _ending(held, model, node, outcome.output)
+    keeps = is_kept(held, following)
+    return _going_on(held, model, node, following, output=outcome.output, is_kept=keeps)
+
+
+def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
+    """Let the session know what was written; return what `settle` does."""
+    held, model, following = move.held, move.model, move.following
+    if not is_written or following is None or not move.is_kept:
+        held.session.forget()
+    if not is_written:
         return False, None
+    ports.published(model.pk, move.written["last_seq"], is_settled=following is None)
+    if following is None:
+        return True, None
+    if not move.is_kept:
+        where = place(held.workflow_id, following.path, held.queue)
+        ports.wake([ports.Wake(move.key, model.pk, held.queue, place=where)])
+        return True, None
+    model.revision += 1
+    model.event_seq = move.written["last_seq"]
     session = held.session
-    with session.lock:
-        model = session.model
-        row = session.rows.by_path.get(held.path)
-        if model is None or row is None or session.brought or not _is_plain(model, row, held):
-            return False, None
-        if following is not None:
-            taken = _record(held, model, node, following, outcome.output)
-            return taken is not None, taken
-        return _finish(held, model, node, outcome.output), None
+    session.rows.drop(held.path)
+    session.rows.add(_begun(held, model, following, move.key, move.now))
+    return True, replace(
+        held,
+        step=move.key,
+        path=following.path,
+        base_path=following.path,
+        token=1,
+        retry_count=0,
+        restarted=False,
+        payload=move.written["output"],
+        is_resuming=False,
+        resume_payload=None,
+        suspend_payload=None,
+        claimed_at=move.now,
+    )
 
 
-def _is_possible(node: Node, held: Claim, outcome: Outcome) -> bool:
+def place(workflow: str, path: str, queue: str) -> int:
+    """Return a number for where plain steps wait, the same in every process. Never 0."""
+    return zlib.crc32(f"{workflow}\0{path}\0{queue}".encode()) or 1
+
+
+def is_lane(held: Claim) -> bool:
+    """Return whether a claim is of a plain step in a chain of its run, on PostgreSQL."""
+    return held.kind == Kind.STEP and held.path == held.base_path and is_open and is_here()
+
+
+def is_possible(node: Node, held: Claim, outcome: Outcome) -> bool:
     """Return whether this is a plain success of a plain step, on a database that can do it."""
     if not is_open or type(outcome) is not Succeeded or outcome.changes:
         return False
@@ -85,69 +181,46 @@ def _is_plain(model: Run, row: StepSnapshot, held: Claim) -> bool:
     )
 
 
-def _record(held: Claim, model: Run, node: Node, following: Node, output: Raw) -> Claim | None:
+def _going_on(
+    held: Claim, model: Run, node: Node, following: Node, *, output: Raw, is_kept: bool
+) -> _Move:
     now = max(clock.now(), held.claimed_at)
     key = step_key(after=max(held.session.rows.newest, held.step))
     is_large = payloads.is_large(output)
-    first = model.event_seq + 1
     at = now.isoformat()
-    ended = _ended(held, node, output, at)
-    session = held.session
-    begun_event = told_begun(following.key, following.path, key, output, at)
-    metadata = {} if following.step is None else following.step.metadata
-    is_written = ledger.settle(
-        **of_run(model, first, now, [*ended, begun_event]),
-        is_end=False, step=held.step, token=held.token, output=output,
-        next=key, path=following.path, queue=held.queue, worker=held.worker,
-        payload_from=str(held.step) if is_large else "", payload=None if is_large else output,
-        metadata=dumps(metadata),
-    )  # fmt: skip
-    if not is_written:
-        session.forget()
-        return None
-    model.revision += 1
-    model.event_seq += 3
-    session.rows.drop(held.path)
-    session.rows.add(_begun(held, model, following, key, now))
-    ports.published(model.pk, model.event_seq, is_settled=False)
-    return replace(
-        held,
-        step=key,
-        path=following.path,
-        base_path=following.path,
-        token=1,
-        retry_count=0,
-        restarted=False,
-        payload=output,
-        is_resuming=False,
-        resume_payload=None,
-        suspend_payload=None,
-        claimed_at=now,
-    )
+    events = _ended(held, node, output, at)
+    if is_kept:
+        events.append(told_begun(following.key, following.path, key, output, at))
+    written = {
+        **of_run(model, model.event_seq + 1, now, events),
+        "is_end": False, "step": held.step, "token": held.token, "output": output,
+        "next": key, "path": following.path, "queue": held.queue,
+        "payload_from": str(held.step) if is_large else "", "payload": None if is_large else output,
+        "metadata": dumps({} if following.step is None else following.step.metadata),
+        "next_status": "running" if is_kept else "queued", "next_token": int(is_kept),
+        "worker": held.worker if is_kept else None, "started_at": now if is_kept else None,
+    }  # fmt: skip
+    return _Move(held, model, written, now, following, key, is_kept)
 
 
-def _finish(held: Claim, model: Run, node: Node, output: Raw) -> bool:
-    """Record the last step of a run, and the run's success; return whether that was done."""
+def _ending(held: Claim, model: Run, node: Node, output: Raw) -> _Move | None:
+    """Return how the last step of a run is recorded, with the run's success."""
     definition = registry.find(model.workflow_id)
     counts = (model.waiting_count, model.suspended_count, model.paused_count)
     if definition is None or definition.on_finish or model.active_count != 1 or any(counts):
-        return False
+        return None
     now = max(clock.now(), held.claimed_at)
-    first = model.event_seq + 1
     finished = told(
         "workflow-finish",
         {"status": "success", "result": output},
         {"result": f"{held.step}.output"} if payloads.is_large(output) else {},
     )
     events = [*_ended(held, node, output, now.isoformat()), finished]
-    is_done = ledger.settle(
-        **of_run(model, first, now, events),
-        is_end=True, step=held.step, token=held.token, output=output,
-    )  # fmt: skip
-    held.session.forget()
-    if is_done:
-        ports.published(model.pk, first + 2, is_settled=True)
-    return is_done
+    written = {
+        **of_run(model, model.event_seq + 1, now, events),
+        "is_end": True, "step": held.step, "token": held.token, "output": output,
+    }  # fmt: skip
+    return _Move(held, model, written, now)
 
 
 def claim(session: Session, seen: StepSnapshot, worker: uuid.UUID, now: datetime) -> Claim | None:

@@ -41,6 +41,8 @@ class Slot:
         self._hand = hand
         self._give_back = give_back
         self._work = work
+        #: Whether the caller waits for the run, and works on the claim in the thread's place.
+        self.is_waiting = False
         #: The claim that was made for the thread, once it is committed.
         self.claim: Claim | None = None
 
@@ -73,6 +75,8 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
     reserved: Slot | None = None
     if reserve is not None and not connection.in_atomic_block:
         reserved = reserve()
+    if reserved is not None:
+        reserved.is_waiting = is_waiting
     _local.slot = reserved
     is_left = False
     try:

@@ -48,6 +48,11 @@ def settle(**values: Any) -> bool:
     return _brought(_settled, values)
 
 
+def settle_all(many: Sequence[dict[str, Any]]) -> list[bool]:
+    """Write the ends of steps of different runs; return and raise what `settle` does, of each."""
+    return _write(grouped.settle, [grouped.record(**values) for values in many]) if many else []
+
+
 def start(**values: Any) -> bool:
     """Write the start of a run; return and raise what `settle` does."""
     return _brought(_started, values)

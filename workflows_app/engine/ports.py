@@ -21,12 +21,16 @@ _local = threading.local()
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A hint that a step can be claimed, now or from `wake_at` on."""
+    """A hint that a step can be claimed, now or from `wake_at` on.
+
+    `place` says where it waits, if it is a plain step (`express.place`); 0: that is not known.
+    """
 
     step: int
     run: uuid.UUID
     queue: str = "default"
     wake_at: datetime | None = None
+    place: int = 0
 
 
 class Dispatcher(Protocol):
@@ -82,6 +86,12 @@ def wake(steps: Sequence[Wake]) -> None:
         dispatcher().wake(steps)
     except Exception:
         logger.exception("Workers could not be told of new work; the sweep will find it.")
+
+
+def look_again() -> None:
+    """Let a worker's thread of this process look for what nobody was told of, if it has any."""
+    if look := getattr(dispatcher(), "look_again", None):
+        look()
 
 
 def is_holding_back() -> bool:

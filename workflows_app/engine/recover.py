@@ -2,7 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Final
@@ -105,12 +105,28 @@ def orphans(now: datetime, before: Mapping[int, int]) -> dict[int, int]:
 
 def release(held: Claim, *, now: datetime) -> None:
     """Give a claim back unrecorded: its attempt was lost, and the step is free again at once."""
+    _give_back(held, now, _free)
+
+
+def put_back(held: Claim, *, now: datetime) -> None:
+    """Give a claim back whose attempt has not begun: the step is free again, and lost nothing."""
+    _give_back(held, now, _put_back)
+
+
+def _give_back(held: Claim, now: datetime, free: Callable[[Change, StepSnapshot], None]) -> None:
     with change(held.run, now) as changing:
         step = changing.snapshot(held.path)
         is_mine = step.pk == held.step and step.token == held.token
         if not is_mine or step.status != StepStatus.RUNNING or step.worker_id is None:
             leave()
+        free(changing, step)
+
+
+def _put_back(changing: Change, step: StepSnapshot) -> None:
+    if changing.model.ending:
         _free(changing, step)
+    else:
+        hand_back(changing, step, is_lost=False)
 
 
 def _may_restart(changing: Change) -> bool:

@@ -9,7 +9,7 @@ from django.db import Error, InterfaceError, OperationalError, connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
-from workflows_app.engine import bundles, clock, express, hooks, transactions
+from workflows_app.engine import bundles, clock, express, hooks, paces, rounds, transactions
 from workflows_app.engine.claim import is_work_waiting
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
@@ -64,13 +64,18 @@ def work(
     *,
     is_stopping: Callable[[], bool] = never,
     queues: Collection[str] | None = None,
+    with_others: bool = False,
 ) -> None:
     """Execute a claim, and then what follows it on its queue, until nothing does.
 
     After a stop was asked, what follows is left to others; and where steps of other runs have
     waited while this one went on for a while. `queues` are those that the worker serves.
+    `with_others`, what is quick is worked on together with other runs.
     """
     turn = _Turn(claim, is_stopping, queues)
+    if with_others and rounds.is_for(claim):
+        rounds.work(claim, turn.is_over)
+        return
     following: Claim | None = claim
     while following is not None:
         held = following
@@ -103,7 +108,9 @@ def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
         return _atomic(graph, claim, turn)
     if bundles.is_possible(graph, claim):
         return bundles.work(graph, claim, turn.is_over)
+    began = time.monotonic()
     done = execute(graph, claim)
+    paces.note(claim, time.monotonic() - began)
     transactions.mend_connection()
     go_on = not turn.is_over()
     if go_on and not done.said:

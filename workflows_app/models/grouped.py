@@ -43,7 +43,10 @@ _SETTLED: Final = {
     "payload_from": "text",
     "payload": "text",
     "metadata": "text",
+    "next_status": "text",
+    "next_token": "integer",
     "worker": "uuid",
+    "started_at": "timestamptz",
 }
 _WOKEN: Final = {
     **_OF_RUN,
@@ -95,16 +98,16 @@ _BEGUN: Final = {
     "path": "g.path",
     "base_path": "g.path",
     "kind": "'step'",
-    "status": "'running'",
+    "status": "g.next_status",
     "timeline": "g.timeline",
     "queue": "g.queue",
     "payload_from": "g.payload_from",
     "payload": "g.payload",
     "metadata": "g.metadata",
     "worker_id": "g.worker",
-    "token": "1",
+    "token": "g.next_token",
     "queued_at": "g.at",
-    "started_at": "g.at",
+    "started_at": "g.started_at",
 }
 #: The same of a step that waits for a worker: it has its payload from the sleep before it.
 _QUEUED: Final = {
@@ -117,7 +120,6 @@ _QUEUED: Final = {
 _FIRST: Final = _BEGUN | {
     "status": "g.status",
     "token": "g.token",
-    "started_at": "g.started_at",
 }
 _LOGGED: Final = {
     "run_id": "g.run",
@@ -135,7 +137,7 @@ def record(**values: Any) -> Record:
 
 
 def settle(records: Sequence[Record]) -> set[uuid.UUID]:
-    """End plain steps in success, and begin the plain steps that follow, or end their runs.
+    """End plain steps in success, and begin or queue those that follow, or end their runs.
 
     Return the runs of which that was done: they were at the revision that their record names.
     """

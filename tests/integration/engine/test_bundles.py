@@ -8,28 +8,28 @@ import pytest
 from django.db import connection
 
 from workflows_app import StepContext, Workflow, step
-from workflows_app.engine import bundles, express_items, waiting
+from workflows_app.engine import bundles, express_items, hands, paces, waiting
 from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("embedded")]
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_known_of_any_list(monkeypatch):
-    monkeypatch.setattr(bundles, "_paces", {})
+def _nothing_is_known_of_any_list():
+    paces.forget()
 
 
 @pytest.fixture
 def held_at_most(monkeypatch) -> list[int]:
     """How many items a thread held each time it got more."""
     counts: list[int] = []
-    add = bundles._Hand.add
+    add = hands.Hand.add
 
     def noted(hand: Any, claims: Any) -> None:
         add(hand, claims)
         counts.append(hand.count())
 
-    monkeypatch.setattr(bundles._Hand, "add", noted)
+    monkeypatch.setattr(hands.Hand, "add", noted)
     return counts
 
 
