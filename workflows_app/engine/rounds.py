@@ -56,7 +56,14 @@ def _at(place: int) -> list["_Shift"]:
 
 def is_for(held: Claim) -> bool:
     """Return whether a claim is of a step so quick and plain that a round may begin with it."""
-    return _share(held) > 1 and express.is_lane(held)
+    if _share(held) == 1 or not express.is_lane(held):
+        return False
+    return _may_share(registry.get(held.workflow_id).tree.nodes[held.base_path])
+
+
+def _may_share(node: Node) -> bool:
+    """Return whether a step may be recorded with others: an atomic one has its own transaction."""
+    return node.step is not None and not node.step.atomic
 
 
 def _share(held: Claim) -> int:
@@ -156,7 +163,8 @@ class _Shift(hands.Shift):
         self, ended: Sequence[hands.Ended], *, go_on: bool
     ) -> list[tuple[bool, Claim | None]]:
         def is_kept(held: Claim, node: Node) -> bool:
-            return go_on and paces.of(held.workflow_id, node.path) < paces.QUICK
+            is_quick = paces.of(held.workflow_id, node.path) < paces.QUICK
+            return go_on and is_quick and _may_share(node)
 
         try:
             return express.settle_together(ended, is_kept)

@@ -181,6 +181,21 @@ def test_a_run_that_comes_while_a_lone_step_turns_out_slow_does_not_wait_for_it(
     waiting.wait(first.pk, 20)
 
 
+def test_an_atomic_step_keeps_its_own_transaction_among_quick_ones():
+    inside: list[bool] = []
+
+    def write(data: dict[str, Any]) -> dict[str, Any]:
+        inside.append(connection.in_atomic_block)
+        return data
+
+    steps = [step(write, id="first", atomic=True), step(add), step(write, atomic=True)]
+    flow = chain("atomic-among", *steps)
+    known_as_quick(flow)
+    runs = finished(flow, 30)
+    assert [run.result().result for run in runs] == [{"n": 1}] * 30
+    assert inside == [True] * 60
+
+
 def test_a_run_that_is_canceled_meanwhile_takes_the_long_way_alone():
     def cancels(data: dict[str, Any], ctx: StepContext) -> dict[str, Any]:
         if data["n"] % 7 == 0:
