@@ -125,11 +125,12 @@ def paces_of(workflow_id: str) -> Paces | None:
 
 
 def _defined(defined: Any, notes: str = "") -> Known:
-    return Known(defined.id, _graph(defined), defined, notes)
+    return Known(defined.id, prepared_graph(defined), defined, notes)
 
 
 @lru_cache(maxsize=256)
-def _graph(defined: Any) -> Graph:
+def prepared_graph(defined: Any) -> Graph:
+    """Return the graph of a workflow as this process defines it, made ready once."""
     return graphs.prepared(defined.graph())
 
 
