@@ -10,7 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 
@@ -71,7 +71,7 @@ def _lately(filters: Filters, _moment: int) -> Mapping[str, int]:
 def counted(filters: Filters) -> Mapping[str, int]:
     """Return how many runs match but for the status, by status; one more than the limit: more."""
     parts: list[str] = []
-    values: list[object] = []
+    values: list[Any] = []
     for status in STATUSES:
         rows = replace(filters, status=status.value).wanted().order_by().values("pk")
         sql, given = rows[: MOST + 1].query.sql_with_params()
