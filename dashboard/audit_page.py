@@ -24,6 +24,8 @@ from workflows_app.models import Action
 
 #: Actions that an export holds at most.
 MOST: Final = 10_000
+#: Newer actions that are counted before it says "many".
+MOST_NEWER: Final = 99
 #: Characters of an action's data that are looked at for a reason: more than a note may have.
 _LOOK: Final = 4000
 VERBS: Final = (
@@ -134,6 +136,12 @@ def shown(filters: Filters, place: Place) -> tuple[list[Entry], Page[Action]]:
     """Return one page of the trail."""
     page = paging.page_of(filters.wanted(), place, filters.kept)
     return entries_of(page.rows), page
+
+
+def newer_than(filters: Filters, key: int) -> int:
+    """Return how many matching actions are newer than one, counted to a limit."""
+    newer = filters.wanted().filter(pk__gt=key).values_list("pk", flat=True)
+    return len(newer[: MOST_NEWER + 1])
 
 
 def exported(filters: Filters) -> tuple[list[Entry], bool]:

@@ -11,7 +11,7 @@ import time
 import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -47,6 +47,8 @@ class Busy:
     queued: Sequence[Span] = ()
     #: Whether all records were looked at.
     is_whole: bool = True
+    #: When earlier attempts of steps ended, by path, each with its number; the latest of them.
+    attempts: Mapping[str, Sequence[tuple[datetime, int]]] = field(default_factory=dict)
 
     def ran_for(self, start: datetime, end: datetime) -> timedelta:
         """Return for how long at least one step ran between two moments."""
@@ -79,7 +81,7 @@ def _read(run: Run) -> Busy:
     if len(rows) > MOST_RECORDS:
         return Busy(is_whole=False)
     is_told = any(row[5] or row[6] or row[7] for row in rows)
-    idle = _idle(run) if is_told else {}
+    told = _told_of(run) if is_told else _Told()
     ran: list[Span] = []
     queued: list[Span] = []
     for path, status, queued_at, started, ended, suspended, *_ in rows:
@@ -88,39 +90,49 @@ def _read(run: Run) -> Busy:
             continue
         if queued_at < started:
             queued.append((queued_at, started))
-        pauses = idle.get(path, ())
+        pauses = told.idle.get(path, ())
         end = ended
         if ended is None and status != StepStatus.RUNNING:
             is_asking = status == StepStatus.SUSPENDED and suspended
             end = suspended if is_asking else max([at for at, _ in pauses] + [started])
         ran += _without((started, end), pauses)
-    return Busy(list(_merged(ran)), list(_merged(queued)))
+    return Busy(list(_merged(ran)), list(_merged(queued)), attempts=told.attempts)
 
 
-def _idle(run: Run) -> Mapping[str, list[Span]]:
-    """Return when which step waited for an answer, or for its next attempt, as the log tells."""
+@dataclass
+class _Told:
+    """What the log tells, by path: when a step waited, for an answer or for its next attempt."""
+
+    idle: dict[str, list[Span]] = field(default_factory=dict)
+    attempts: dict[str, list[tuple[datetime, int]]] = field(default_factory=dict)
+
+
+def _told_of(run: Run) -> _Told:
+    """Return when which step waited, and when its attempts failed; one query."""
     told = Q()
     for kind in _TOLD:
         told |= Q(text__contains=kind)
     rows = RunEvent.objects.filter(run=run.pk).alias(text=payloads.as_text("events"))
     logged = rows.filter(told).order_by("-first_seq").values_list("at", "events")[:MOST_LOGGED]
-    found: dict[str, list[Span]] = {}
+    found = _Told()
     for at, events in reversed(logged):
         for event in events:
             _note(found, at, event)
     return found
 
 
-def _note(found: dict[str, list[Span]], at: datetime, event: Mapping[str, Any]) -> None:
+def _note(found: _Told, at: datetime, event: Mapping[str, Any]) -> None:
     kind, payload = event["type"], event["payload"]
     if kind == "workflow-step-suspended":
-        found.setdefault(payload["path"], []).append((at, None))
+        found.idle.setdefault(payload["path"], []).append((at, None))
     elif kind == "workflow-step-retry":
         again = datetime.fromisoformat(payload["next_attempt_at"])
-        found.setdefault(payload["path"], []).append((at, again))
+        found.idle.setdefault(payload["path"], []).append((at, again))
+        number = payload.get("retry_count", 1)
+        found.attempts.setdefault(payload["path"], []).append((at, number))
     elif kind == "workflow-resumed":
         for path in [payload.get("path"), *payload.get("paths", [])]:
-            asked = found.get(path or "")
+            asked = found.idle.get(path or "")
             if asked and asked[-1][1] is None:
                 asked[-1] = (asked[-1][0], at)
 

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from dashboard import graphs, ranks
+from django.db.models import Max
+
+from dashboard import graphs
 from dashboard.forms.wording import humanised
 from dashboard.graphs import Graph
 from workflows_app import errors, get_workflow, list_workflows
 from workflows_app.definition.changes import Shape, difference, shape_of_json
-from workflows_app.models import Run, Workflow, WorkflowVersion
-from workflows_app.planner.statuses import RunStatus
+from workflows_app.models import Workflow, WorkflowVersion
 
 MOST_VERSIONS: Final = 20
-#: Ended runs that tell how fast a workflow is.
-MOST_PACED: Final = 200
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,11 @@ class Known:
 def all_known() -> list[Known]:
     """Return every workflow, by id."""
     found = {defined.id: _defined(defined) for defined in list_workflows()}
-    for row in Workflow.objects.exclude(pk__in=found.keys()):
-        if (known := _remembered(row)) is not None:
-            found[row.pk] = known
+    # Versions are numbered as they come, so the highest is the latest.
+    rows = Workflow.objects.exclude(pk__in=found.keys()).annotate(latest=Max("versions"))
+    for row in rows:
+        if row.latest is not None:
+            found[row.pk] = Known(row.pk, graphs.of_version(row.latest), None, row.notes)
     return [found[key] for key in sorted(found)]
 
 
@@ -94,42 +95,13 @@ def versions_of(known: Known) -> list[Version]:
     return found
 
 
-@dataclass(frozen=True)
-class Paces:
-    """How the latest ended runs of a workflow went."""
-
-    runs: int
-    succeeded: int
-    half: timedelta
-    most: timedelta
-
-    @property
-    def share(self) -> int:
-        """How many of a hundred succeeded."""
-        return round(100 * self.succeeded / self.runs)
-
-
-def paces_of(workflow_id: str) -> Paces | None:
-    """Return how the latest ended runs went, at most so many; None when none has ended."""
-    ended = Run.objects.ended().filter(workflow=workflow_id, started_at__isnull=False)
-    rows = ended.order_by("-pk").values_list("status", "started_at", "ended_at", "idle")[
-        :MOST_PACED
-    ]
-    found = [(status, stop - start - idle) for status, start, stop, idle in rows if start and stop]
-    if not found:
-        return None
-    times = sorted(length for _, length in found)
-    succeeded = sum(status == RunStatus.SUCCESS for status, _ in found)
-    half, most = (times[ranks.nearest(len(times), percent) - 1] for percent in (50, 95))
-    return Paces(len(found), succeeded, half, most)
-
-
 def _defined(defined: Any, notes: str = "") -> Known:
-    return Known(defined.id, _graph(defined), defined, notes)
+    return Known(defined.id, prepared_graph(defined), defined, notes)
 
 
 @lru_cache(maxsize=256)
-def _graph(defined: Any) -> Graph:
+def prepared_graph(defined: Any) -> Graph:
+    """Return the graph of a workflow as this process defines it, made ready once."""
     return graphs.prepared(defined.graph())
 
 

@@ -54,6 +54,8 @@ class Filters:
     until: date | None = None
     #: A run id or its beginning, or a whole resource id.
     search: str = ""
+    #: The columns of the list, as the address names them; empty: as this browser had them last.
+    columns: str = ""
     before: uuid.UUID | None = None
     after: uuid.UUID | None = None
 
@@ -71,6 +73,7 @@ class Filters:
             since=None if named else _day(query.get("since", "")),
             until=None if named else _day(query.get("until", "")),
             search=query.get("q", "")[:255].replace("\0", "").strip(),
+            columns=query.get("cols", "")[:255].replace("\0", ""),
             before=_key(query.get("before", "")),
             after=_key(query.get("after", "")),
         )
@@ -145,7 +148,8 @@ class Filters:
 
     def link(self, **changes: object) -> str:
         """Return the query of the same list with something else; a page is not kept."""
-        wanted = {"status": "", "workflow": ""} | self._kept | changes
+        kept = self._kept | {"cols": self.columns}
+        wanted = {"status": "", "workflow": ""} | kept | changes
         return "?" + urlencode({key: value for key, value in wanted.items() if value})
 
     @property
@@ -163,9 +167,9 @@ class Filters:
         return self.link(since=None, until=None)
 
     @property
-    def by_status(self) -> list[tuple[str, str]]:
-        """Return the links of the same list for each status, and for all of them."""
-        return [(name, self.link(status=name)) for name in ("", *STATUSES)]
+    def kept_by_columns(self) -> dict[str, object]:
+        """What the form of the columns keeps: the filter; the page is the newest."""
+        return self._kept
 
 
 def first_key(since: datetime) -> uuid.UUID:

@@ -7,23 +7,27 @@ costs the same with a thousand runs and with a hundred million.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db.models import (
+    Case,
     Count,
     DurationField,
     ExpressionWrapper,
     F,
+    IntegerField,
     Q,
     QuerySet,
+    Value,
+    When,
     Window,
 )
 from django.db.models.functions import RowNumber, Substr
 from django.urls import reverse
 
-from dashboard import catalogue, ranks
+from dashboard import catalogue, ranks, sparks
 from dashboard.filters import first_key
 from dashboard.previews import message_in
 from workflows_app import conf
@@ -63,6 +67,8 @@ class Counts:
 
     by_status: Mapping[str, int]
     is_capped: bool
+    #: When they were created, by status, as the path of a sparkline.
+    sparks: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
@@ -93,6 +99,7 @@ class Slow:
     """One workflow and how long its runs took, without what they waited for people."""
 
     workflow: str
+    title: str
     runs: int
     p50: timedelta
     p95: timedelta
@@ -103,13 +110,26 @@ def window_named(text: str) -> str:
     return text if text in WINDOWS else USUAL
 
 
-def counts_since(since: datetime) -> Counts:
-    """Count the newest runs of a window by status, in one query over a range of keys."""
-    newest = Run.objects.filter(pk__gte=first_key(since)).order_by("-pk")[:MOST_COUNTED]
-    found = newest.aggregate(
-        **{status.value: Count("pk", filter=Q(status=status.value)) for status in RunStatus}
-    )
-    return Counts(found, sum(found.values()) >= MOST_COUNTED)
+def counts_since(since: datetime, now: datetime) -> Counts:
+    """Count the newest runs of a window by status, and when they came, in one query.
+
+    It goes over a range of keys, which hold the time of creation.
+    """
+    part = (now - since) / sparks.PARTS
+    edges = [first_key(since + part * number) for number in range(1, sparks.PARTS)]
+    cases = [When(pk__lt=edge, then=Value(number)) for number, edge in enumerate(edges)]
+    last = Value(sparks.PARTS - 1)
+    rows = Run.objects.filter(pk__gte=first_key(since)).order_by("-pk")[:MOST_COUNTED]
+    newest = Run.objects.filter(pk__in=rows.values("pk")).order_by()
+    counted = newest.values_list(
+        "status", Case(*cases, default=last, output_field=IntegerField())
+    ).annotate(Count("pk"))
+    parts: dict[str, list[int]] = {status.value: [0] * sparks.PARTS for status in RunStatus}
+    for status, number, runs in counted:
+        parts[status][number] += runs
+    found = {status: sum(numbers) for status, numbers in parts.items()}
+    paths = {status: sparks.path_of(numbers) for status, numbers in parts.items()}
+    return Counts(found, sum(found.values()) >= MOST_COUNTED, paths)
 
 
 # What is late.
@@ -212,12 +232,13 @@ def slowest_since(since: datetime) -> list[Slow]:
         .filter(Q(rank=ranks.nearest(F("of"), 50)) | Q(rank=ranks.nearest(F("of"), 95)))
         .order_by()
     )
-    by_workflow: dict[str, list[tuple[int, int, timedelta]]] = {}
-    for workflow, rank, of, length in ranked.values_list("workflow_id", "rank", "of", "took"):
-        by_workflow.setdefault(workflow, []).append((rank, of, length))
+    by_workflow: dict[tuple[str, str], list[tuple[int, int, timedelta]]] = {}
+    rows = ranked.values_list("workflow_id", "workflow__title", "rank", "of", "took")
+    for workflow, title, rank, of, length in rows:
+        by_workflow.setdefault((workflow, title), []).append((rank, of, length))
     slow = [
-        Slow(workflow, found[0][1], min(found)[2], max(found)[2])
-        for workflow, found in by_workflow.items()
+        Slow(workflow, title or workflow, found[0][1], min(found)[2], max(found)[2])
+        for (workflow, title), found in by_workflow.items()
     ]
     return sorted(slow, key=lambda each: each.p95, reverse=True)[:MOST_LINES]
 

@@ -206,21 +206,30 @@ def timed(run: Run, view: View, moment: Moment | None = None) -> QuerySet[StepSn
     steps = past.rows_of(run, moment).exclude(path__startswith="$").only(*TIMED)
     if moment is not None:
         steps = steps.filter(queued_at__lte=moment.at)
+    return steps.filter(looked_at(run, view, moment))
+
+
+def looked_at(run: Run, view: View, moment: Moment | None = None) -> Q:
+    """Return which steps of a run the address asks for: failed ones, those of a stretch of time."""
+    found = Q(pk__isnull=False)
     if view.errors_only and moment is not None:
-        steps = steps.filter(path__in=past.with_status(moment, [StepStatus.FAILED]))
+        found = Q(path__in=past.with_status(moment, [StepStatus.FAILED]))
     elif view.errors_only:
-        steps = steps.filter(status=StepStatus.FAILED)
+        found = Q(status=StepStatus.FAILED)
     if view.window is not None and run.started_at is not None:
         since, until = (run.started_at + timedelta(seconds=min(s, 1e9)) for s in view.window)
         still = Q(ended_at__isnull=True) | Q(ended_at__gte=since)
-        steps = steps.filter(still, queued_at__lte=until)
-    return steps
+        found &= still & Q(queued_at__lte=until)
+    return found
 
 
-def timed_steps(run: Run, view: View, moment: Moment | None = None) -> list[StepSnapshot]:
-    """Return the steps of one window of the timeline, without their values; lists are folded."""
+def timed_window(run: Run, view: View, moment: Moment | None = None) -> QuerySet[StepSnapshot]:
+    """Return the steps of one window of the timeline and one more; those in lists are left out.
+
+    At a `moment` these are the rows that there were; `past.as_of` tells how they stood.
+    """
     steps = timed(run, view, moment).exclude(path__contains="[").order_by(BY_KEY)
-    return past.as_of(steps[view.skip : view.skip + MOST_ROWS + 1], moment)
+    return steps[view.skip : view.skip + MOST_ROWS + 1]
 
 
 def tallies_of(

@@ -1,19 +1,22 @@
 """The rows of a list of runs: each run with the sentence that says why it stands where it does.
 
-Three queries for a page, however many rows: the runs, their open steps, the errors.
+Three queries for a page, however many rows: the runs, their open steps, their inputs and errors.
 """
 
 from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from django.db.models import QuerySet
+from django.db.models import Case, QuerySet, When
 from django.db.models.functions import Substr
 
-from dashboard.previews import message_in, question_in
+from dashboard import columns
+from dashboard.previews import ByteLength, message_in, question_in
+from workflows_app import actions
+from workflows_app.actions import Offer, Person
 from workflows_app.engine import payloads
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -33,6 +36,10 @@ class Row:
     reason: str = ""
     steps: tuple[str, ...] = ()
     wakes_at: Any = None
+    #: The key fields of its input.
+    facts: tuple[columns.Fact, ...] = ()
+    #: What may be done with it from the list.
+    offers: tuple[Offer, ...] = ()
 
 
 def joined(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -40,11 +47,24 @@ def joined(runs: QuerySet[Run]) -> QuerySet[Run]:
     return runs.select_related("workflow", "started_by")
 
 
-def rows_of(runs: Sequence[Run]) -> list[Row]:
-    """Return the rows of these runs, in their order."""
+def rows_of(runs: Sequence[Run], person: Person | None = None) -> list[Row]:
+    """Return the rows of these runs, in their order; to a person also with what they may do."""
     open_steps = _open_steps([run.pk for run in runs if not run.is_ended])
-    errors = _errors([run.pk for run in runs if run.status == RunStatus.FAILED])
-    return [_row(run, open_steps.get(run.pk, []), errors.get(run.pk, "")) for run in runs]
+    texts = _texts([run.pk for run in runs])
+    found = []
+    for run in runs:
+        error, given = texts.get(run.pk, (None, None))
+        row = _row(run, open_steps.get(run.pk, []), error or "")
+        offers = offers_of(run, person) if person is not None else ()
+        facts = columns.facts_of(run.workflow_id, given)
+        found.append(replace(row, facts=facts, offers=offers))
+    return found
+
+
+def offers_of(run: Run, person: Person) -> tuple[Offer, ...]:
+    """Return what a person may do with a run from a list: to end it, or if it has, run it again."""
+    offer = actions.offer(actions.RERUN if run.is_ended else actions.CANCEL, person, run)
+    return (offer,) if offer.is_possible else ()
 
 
 def _open_steps(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[StepSnapshot]]:
@@ -64,13 +84,22 @@ def _open_steps(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[StepSnapshot]
     return found
 
 
-def _errors(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, str]:
-    wanted = list(runs)
+def _texts(wanted: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[str | None, str | None]]:
+    """Return the beginnings of errors, and inputs that are small; large ones are not read."""
     if not wanted:
         return {}
-    text = Substr(payloads.as_text("error"), 1, TEXT)
-    found = Run.objects.filter(pk__in=wanted).annotate(text_=text).values_list("pk", "text_")
-    return dict(found)
+    error, given = payloads.as_text("error"), payloads.as_text("input")
+    found = (
+        Run.objects.filter(pk__in=wanted)
+        .order_by()
+        .annotate(
+            size=ByteLength(given),
+            why=Case(When(status=RunStatus.FAILED.value, then=Substr(error, 1, TEXT))),
+            given=Case(When(size__lte=columns.MOST_BYTES, then=given)),
+        )
+        .values_list("pk", "why", "given")
+    )
+    return {pk: (why, text) for pk, why, text in found}
 
 
 def _row(run: Run, steps: Sequence[StepSnapshot], error: str) -> Row:

@@ -6,7 +6,7 @@ steps, with what is known of each. The list is also the drawing's twin for scree
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
@@ -61,6 +61,9 @@ from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
 MOST_FACTS: Final = 12
+
+#: How many records have which status, by the path of their entry.
+Tallies = dict[str, list[tuple[str, int]]]
 
 
 @dataclass(frozen=True)
@@ -295,7 +298,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         playback.settle(moment, seen.steps)
     status = moment.status if moment else run.status
     people = _people(run, view, moment)
-    tallies = records.tallies_of(run, graph, moment)
+    counted, tallies = _counted(run, graph, view, moment)
     is_told = run.timeline > 1 and (view.tab == "related" or header.needs_earlier(run, moment))
     earlier = related.earlier_of(run) if is_told else []
     page = RunPage(
@@ -320,9 +323,19 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     page.cards = cards_of(run, graph, seen, people[::-1], tallies, status=status)
     error = moment.error if moment else run_error(run)
     page.failure = failure.of(run, error, seen.steps, page.cards)
-    _fill_tab(page, tallies)
+    _fill_tab(page, tallies, counted)
     _draw(page)
     return page
+
+
+def _counted(
+    run: Run, graph: Graph, view: View, moment: playback.Moment | None
+) -> tuple[list[Mapping[str, Any]] | None, Tallies]:
+    """Return the records by entry and status where a tab counts them anyway, and the tallies."""
+    if view.tab == "timeline" and view.group and moment is None and run.started_at is not None:
+        counted = timeline_parts.counted_now(run, view)
+        return counted, timeline_parts.tallies_in(counted)
+    return None, records.tallies_of(run, graph, moment)
 
 
 def _people(run: Run, view: View, moment: playback.Moment | None) -> list[Action]:
@@ -357,13 +370,13 @@ def _draw(page: RunPage) -> None:
             room -= payload.draw_within(room)
 
 
-def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
+def _fill_tab(page: RunPage, tallies: Tallies, counted: list[Mapping[str, Any]] | None) -> None:
     """Gather what only the tab that is shown needs."""
     run, view = page.run, page.view
     if view.tab == "events":
         page.events = events_of(run, None if view.at is None else view.at + 1)
     elif view.tab == "timeline":
-        _fill_timeline(page, tallies)
+        _fill_timeline(page, tallies, counted)
     elif view.tab == "related":
         page.related = related.of(run, page.earlier, page.moment)
     elif view.tab == "data":
@@ -373,7 +386,9 @@ def _fill_tab(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
             page.state.draw(MOST_VALUE_ROWS)
 
 
-def _fill_timeline(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> None:
+def _fill_timeline(
+    page: RunPage, tallies: Tallies, counted: list[Mapping[str, Any]] | None
+) -> None:
     run, view, moment = page.run, page.view, page.moment
     if run.started_at is None:
         return
@@ -385,7 +400,7 @@ def _fill_timeline(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> 
         end = start + timedelta(seconds=min(last, whole))
         start += timedelta(seconds=min(first, whole))
     known = busy.of(run)
-    parts = page.parts = timeline_parts.of(run, page.graph, view, moment)
+    parts = page.parts = timeline_parts.of(run, page.graph, view, moment, counted)
     page.timeline = timelines.of(
         parts.steps,
         start,
@@ -393,7 +408,7 @@ def _fill_timeline(page: RunPage, tallies: dict[str, list[tuple[str, int]]]) -> 
         tallies={} if view.group else tallies,
         folds=view.folds and known.is_whole,
         spans=known.until(end),
-        attempts=timeline_parts.attempts_of(run, parts.steps),
+        attempts=timeline_parts.attempts_of(run, parts.steps, known),
     )
     parts.place(page.timeline)
 

@@ -6,14 +6,25 @@ holds are read. What is open, what is measured and where the window begins stand
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db.models import Count, DurationField, ExpressionWrapper, F, Max, Min, Q, Sum
+from django.db.models import (
+    Count,
+    DurationField,
+    ExpressionWrapper,
+    F,
+    Max,
+    Min,
+    Q,
+    QuerySet,
+    Sum,
+)
 
 from dashboard import past, records
+from dashboard.busy import Busy
 from dashboard.drawing import FRAMES
 from dashboard.graphs import Graph
 from dashboard.playback import Moment
@@ -97,20 +108,42 @@ class Parts:
                 group.width = round(max(last - group.x, LEAST), 2)
 
 
-def of(run: Run, graph: Graph, view: View, moment: Moment | None = None) -> Parts:
+def of(
+    run: Run,
+    graph: Graph,
+    view: View,
+    moment: Moment | None = None,
+    counted: Iterable[Mapping[str, Any]] | None = None,
+) -> Parts:
     """Return one window of the timeline's rows, as the address asks for them.
 
-    With a `moment`, as they stood then.
+    With a `moment`, as they stood then. `counted` is what `counted_now` found, if it was asked.
     """
-    found = _grouped(run, graph, view, moment) if view.group else _plain(run, view, moment)
-    found.measured = _measured(run, view, found.steps)
-    return found
+    if view.group:
+        return _grouped(run, graph, view, moment, counted)
+    return _plain(run, view, moment)
 
 
 def _plain(run: Run, view: View, moment: Moment | None) -> Parts:
-    steps = records.timed_steps(run, view, moment)
+    window = records.timed_window(run, view, moment)
+    found, marked = _shown_and_marked(run, view, window)
+    steps = past.as_of(found, moment)
     rows = steps[: records.MOST_ROWS]
-    return _paged(Parts([Part(None, rows)], []), view, is_last=len(steps) == len(rows))
+    parts = Parts([Part(None, rows)], [], measured=_measured(view, marked))
+    return _paged(parts, view, is_last=len(steps) == len(rows))
+
+
+def _shown_and_marked(
+    run: Run, view: View, window: QuerySet[StepSnapshot]
+) -> tuple[list[StepSnapshot], list[StepSnapshot]]:
+    """Return the rows of a window, and those that are marked wherever they stand; one query."""
+    if not view.marks:
+        return list(window), []
+    is_shown = Q(pk__in=window.values("pk"))
+    rows = run.steps.only(*records.TIMED).annotate(is_shown=is_shown)
+    found = list(rows.filter(is_shown | Q(pk__in=view.marks)).order_by(records.BY_KEY))
+    marked = [step for step in found if step.pk in view.marks]
+    return [step for step in found if getattr(step, "is_shown", False)], marked
 
 
 def _paged(parts: Parts, view: View, *, is_last: bool) -> Parts:
@@ -122,8 +155,16 @@ def _paged(parts: Parts, view: View, *, is_last: bool) -> Parts:
     return parts
 
 
-def _grouped(run: Run, graph: Graph, view: View, moment: Moment | None) -> Parts:
-    groups = _groups(run, graph, view, moment)
+def _grouped(
+    run: Run,
+    graph: Graph,
+    view: View,
+    moment: Moment | None,
+    counted: Iterable[Mapping[str, Any]] | None,
+) -> Parts:
+    if counted is None:
+        counted = counted_now(run, view) if moment is None else _counted_at(run, view, moment)
+    groups = _groups(graph, view, counted)
     is_open_at_first = sum(group.count for group in groups) <= records.MOST_ROWS
     for group in groups:
         turned = view.look.turned ^ {group.key}
@@ -142,30 +183,51 @@ def _grouped(run: Run, graph: Graph, view: View, moment: Moment | None) -> Parts
             parts.append(part)
             wanted.append((group, part, max(first - heading, 0), end - heading))
         at += size
-    _read(run, view, wanted, moment)
-    return _paged(Parts(parts, groups), view, is_last=at <= last)
+    marked = _read(run, view, wanted, moment)
+    measured = _measured(view, marked)
+    return _paged(Parts(parts, groups, measured=measured), view, is_last=at <= last)
 
 
-def _groups(run: Run, graph: Graph, view: View, moment: Moment | None) -> list[Group]:
-    """Return the groups in the order of the graph; one query, however many records there are."""
-    rows = _counted_now(run, view) if moment is None else _counted_at(run, view, moment)
+def _groups(graph: Graph, view: View, rows: Iterable[Mapping[str, Any]]) -> list[Group]:
+    """Return the groups in the order of the graph."""
     order = {path: number for number, path in enumerate(graph.places)}
     found: dict[str, Group] = {}
-    for row in sorted(rows, key=lambda row: order.get(row["base_path"], len(order))):
+    seen = (row for row in rows if row["number"])
+    for row in sorted(seen, key=lambda row: order.get(row["base_path"], len(order))):
         path = row["base_path"]
         key, title = _branch_of(graph, path) if view.group == "branch" else (path, path)
         found.setdefault(key, Group(key, title)).add(row)
     return list(found.values())
 
 
-def _counted_now(run: Run, view: View) -> Iterable[Mapping[str, Any]]:
+def counted_now(run: Run, view: View) -> list[Mapping[str, Any]]:
+    """Return the records by entry and status: `number` of those looked at, `all` there are.
+
+    One query, however many records there are.
+    """
     took = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
+    wanted = records.looked_at(run, view)
     found: Iterable[Mapping[str, Any]] = (
-        records.timed(run, view)
+        records.timed(run, View())
         .order_by()
         .values("base_path", "status")
-        .annotate(number=Count("pk"), spent=Sum(took), first=Min("queued_at"), last=Max("ended_at"))
+        .annotate(
+            all=Count("pk"),
+            number=Count("pk", filter=wanted),
+            spent=Sum(took, filter=wanted),
+            first=Min("queued_at", filter=wanted),
+            last=Max("ended_at", filter=wanted),
+        )
     )
+    return list(found)
+
+
+def tallies_in(counted: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, int]]]:
+    """Return how many records with which status each entry inside a foreach or loop has."""
+    inside = [row for row in counted if "[" in row["base_path"]]
+    found: dict[str, list[tuple[str, int]]] = {}
+    for row in sorted(inside, key=lambda row: (row["base_path"], row["status"])):
+        found.setdefault(row["base_path"], []).append((row["status"], row["all"]))
     return found
 
 
@@ -200,8 +262,8 @@ def _read(
     view: View,
     wanted: Sequence[tuple[Group, Part, int, int]],
     moment: Moment | None,
-) -> None:
-    """Read the rows of the window, in one query."""
+) -> list[StepSnapshot]:
+    """Read the rows of the window, in one query; return those that are marked."""
     parts: dict[str, Part] = {}
     whole: set[str] = set()
     here = Q()
@@ -214,34 +276,40 @@ def _read(
         else:
             rows = records.timed(run, view, moment).filter(base_path__in=group.paths)
             here |= Q(pk__in=rows.order_by(records.BY_KEY).values("pk")[first:end])
-    if not parts:
-        return
+    if not parts and not view.marks:
+        return []
     rows = records.timed(run, view, moment).filter(here | Q(base_path__in=whole))
     # Some may have come since they were counted: the window keeps its size.
-    for step in past.as_of(rows.order_by(records.BY_KEY)[: records.MOST_ROWS], moment):
+    window = rows.order_by(records.BY_KEY)[: records.MOST_ROWS]
+    found, marked = _shown_and_marked(run, view, window)
+    for step in past.as_of(found, moment):
         parts[step.base_path].steps.append(step)
+    return marked
 
 
 def _rank(status: str) -> int:
     return WORST.index(status) if status in WORST else len(WORST)
 
 
-def attempts_of(run: Run, steps: Sequence[StepSnapshot]) -> dict[str, list[tuple[datetime, str]]]:
-    """Return when earlier attempts of these steps ended, by path; one query if there were any."""
+def attempts_of(
+    run: Run, steps: Sequence[StepSnapshot], known: Busy
+) -> dict[str, list[tuple[datetime, str]]]:
+    """Return when earlier attempts of these steps ended, by path.
+
+    `known` has read them already, but of a run too long for that: then it is one query, if any.
+    """
     paths = {step.path for step in steps if step.retry_count and step.kind not in FRAMES}
-    found: dict[str, list[tuple[datetime, str]]] = {}
     if not paths:
-        return found
-    for at, event in _retries(run):
-        payload = event["payload"]
-        path = payload.get("path", "")
-        if path in paths:
-            said = f"attempt {payload.get('retry_count', 1)} failed"
-            found.setdefault(path, []).append((at, said))
-    return found
+        return {}
+    attempts = known.attempts if known.is_whole else _retries(run)
+    return {
+        path: [(at, f"attempt {number} failed") for at, number in attempts[path]]
+        for path in paths
+        if path in attempts
+    }
 
 
-def _retries(run: Run) -> Iterator[tuple[datetime, dict[str, Any]]]:
+def _retries(run: Run) -> Mapping[str, Sequence[tuple[datetime, int]]]:
     rows = (
         RunEvent.objects.filter(run=run.pk)
         .annotate(text=payloads.as_text("events"))
@@ -249,15 +317,17 @@ def _retries(run: Run) -> Iterator[tuple[datetime, dict[str, Any]]]:
         .order_by("-first_seq")
         .values_list("at", "events")
     )
+    found: dict[str, list[tuple[datetime, int]]] = {}
     for at, events in rows[:MOST_ATTEMPTS]:
-        yield from ((at, event) for event in events if event["type"] == "workflow-step-retry")
+        for payload in (e["payload"] for e in events if e["type"] == "workflow-step-retry"):
+            number = payload.get("retry_count", 1)
+            found.setdefault(payload.get("path", ""), []).append((at, number))
+    return found
 
 
-def _measured(run: Run, view: View, shown: Sequence[StepSnapshot]) -> str:
+def _measured(view: View, marked: Sequence[StepSnapshot]) -> str:
     """Return what is said of the time between the rows that are marked."""
-    found = {step.pk: step for step in shown if step.pk in view.marks}
-    if len(found) < len(view.marks):
-        found |= {step.pk: step for step in run.steps.light().filter(pk__in=view.marks)}
+    found = {step.pk: step for step in marked}
     steps = [found[key] for key in view.marks if key in found]
     if len(steps) == 1:
         return f"Measuring from {steps[0].path}: choose the second row."

@@ -19,6 +19,8 @@ from django.db.models.functions import Coalesce
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
+from dashboard import throughput
+from dashboard.throughput import Throughput
 from workflows_app import conf
 from workflows_app.engine import clock, workers
 from workflows_app.models import StepSnapshot, Worker
@@ -71,6 +73,8 @@ class Queue:
     later: int = 0
     oldest: datetime | None = None
     servers: tuple[Process, ...] = ()
+    #: How many of its steps end in a minute, in figures.
+    a_minute: str = "0"
 
     @property
     def is_stuck(self) -> bool:
@@ -98,6 +102,32 @@ class View:
     is_cut: bool = False
     queues: list[Queue] = field(default_factory=list)
     health: list[Health] = field(default_factory=list)
+    pace: Throughput = field(default_factory=lambda: Throughput(throughput.WINDOW))
+
+    @property
+    def a_minute(self) -> str:
+        """How many steps of all queues end in a minute, in figures."""
+        return self.pace.a_minute()
+
+    @property
+    def ready(self) -> int:
+        """How many steps of all queues may begin now."""
+        return sum(queue.ready for queue in self.queues)
+
+    @property
+    def oldest(self) -> datetime | None:
+        """Since when the step waits that has waited longest; None: none waits."""
+        return min((queue.oldest for queue in self.queues if queue.oldest), default=None)
+
+    @property
+    def held(self) -> int:
+        """How many steps living processes hold."""
+        return sum(each.held for each in self.alive)
+
+    @property
+    def threads(self) -> int:
+        """How many steps living processes can run at a time."""
+        return sum(each.row.threads for each in self.alive)
 
     @property
     def alive(self) -> list[Process]:
@@ -119,7 +149,8 @@ def look() -> View:
     alive = [each for each in processes if each.status == "alive"]
     mode = conf.get("EXECUTION")
     health = [_database(), _redis(mode)]
-    return View(mode, now, processes, is_cut, _queues(alive, now), health)
+    pace = throughput.measured(now)
+    return View(mode, now, processes, is_cut, _queues(alive, pace, now), health, pace)
 
 
 def _rows() -> tuple[list[Worker], bool]:
@@ -146,8 +177,8 @@ def _process(row: Worker, held: int, now: datetime) -> Process:
     return Process(row, status, held, row.heartbeat_at + lease, is_here, is_late)
 
 
-def _queues(alive: Sequence[Process], now: datetime) -> list[Queue]:
-    """Return every queue in which a step waits, or which a living worker serves by name."""
+def _queues(alive: Sequence[Process], pace: Throughput, now: datetime) -> list[Queue]:
+    """Return each queue in which a step waits or ended, or which living workers serve by name."""
     is_ready = Q(wake_at__isnull=True) | Q(wake_at__lte=now)
     counted = (
         StepSnapshot.objects.filter(written("{0}.status = 'queued'"), superseded_on__isnull=True)
@@ -163,8 +194,8 @@ def _queues(alive: Sequence[Process], now: datetime) -> list[Queue]:
     found = {name: (ready, later, oldest) for name, ready, later, oldest in counted}
     named = {queue for each in alive for queue in each.row.queues or []}
     return [
-        Queue(name, *found.get(name, (0, 0, None)), _servers(alive, name))
-        for name in sorted({DEFAULT, *named, *found})
+        Queue(name, *found.get(name, (0, 0, None)), _servers(alive, name), pace.a_minute(name))
+        for name in sorted({DEFAULT, *named, *found, *pace.by_queue})
     ]
 
 

@@ -16,7 +16,7 @@ from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 
-from workflows_app.models import Preference
+from dashboard import people
 
 UTC: Final = "UTC"
 #: The browser's own zone, as its page's script tells it.
@@ -52,8 +52,7 @@ def chosen_by(request: HttpRequest) -> str:
     """Return the name of the zone that this person chose; empty: none."""
     if not request.user.is_authenticated:
         return ""
-    rows = Preference.objects.filter(user=request.user.pk)
-    return rows.values_list("zone", flat=True).first() or ""
+    return people.of(request.user).zone
 
 
 def of_browser(request: HttpRequest) -> ZoneInfo | None:

@@ -18,6 +18,7 @@ from workflows_app.planner.statuses import ACTIVE, RunStatus
 APP: Final = "workflows_app"
 VIEW: Final = f"{APP}.view_run"
 GROUP: Final = "group:"
+_GROUPS: Final = "_signalbox_groups"
 
 
 Person = AbstractBaseUser | AnonymousUser
@@ -271,13 +272,19 @@ def _has(person: Person, permission: str) -> bool:
     return bool(check and check(permission))
 
 
+def note_groups(person: Person, names: frozenset[str]) -> None:
+    """Take the names of a person's groups as known, where they were read with something else."""
+    setattr(person, _GROUPS, names)
+
+
 def _groups(person: Person) -> frozenset[str]:
     """Return the names of the person's groups, asked for once per person object."""
-    known: frozenset[str] | None = person.__dict__.get("_signalbox_groups")
+    # By attribute: a request's person stands behind a proxy with a dictionary of its own.
+    known: frozenset[str] | None = getattr(person, _GROUPS, None)
     if known is None:
         groups: Any = getattr(person, "groups", None)
         known = frozenset(groups.values_list("name", flat=True)) if groups else frozenset()
-        person.__dict__["_signalbox_groups"] = known
+        note_groups(person, known)
     return known
 
 

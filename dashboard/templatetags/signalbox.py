@@ -16,6 +16,7 @@ from dashboard import failure, inbox_page
 from dashboard.addresses import Addresses
 from dashboard.cards import Payload
 from workflows_app import actions
+from workflows_app.definition.schedules import cron_in_words
 
 register = template.Library()
 
@@ -218,6 +219,12 @@ def signed(length: timedelta | None) -> str:
 def took(length: timedelta) -> str:
     """Return a length of time as `lasting` words it."""
     return in_words(length)
+
+
+@register.filter
+def cron_words(expression: str) -> str:
+    """Return a cron expression in words; empty where it is none."""
+    return cron_in_words(expression)
 
 
 @register.filter

@@ -6,16 +6,18 @@ from django.views.decorators.http import require_safe
 
 from dashboard import audit_page
 from dashboard.audit_page import Filters
-from dashboard.paging import Place
+from dashboard.paging import Place, number
 from dashboard.views.access import signed_in
 
 
 @require_safe
 @signed_in
 def audit(request: HttpRequest) -> HttpResponse:
-    """Show a page of the trail."""
+    """Show a page of the trail; for its own script, its lines and how many are newer."""
     query = request.GET.dict()
     filters, place = Filters.read(query), Place.read(query)
+    if request.headers.get("HX-Request"):
+        return _refreshed(request, filters, number(query.get("rows", "").partition(",")[0]))
     entries, page = audit_page.shown(filters, place)
     context = {
         "filters": filters,
@@ -26,6 +28,20 @@ def audit(request: HttpRequest) -> HttpResponse:
         "first": request.path + filters.query,
     }
     return render(request, "dashboard/audit.html", context)
+
+
+def _refreshed(request: HttpRequest, filters: Filters, newest: int | None) -> HttpResponse:
+    """Return the same lines, which nothing moves, and the count of those above them."""
+    place = Place() if newest is None else Place(before=newest + 1)
+    entries, _ = audit_page.shown(filters, place)
+    context = {
+        "filters": filters,
+        "entries": entries,
+        "is_first": True,
+        "newer": 0 if newest is None else audit_page.newer_than(filters, newest),
+        "first": request.path + filters.query,
+    }
+    return render(request, "dashboard/audit.html#live", context)
 
 
 @require_safe

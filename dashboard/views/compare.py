@@ -60,7 +60,10 @@ class Asked:
 @signed_in
 def compare(request: HttpRequest) -> HttpResponse:
     """Show what differs between two runs, or ask which ones to compare."""
-    asked = Asked.read(request.GET.dict())
+    query = request.GET.dict()
+    # Two that were marked in the list of runs, where the older one stands below.
+    query |= dict(zip(("b", "a"), request.GET.getlist("run"), strict=False))
+    asked = Asked.read(query)
     runs = comparison.find([asked.a, asked.b])
     earlier = comparison.timelines_of(runs.values())
     sides: list[Side] = []

@@ -17,14 +17,17 @@ def overview(request: HttpRequest) -> HttpResponse:
     now = timezone.now()
     window = overview_page.window_named(request.GET.get("window", ""))
     since = now - overview_page.WINDOWS[window][1]
-    counts = overview_page.counts_since(since)
+    counts = overview_page.counts_since(since, now)
     context = {
         "window": window,
         "window_word": overview_page.WINDOWS[window][0],
         "windows": overview_page.WINDOWS,
         "needs": inbox_page.needs_in(request),
         "counts": counts,
-        "tally": [(status, counts.by_status.get(status, 0)) for status in STATUSES],
+        "tally": [
+            (status, counts.by_status.get(status, 0), counts.sparks.get(status, ""))
+            for status in STATUSES
+        ],
         "late": overview_page.late(now),
         "failures": overview_page.failures_since(since),
         "slow": overview_page.slowest_since(since),

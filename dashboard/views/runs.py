@@ -1,12 +1,13 @@
 """The list of runs: what needs you, what fails, what moves."""
 
 import uuid
+from collections.abc import Sequence
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from dashboard import inbox_page, rows
+from dashboard import columns, inbox_page, rows, status_counts
 from dashboard.filters import PAGE, WINDOWS, Filters, newer_than, page_of
 from dashboard.views.access import signed_in
 from workflows_app.models import Run, Workflow
@@ -16,7 +17,11 @@ from workflows_app.models import Run, Workflow
 @signed_in
 def runs(request: HttpRequest) -> HttpResponse:
     """Show a page of runs; for the page's own script, only the rows that it shows already."""
-    filters = Filters.read(request.GET.dict())
+    query = request.GET.dict()
+    if "col" in query:
+        # As the form of the columns sends them; everything else names them in one word.
+        query["cols"] = columns.written(request.GET.getlist("col"))
+    filters = Filters.read(query)
     shown = request.GET.get("rows")
     if shown is not None and request.headers.get("HX-Request"):
         return _refreshed(request, filters, shown)
@@ -26,13 +31,14 @@ def runs(request: HttpRequest) -> HttpResponse:
     context = {
         "filters": filters,
         "page": page,
-        "rows": rows.rows_of(page.runs),
-        "needs": inbox_page.needs_in(request) if filters.is_first_page else [],
         "windows": [(name, words) for name, (words, _) in WINDOWS.items()],
         "workflows": list(Workflow.objects.only("id", "title")),
-        "has_any": bool(page.runs) or Run.objects.exists(),
+        **_part(request, filters, page.runs, is_again=False),
     }
-    return render(request, "dashboard/runs.html", context)
+    response = render(request, "dashboard/runs.html", context)
+    if filters.columns:
+        response.set_cookie(columns.COOKIE, filters.columns, samesite="Lax", httponly=True)
+    return response
 
 
 def _refreshed(request: HttpRequest, filters: Filters, shown: str) -> HttpResponse:
@@ -49,12 +55,25 @@ def _refreshed(request: HttpRequest, filters: Filters, shown: str) -> HttpRespon
     newer = newer_than(filters, keys[0]) if keys and filters.is_first_page else 0
     context = {
         "filters": filters,
-        "rows": rows.rows_of(current),
         "newer": newer,
-        "needs": inbox_page.needs_in(request) if filters.is_first_page else [],
-        "has_any": bool(current) or Run.objects.exists(),
+        **_part(request, filters, current, is_again=True),
     }
     return render(request, "dashboard/runs.html#live", context)
+
+
+def _part(
+    request: HttpRequest, filters: Filters, runs: Sequence[Run], *, is_again: bool
+) -> dict[str, object]:
+    """Return what the part that changes shows besides the count of newer runs."""
+    names = columns.chosen(filters.columns, request.COOKIES.get(columns.COOKIE, ""))
+    return {
+        "rows": rows.rows_of(runs, request.user),
+        "columns": columns.offered(names),
+        "shown": names,
+        "chips": status_counts.chips_of(filters, is_again=is_again),
+        "needs": inbox_page.needs_in(request) if filters.is_first_page else [],
+        "has_any": bool(runs) or Run.objects.exists(),
+    }
 
 
 def _key(text: str) -> uuid.UUID | None:

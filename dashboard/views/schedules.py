@@ -20,11 +20,11 @@ from workflows_app.schedules import WorkflowSchedule
 @require_safe
 @signed_in
 def schedules(request: HttpRequest) -> HttpResponse:
-    """List every schedule with its next times."""
+    """List every schedule with its next times; for the page's own script, the live part."""
     after = request.GET.get("after", "").replace("\x00", "")
     items, more = schedule_pages.listed(after)
     context = {"items": items, "more": more, "is_first": not after}
-    return render(request, "dashboard/schedules.html", context)
+    return render(request, f"dashboard/schedules.html{_part(request)}", context)
 
 
 @require_safe
@@ -41,7 +41,12 @@ def schedule(request: HttpRequest, schedule_id: str) -> HttpResponse:
         "offers": offers,
         "reasons": dict.fromkeys(offer.why_not for offer in offers if offer.why_not),
     }
-    return render(request, "dashboard/schedule.html", context)
+    return render(request, f"dashboard/schedule.html{_part(request)}", context)
+
+
+def _part(request: HttpRequest) -> str:
+    """Return what a template's name ends with where only the part that changes is wanted."""
+    return "#live" if request.headers.get("HX-Request") else ""
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from django.db.models import Count
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from dashboard import catalogue, graphs, rows
+from dashboard import catalogue, graphs, paces, rows
 from dashboard.catalogue import Known
 from dashboard.filters import Filters
 from dashboard.forms.summary import lines_of
 from dashboard.graph_look import Look, Sheet
 from dashboard.views.access import signed_in
 from workflows_app import actions
-from workflows_app.models import Run
-from workflows_app.planner.statuses import RunStatus
 
 RECENT = 10
 #: Entries of a graph that its page lists.
 MOST_PLACES = 200
-ALIVE = [RunStatus.RUNNING, RunStatus.WAITING, RunStatus.SUSPENDED, RunStatus.PAUSED]
 
 
 @require_safe
 @signed_in
 def workflows(request: HttpRequest) -> HttpResponse:
     """List every workflow that this process defines, or that has runs."""
-    counted = Run.objects.filter(status__in=ALIVE).order_by()
-    counts: dict[str, dict[str, int]] = {}
-    for name, status, number in counted.values_list("workflow", "status").annotate(Count("pk")):
-        counts.setdefault(name, {})[status] = number
+    found = catalogue.all_known()
+    alive = paces.under_way()
+    late = paces.of_late([known.id for known in found], timezone.now())
+    times = paces.next_times()
     listed = [
-        {"known": known, "counts": counts.get(known.id, {}), "offer": offer_of(request, known)}
-        for known in catalogue.all_known()
+        {
+            "known": known,
+            "counts": alive.by_workflow.get(known.id, {}),
+            "pace": late.get(known.id),
+            "next": times.get(known.id),
+            "offer": offer_of(request, known),
+        }
+        for known in found
     ]
-    return render(request, "dashboard/workflows.html", {"listed": listed})
+    context = {
+        "listed": listed,
+        "is_capped": alive.is_capped,
+        "most_runs": paces.MOST_RUNS,
+        "is_cut": len(found) > paces.MOST_WORKFLOWS,
+        "most_workflows": paces.MOST_WORKFLOWS,
+    }
+    is_part = bool(request.headers.get("HX-Request"))
+    return render(request, f"dashboard/workflows.html{'#live' if is_part else ''}", context)
 
 
 @require_safe
@@ -50,12 +61,16 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     places = list(graph.places.values())
     sheet = Sheet(graph, Look.read(request.GET.dict()), {"version": shown.hash} if shown else {})
     drawn = sheet.drawing
+    late = paces.of_late([workflow_id], timezone.now()).get(workflow_id)
     context = {
         "known": known,
         "graph": graph,
         "versions": versions,
         "version": shown,
-        "paces": catalogue.paces_of(workflow_id),
+        "pace": late or paces.of_ever(workflow_id),
+        "is_ever": late is None,
+        "most_runs": paces.MOST_RUNS,
+        "next": paces.next_times().get(workflow_id),
         "places": places[:MOST_PLACES],
         "places_left_out": max(len(places) - MOST_PLACES, 0),
         "rows": rows.rows_of(recent),

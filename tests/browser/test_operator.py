@@ -147,7 +147,9 @@ def test_a_failed_run_is_found_read_and_run_again_from_its_step(hand: Callable[[
     user = hand()
     run = user.parcel("broken")
     user.go("/runs/")
-    user.press(user.page.get_by_role("group", name="Status").get_by_role("link", name="failed"))
+    user.press(
+        user.page.get_by_role("navigation", name="Status").get_by_role("link", name="failed")
+    )
     user.page.wait_for_url(re.compile("status=failed"))
     row = user.page.locator(f"tr:has(a[href='{run}'])")
     expect(row).to_contain_text("Nobody opened the door")

@@ -136,6 +136,14 @@ class Schedule:
             raise errors.InvalidCron(f"The cron expression {self.cron!r} never comes.") from None
 
 
+def cron_in_words(cron: str) -> str:
+    """Return "At 03:00 every day" for `0 3 * * *`; empty for what is no cron expression."""
+    try:
+        return CronSim(_expanded(cron), datetime(2024, 1, 1, tzinfo=UTC)).explain()
+    except CronSimError:
+        return ""
+
+
 def read(given: object, what: str) -> tuple[Schedule, ...]:
     """Return what a workflow was given as its schedules. Raises InvalidSchedule, DuplicateSchedule.
 

@@ -173,3 +173,48 @@ def test_it_is_for_people_who_signed_in_and_may_see_runs(client, person, pages, 
     assert client.get(address).status_code == 302
     assert stranger.get(address).status_code == 403
     assert pages.post(address).status_code == 405
+
+
+def test_script_gets_the_lines_it_has_and_the_count_of_newer_ones(pages):
+    old, new = did(), did("retry")
+    headers = {"HX-Request": "true"}
+    for _ in range(2):
+        did("start")
+    did("retry")
+
+    part = pages.get(f"/audit/?rows={new.pk},{old.pk}", headers=headers).content.decode()
+    retries = pages.get(f"/audit/?verb=retry&rows={new.pk}", headers=headers).content.decode()
+
+    assert keys_in(part) == [new.pk, old.pk]
+    assert "3 new: show" in part
+    assert "<html" not in part
+    assert keys_in(retries) == [new.pk]
+    assert "1 new: show" in retries
+    assert 'href="/audit/?verb=retry"' in retries
+
+
+def test_a_trail_without_lines_gets_those_that_come(pages):
+    headers = {"HX-Request": "true"}
+
+    assert "Nobody has done anything yet" in text(pages)
+    line = did()
+    part = pages.get("/audit/?rows=", headers=headers).content.decode()
+
+    assert keys_in(part) == [line.pk]
+    assert "new: show" not in part
+
+
+def test_newer_lines_are_counted_to_a_limit(db, monkeypatch):
+    monkeypatch.setattr(audit_page, "MOST_NEWER", 2)
+    first = did()
+    for _ in range(5):
+        did()
+
+    assert audit_page.newer_than(audit_page.Filters(), first.pk) == 3
+
+
+def test_only_the_newest_page_of_the_trail_is_live(pages):
+    line = did()
+
+    assert "data-feed" in text(pages)
+    assert "data-feed" not in text(pages, f"/audit/?before={line.pk + 1}")

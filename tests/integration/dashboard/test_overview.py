@@ -1,11 +1,13 @@
 """The overview: the first page."""
 
+import uuid
 from datetime import timedelta
 
 import pytest
 from django.utils import timezone
 
-from dashboard import overview_page
+from dashboard import overview_page, sparks
+from dashboard.filters import first_key
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, row_of, started
 from workflows_app.models import Run, Schedule, StepSnapshot, Worker, Workflow
@@ -50,11 +52,38 @@ def test_runs_are_counted_by_status_in_the_window_of_the_address(db):
     started(amount=5)
     now = timezone.now()
 
-    counts = overview_page.counts_since(now - timedelta(hours=1))
+    counts = overview_page.counts_since(now - timedelta(hours=1), now)
 
     assert (counts.by_status["suspended"], counts.by_status["success"]) == (1, 1)
     assert counts.total == 2
-    assert overview_page.counts_since(now + timedelta(seconds=5)).total == 0
+    later = now + timedelta(seconds=5)
+    assert overview_page.counts_since(later, later + timedelta(hours=1)).total == 0
+
+
+def test_a_tile_draws_when_its_runs_were_created(db):
+    now = timezone.now()
+    for minutes, runs in ((58, 1), (1, 2)):
+        for number in range(runs):
+            run = started(amount=5)
+            key = first_key(now - timedelta(minutes=minutes)).int + number
+            Run.objects.filter(run_id=run.run_id).update(id=uuid.UUID(int=key))
+
+    counts = overview_page.counts_since(now - timedelta(hours=1), now)
+
+    assert counts.sparks["success"] == sparks.path_of([1, *[0] * 22, 2])
+    assert counts.sparks["failed"] == ""
+
+
+def test_tiles_and_slow_workflows_lead_to_lists_of_the_same_window(pages):
+    started(amount=5)
+
+    page = page_at(pages, "/?window=7d")
+
+    assert "/runs/?status=success&amp;window=7d" in page
+    assert "/runs/?status=failed&amp;window=7d" in page
+    assert "/runs/?workflow=pages-approval&amp;window=7d" in page
+    assert ">Approval</a>" in page
+    assert '<path d="M' in page
 
 
 def test_a_count_that_reaches_its_limit_says_so(pages, monkeypatch):

@@ -3,7 +3,9 @@
 import html
 import re
 
-from dashboard import filters
+import pytest
+
+from dashboard import columns, filters, status_counts
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app.models import Run
@@ -184,3 +186,126 @@ def test_a_filter_is_kept_when_another_one_changes(pages):
     page = pages.get("/runs/?window=24h&q=x").content.decode()
 
     assert "?status=failed&amp;window=24h&amp;q=x" in page
+
+
+def chips_in(page: str) -> dict[str, str]:
+    found = re.findall(r'id="chip-(\w+)".*?chip-count num">([^<]*)<', page, re.DOTALL)
+    return dict(found)
+
+
+def test_chips_say_how_many_runs_of_the_list_have_each_status(pages):
+    for _ in range(2):
+        started()
+    started(amount=5)
+    started(flows.open_flow)
+
+    every = chips_in(pages.get("/runs/").content.decode())
+    approvals = chips_in(pages.get("/runs/?workflow=pages-approval&status=failed").content.decode())
+
+    assert (every["all"], every["suspended"], every["success"], every["failed"]) == (
+        "4", "2", "2", "0",
+    )  # fmt: skip
+    assert (approvals["all"], approvals["success"]) == ("3", "1")
+    assert chips_in(pages.get("/runs/?window=1h").content.decode()) == every
+    assert set(chips_in(pages.get("/runs/?until=2020-01-01").content.decode()).values()) == {"0"}
+
+
+def test_chips_count_to_a_limit_in_one_query(pages, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(status_counts, "MOST", 2)
+    for _ in range(4):
+        started(amount=5)
+
+    with django_assert_num_queries(1):
+        assert status_counts.counted(filters.Filters())["success"] == 3
+    chips = status_counts.chips_of(filters.Filters())
+
+    assert [chip.count for chip in chips if chip.has_any] == ["0k+", "0k+"]
+
+
+def test_what_a_search_finds_is_not_counted(pages, django_assert_num_queries):
+    run = started()
+
+    with django_assert_num_queries(0):
+        chips = status_counts.chips_of(filters.Filters(search=run.run_id))
+
+    assert {chip.count for chip in chips} == {""}
+    assert "chip-count" not in pages.get(f"/runs/?q={run.run_id[:-1]}").content.decode()
+
+
+def test_rows_show_the_key_fields_of_the_input_by_their_labels(pages):
+    started(title="Chair <i>", amount=5)
+
+    page = pages.get("/runs/").content.decode()
+
+    assert 'title="Title"><span class="unseen">Title</span> Chair &lt;i&gt;</span>' in page
+    assert '<span class="fact-name">Amount</span> 5' in page
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        (None, []),
+        ("null", []),
+        ('"plain"', ["plain"]),
+        ("7", ["7"]),
+        ("[1, 2]", []),
+        ('{"a": "x", "b": {"c": 1}, "d": true, "e": 1.5, "f": "late"}', ["x", "yes", "1.5"]),
+        ('{"a": "%s"}' % ("y" * 90), ["y" * 31 + "…"]),
+        ('{"cut', []),
+    ],
+)
+def test_inputs_of_unknown_types_show_the_small_values_they_begin_with(text, shown):
+    assert [fact.text for fact in columns.facts_of("nowhere", text)] == shown
+
+
+def test_a_large_input_is_not_read_for_a_row(pages):
+    started(note="x" * (columns.MOST_BYTES + 1))
+
+    assert 'class="fact"' not in pages.get("/runs/").content.decode()
+
+
+def test_columns_are_chosen_in_the_address_and_remembered(pages):
+    started()
+    usual = pages.get("/runs/").content.decode()
+
+    chosen = pages.get("/runs/?col=status&col=timeline&col=nonsense&col=took")
+    again = pages.get("/runs/").content.decode()
+    other = pages.get("/runs/?cols=run.reason").content.decode()
+    none = pages.get("/runs/?col=status").content.decode()
+
+    assert headings(usual) == ["Run", "Input", "Waits for, or why it failed", "Started", "Took"]
+    assert headings(chosen.content.decode()) == headings(again) == ["Timeline", "Took"]
+    assert "cols=timeline.took" in html.unescape(chosen.content.decode())
+    assert headings(other) == ["Run", "Waits for, or why it failed"]
+    assert headings(none) == []
+    assert headings(pages.get("/runs/").content.decode()) == []
+
+
+def headings(page: str) -> list[str]:
+    found = re.findall(r'<th scope="col">([^<]+)</th>', page)
+    return [heading for heading in found if heading not in {"Status", "Workflow"}]
+
+
+def test_rows_offer_what_the_person_may_do_and_the_run_allows(pages, person):
+    asking, ended = started(), started(amount=5)
+    _, looker = person("view_run")
+    _, canceler = person("view_run", "cancel_run")
+
+    page = pages.get("/runs/").content.decode()
+
+    assert f'/runs/{asking.run_id}/cancel/" data-dialog' in page
+    assert f'/runs/{ended.run_id}/rerun/" data-dialog' in page
+    assert f"/runs/{ended.run_id}/cancel/" not in page
+    assert "data-dialog" not in looker.get("/runs/").content.decode()
+    page = canceler.get("/runs/").content.decode()
+    assert f"/runs/{asking.run_id}/cancel/" in page
+    assert f"/runs/{ended.run_id}/rerun/" not in page
+
+
+def test_two_marked_runs_are_compared_the_older_one_first(pages):
+    old, new = started(amount=5), started(amount=6)
+
+    page = pages.get(f"/runs/compare/?run={new.run_id}&run={old.run_id}").content.decode()
+
+    assert f'name="a" value="{old.run_id}"' in page
+    assert f'name="b" value="{new.run_id}"' in page

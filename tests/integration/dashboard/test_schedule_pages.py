@@ -319,3 +319,27 @@ def test_lists_go_by_key(pages, monkeypatch):
     assert f"?before={keys[3]}" in page
     assert "Nothing on this page" in text(pages, f"{address(rows[0])}?before=1")
     assert text(pages, f"{address(rows[0])}?before=nonsense").count("data-outcome") == 2
+
+
+def test_cron_is_said_in_words_beside_the_expression(pages):
+    row = scheduled(cron="30 6 * * 1-5")
+
+    for where in ("/schedules/", address(row)):
+        page = text(pages, where)
+        assert "At 06:30 on Monday through Friday" in page
+        assert "30 6 * * 1-5" in page
+        assert "in Europe/Amsterdam" in page
+
+
+def test_script_gets_only_the_part_that_changes(pages):
+    row = scheduled()
+    headers = {"HX-Request": "true"}
+
+    for where in ("/schedules/", address(row)):
+        before = pages.get(where, headers=headers).content.decode()
+        assert 'id="live"' in before
+        assert "<html" not in before
+        assert "paused" not in before
+    pages.post(address(row, "pause"), {"note": "noisy"})
+    for where in ("/schedules/", address(row)):
+        assert "noisy" in pages.get(where, headers=headers).content.decode()

@@ -6,10 +6,11 @@ import pytest
 import redis
 from django.db import connection
 
-from dashboard import worker_page
+from dashboard import throughput, worker_page
 from tests.integration.dashboard import flows
+from tests.integration.dashboard.conftest import started
 from workflows_app.engine import clock, workers
-from workflows_app.models import StepSnapshot, Worker
+from workflows_app.models import RunEvent, StepSnapshot, Worker
 
 MARKUP = "<b>host</b>"
 
@@ -185,13 +186,58 @@ def test_it_costs_the_same_number_of_queries_however_much_there_is(
 ):
     monkeypatch.setattr(worker_page, "MOST", 5)
     pages.get("/workers/")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         pages.get("/workers/")
     for number in range(8):
         queued(f"queue-{number}", worker=worker(stopped=number == 7))
         queued(f"queue-{number}")
 
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         page = text(pages)
 
     assert "There are more" in page
+
+
+def test_steps_that_ended_lately_are_counted_by_queue(pages):
+    for _ in range(10):
+        started(amount=5)
+    run = started(amount=5)
+    StepSnapshot.objects.filter(run=run.pk, kind="step").update(queue="mail")
+    old = started(amount=5)
+    long_ago = clock.now() - throughput.WINDOW - timedelta(seconds=1)
+    StepSnapshot.objects.filter(run=old.pk).update(ended_at=long_ago)
+    ended = StepSnapshot.objects.filter(kind="step", ended_at__gt=long_ago)
+
+    found = throughput.measured(clock.now())
+
+    assert found.span == throughput.WINDOW
+    assert sum(found.by_queue.values()) == ended.count()
+    assert found.by_queue["mail"] == ended.filter(queue="mail").count() > 0
+    assert found.a_minute("mail") == f"{found.by_queue['mail'] / 5:.1f}"
+    assert found.a_minute("nobody's") == "0"
+    page = text(pages)
+    assert "Steps done a minute" in page
+    assert 'data-queue="mail"' in page
+
+
+def test_under_load_only_the_stretch_that_the_logs_tell_of_counts(db, monkeypatch):
+    monkeypatch.setattr(throughput, "MOST_LINES", 3)
+    now = clock.now()
+    for _ in range(4):
+        started(amount=5)
+    lines = RunEvent.objects.order_by("-pk").values_list("pk", flat=True)[:3]
+    RunEvent.objects.filter(pk__in=list(lines)).update(at=now - timedelta(seconds=12))
+
+    assert throughput.measured(now).span == timedelta(seconds=12)
+
+
+def test_what_waits_longest_and_what_runs_is_told_of_all_queues(db):
+    busy = worker(threads=8)
+    queued("a", number=2, waits=5)
+    queued("b", waits=60)
+    queued(number=3, worker=busy)
+
+    view = worker_page.look()
+
+    assert (view.ready, view.held, view.threads) == (3, 3, 8)
+    assert 59 < (view.now - view.oldest).total_seconds() < 62
