@@ -330,7 +330,7 @@ def _entry(
     return Entry(
         step,
         question,
-        subject_in(text, question) or step.run.resource_id or "",
+        subject_in(text) or step.run.resource_id or "",
         holders.get(step.suspension),
         answers.get((step.run_id, step.path)),
     )
@@ -359,7 +359,7 @@ def _answers(steps: Sequence[StepSnapshot]) -> dict[tuple[uuid.UUID, str], Actio
     }
 
 
-def subject_in(text: str | None, question: str) -> str:
+def subject_in(text: str | None) -> str:
     """Return in one line what a question is about: the small facts beside its words."""
     try:
         value = jsontext.loads(text or "null")
@@ -367,14 +367,14 @@ def subject_in(text: str | None, question: str) -> str:
         return ""
     if not isinstance(value, dict):
         return ""
+    words = previews.words_in(text)
     facts = [
         f"{humanised(key)}: {_shown(inner)}"
         for key, inner in value.items()
-        if isinstance(inner, str | int | float) and inner not in ("", question)
+        if isinstance(inner, str | int | float) and inner not in ("", words)
     ]
     # Where there are no words, the question itself lists the facts.
-    said = any(isinstance(value.get(key), str) for key in previews.QUESTIONS)
-    return " · ".join(facts[:MOST_FACTS]) if said else ""
+    return " · ".join(facts[:MOST_FACTS]) if words else ""
 
 
 def _shown(value: object) -> str:
