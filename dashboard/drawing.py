@@ -24,6 +24,7 @@ PAD: Final = 14
 TITLE: Final = 24
 COUNT: Final = 6
 END: Final = 10
+LEAST_REACH: Final = 34
 
 #: About as wide as a letter of a frame's title is.
 LETTER: Final = 6.6
@@ -183,6 +184,14 @@ class Line:
     def data_y(self) -> float:
         """The height of that dot: shortly before the entry that got it."""
         return self.end.y - 9
+
+    @property
+    def reach_y(self) -> float:
+        """The middle of what a finger may hit for that dot: between the two entries.
+
+        Not so high that a part of it would be outside of the drawing.
+        """
+        return max(self.end.y - GAP_Y / 2, LEAST_REACH)
 
     @property
     def label_x(self) -> float:

@@ -18,6 +18,11 @@ from dashboard.graphs import Graph, Place
 STEPS: Final = (25, 50, 75, 100, 125, 150, 200)
 WHOLE: Final = 100
 FIT: Final = "fit"
+#: The width that a drawing has on a narrow phone, and that of a finger, in CSS pixels.
+PHONE: Final = 310
+FINGER: Final = 44
+#: Where a drawing is smaller still, its signs would hide one another.
+LEAST_SCALE: Final = 0.48
 #: Frames that the menu of folds names; the drawing itself has a sign on each.
 MOST_FRAMES: Final = 40
 
@@ -95,6 +100,15 @@ class Sheet:
     def height(self) -> int:
         """The height on the page, in CSS pixels."""
         return round((self.drawing.height if self.drawing else 0) * self.percent / WHOLE)
+
+    @property
+    def reach(self) -> int:
+        """How far around a sign a finger hits it on a phone, in the drawing's own units."""
+        scale = self.percent / WHOLE
+        drawn = self.drawing
+        if drawn and (self.is_fit or (drawn.is_small and not self.look.zoom)):
+            scale = min(1, PHONE / drawn.width)
+        return round(FINGER / 2 / max(scale, LEAST_SCALE)) + 1
 
     @property
     def nearer(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -16,7 +17,7 @@ from django.db.models.functions import Substr
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import graphs, previews
+from dashboard import graphs, previews, snoozes
 from dashboard.forms.wording import humanised
 from dashboard.paging import number
 from dashboard.previews import question_in
@@ -41,7 +42,9 @@ MOST_FACTS: Final = 3
 MOST_NEEDS: Final = 5
 TEXT: Final = 2000
 _RUN_HEAVY: Final = [f"run__{name}" for name in RUN_PAYLOADS]
-TABS: Final = {"mine": "Mine", "open": "Open", "all": "All", "done": "Done"}
+TABS: Final = {"mine": "Mine", "open": "Open", "all": "All", "later": "Put off", "done": "Done"}
+#: The other order of questions; without it the oldest comes first.
+NEWEST: Final = "newest"
 
 Allowed = Callable[[int, str], bool]
 
@@ -55,6 +58,7 @@ class Wanted:
     after: int = 0
     before: int = 0
     is_mine_only: bool = False
+    sort: str = ""
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Wanted:
@@ -66,12 +70,13 @@ class Wanted:
             after=number(query.get("after", "")) or 0,
             before=number(query.get("before", "")) or 0,
             is_mine_only=query.get("who") == "me",
+            sort=NEWEST if query.get("sort") == NEWEST else "",
         )
 
     def link(self, **changes: object) -> str:
         """Return the query of the same list with something else; page and item are not kept."""
         who = "me" if self.is_mine_only else ""
-        wanted = {"tab": self.tab, "who": who} | changes
+        wanted = {"tab": self.tab, "who": who, "sort": self.sort} | changes
         return "?" + urlencode({key: value for key, value in wanted.items() if value})
 
     def item_link(self, item: object) -> str:
@@ -88,6 +93,9 @@ class Entry:
     subject: str
     holder: Assignment | None = None
     answer: Action | None = None
+
+    #: Until when the person has put it off.
+    later: datetime | None = None
 
     @property
     def is_asking(self) -> bool:
@@ -120,6 +128,7 @@ class Detail:
     question: Question
     holder: Assignment | None
     answer: Action | None
+    later: datetime | None = None
 
     @property
     def is_asking(self) -> bool:
@@ -137,6 +146,8 @@ class Page:
     later: int = 0
     #: Who has claimed what, of these and of the question that is open.
     holders: Mapping[Any, Assignment] = field(default_factory=dict)
+    #: How many questions came since the first that a list of the newest shows.
+    newer: int = 0
 
 
 # Which questions there are.
@@ -168,23 +179,28 @@ def _claims(**of: Any) -> QuerySet[Assignment]:
 
 def _rows_of(tab: str, person: Person) -> QuerySet[StepSnapshot]:
     asking = StepSnapshot.objects.asking()
+    if tab == "later":
+        return asking.filter(snoozes.hides(person))
+    if tab == "all":
+        return asking
+    asking = asking.exclude(snoozes.hides(person))
     if tab == "mine":
         return asking.filter(Exists(_claims(person=person.pk)))
-    return asking.exclude(Exists(_claims())) if tab == "open" else asking
+    return asking.exclude(Exists(_claims()))
 
 
 def waiting_of(person: Person) -> list[int]:
     """Return the oldest steps that wait for this person, to a limit, in one query.
 
-    They may answer them, and nobody else has claimed them.
+    They may answer them, nobody else has claimed them, and they have not put them off.
     """
     if not may_answer(person):
         return []
     is_allowed = allowed_for(person)
     others = Assignment.objects.filter(suspension=OuterRef("suspension")).exclude(person=person.pk)
-    asking = StepSnapshot.objects.asking().exclude(Exists(others)).order_by("pk")
-    found = asking.values_list("pk", "run__version_id", "base_path")[: MOST_COUNTED + 1]
-    return [pk for pk, version, path in found if is_allowed(version, path)]
+    asking = StepSnapshot.objects.asking().exclude(Exists(others)).exclude(snoozes.hides(person))
+    found = asking.order_by("pk").values_list("pk", "run__version_id", "base_path")
+    return [pk for pk, version, path in found[: MOST_COUNTED + 1] if is_allowed(version, path)]
 
 
 def waiting_in(request: HttpRequest) -> list[int]:
@@ -217,11 +233,13 @@ class _Keys:
 def _keys(wanted: Wanted, person: Person, most: int) -> _Keys:
     """Return the keys of one page; those that the person may not answer are not in Open."""
     rows = _rows_of(wanted.tab, person)
-    is_back = wanted.before > 0
-    if is_back:
-        rows = rows.filter(pk__lt=wanted.before).order_by("-pk")
+    is_back, is_newest = wanted.before > 0, wanted.sort == NEWEST
+    bound = wanted.before if is_back else wanted.after
+    if is_back == is_newest:
+        rows = rows.filter(pk__gt=bound).order_by("pk")
     else:
-        rows = rows.filter(pk__gt=wanted.after).order_by("pk")
+        rows = (rows.filter(pk__lt=bound) if bound else rows).order_by("-pk")
+    step = -1 if is_newest else 1
     if wanted.tab == "open":
         if not may_answer(person):
             return _Keys([])
@@ -234,8 +252,8 @@ def _keys(wanted: Wanted, person: Person, most: int) -> _Keys:
     keys = fit[:most]
     beyond = keys[-1] if len(fit) > most else last
     if is_back:
-        return _Keys(keys[::-1], earlier=beyond, later=keys[0] if keys else wanted.before - 1)
-    here = keys[0] if keys else wanted.after + 1
+        return _Keys(keys[::-1], earlier=beyond, later=keys[0] if keys else wanted.before - step)
+    here = keys[0] if keys else wanted.after + step
     return _Keys(keys, earlier=here if wanted.after else 0, later=beyond)
 
 
@@ -250,7 +268,8 @@ def next_link(wanted: Wanted, person: Person, after: int) -> str:
     for place in places:
         kind = place if is_mine else "open"
         for start in (after, 0):
-            if keys := _keys(Wanted(tab=kind, after=start), person, 1).keys:
+            here = Wanted(tab=kind, after=start, sort=wanted.sort)
+            if keys := _keys(here, person, 1).keys:
                 found = StepSnapshot.objects.filter(pk=keys[0]).values_list("suspension", flat=True)
                 return wanted.link(tab=place, item=found.first())
     return wanted.link(tab=places[-1])
@@ -264,7 +283,8 @@ def page_of(wanted: Wanted, person: Person) -> Page:
     if wanted.tab == "done":
         return _done(wanted, person)
     keys = _keys(wanted, person, PAGE)
-    page = _page(wanted, _steps(StepSnapshot.objects.filter(pk__in=keys.keys)))
+    steps = _steps(StepSnapshot.objects.filter(pk__in=keys.keys), person)
+    page = _page(wanted, steps[::-1] if wanted.sort == NEWEST else steps)
     page.earlier, page.later = keys.earlier, keys.later
     return page
 
@@ -275,16 +295,32 @@ def _page(wanted: Wanted, steps: Sequence[StepSnapshot]) -> Page:
 
 
 def page_again(wanted: Wanted, person: Person, shown: Sequence[uuid.UUID]) -> Page:
-    """Return the same questions as they stand now, in their order, and new ones below them."""
-    steps = _steps(StepSnapshot.objects.current().filter(suspension__in=shown[:PAGE], kind="step"))
+    """Return the same questions as they stand now, in their order, and new ones below them.
+
+    Above them, where the newest come first, nothing is put, so that none moves under a hand: there
+    it is said how many there are.
+    """
+    rows = StepSnapshot.objects.current().filter(suspension__in=shown[:PAGE], kind="step")
+    steps = _steps(rows, person)
     found = {step.suspension: step for step in steps}
     kept = [found[key] for key in shown[:PAGE] if key in found]
+    if wanted.sort == NEWEST and kept:
+        page = _page(wanted, kept)
+        page.newer = _newer(wanted, person, max(step.pk for step in kept))
+        return page
     room = 0 if wanted.before else PAGE - len(kept)
     if room > 0:
         start = max((step.pk for step in kept), default=wanted.after)
         more = _keys(replace(wanted, after=start), person, room).keys
-        kept += _steps(StepSnapshot.objects.filter(pk__in=more))
+        kept += _steps(StepSnapshot.objects.filter(pk__in=more), person)
     return _page(wanted, kept)
+
+
+def _newer(wanted: Wanted, person: Person, last: int) -> int:
+    """Return how many questions came after one, to a limit; of a later page none are told."""
+    if wanted.after or wanted.before:
+        return 0
+    return len(_keys(replace(wanted, after=last, sort=""), person, PAGE).keys)
 
 
 def needs_in(request: HttpRequest, most: int = MOST_NEEDS) -> list[Need]:
@@ -310,8 +346,8 @@ def _with_questions(rows: QuerySet[StepSnapshot]) -> QuerySet[StepSnapshot]:
     return found.defer(*STEP_PAYLOADS, *_RUN_HEAVY)
 
 
-def _steps(rows: QuerySet[StepSnapshot]) -> list[StepSnapshot]:
-    return list(_with_questions(rows).order_by("pk"))
+def _steps(rows: QuerySet[StepSnapshot], person: Person) -> list[StepSnapshot]:
+    return list(_with_questions(rows).annotate(later=snoozes.until(person)).order_by("pk"))
 
 
 def entries_of(steps: Sequence[StepSnapshot], holders: Mapping[Any, Assignment]) -> list[Entry]:
@@ -330,9 +366,10 @@ def _entry(
     return Entry(
         step,
         question,
-        subject_in(text, question) or step.run.resource_id or "",
+        subject_in(text) or step.run.resource_id or "",
         holders.get(step.suspension),
         answers.get((step.run_id, step.path)),
+        getattr(step, "later", None),
     )
 
 
@@ -359,7 +396,7 @@ def _answers(steps: Sequence[StepSnapshot]) -> dict[tuple[uuid.UUID, str], Actio
     }
 
 
-def subject_in(text: str | None, question: str) -> str:
+def subject_in(text: str | None) -> str:
     """Return in one line what a question is about: the small facts beside its words."""
     try:
         value = jsontext.loads(text or "null")
@@ -367,14 +404,14 @@ def subject_in(text: str | None, question: str) -> str:
         return ""
     if not isinstance(value, dict):
         return ""
+    words = previews.words_in(text)
     facts = [
         f"{humanised(key)}: {_shown(inner)}"
         for key, inner in value.items()
-        if isinstance(inner, str | int | float) and inner not in ("", question)
+        if isinstance(inner, str | int | float) and inner not in ("", words)
     ]
     # Where there are no words, the question itself lists the facts.
-    said = any(isinstance(value.get(key), str) for key in previews.QUESTIONS)
-    return " · ".join(facts[:MOST_FACTS]) if said else ""
+    return " · ".join(facts[:MOST_FACTS]) if words else ""
 
 
 def _shown(value: object) -> str:
@@ -411,12 +448,12 @@ def _asked(given: Sequence[Action]) -> dict[tuple[Any, str], str]:
 # The question that is open.
 
 
-def step_of(suspension: uuid.UUID) -> StepSnapshot | None:
+def step_of(suspension: uuid.UUID, person: Person) -> StepSnapshot | None:
     """Return the step that asked this, also when it has been answered since."""
     rows = StepSnapshot.objects.current().filter(suspension=suspension, kind="step")
     rows = rows.select_related("run", "run__workflow", "parent")
     parents = [f"parent__{name}" for name in STEP_PAYLOADS]
-    rows = rows.defer(*STEP_PAYLOADS, *_RUN_HEAVY, *parents)
+    rows = rows.defer(*STEP_PAYLOADS, *_RUN_HEAVY, *parents).annotate(later=snoozes.until(person))
     return previews.with_previews(rows, ["suspend_payload"]).first()
 
 
@@ -440,6 +477,7 @@ def detail_of(step: StepSnapshot, person: Person, holders: Mapping[Any, Assignme
         question,
         holders.get(step.suspension),
         None if is_asking else _answers([step]).get((step.run_id, step.path)),
+        getattr(step, "later", None),
     )
 
 

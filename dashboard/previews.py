@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 from django.db.models import Func, IntegerField, Model, QuerySet
 from django.db.models.functions import Substr
 
+from dashboard import markdown
 from workflows_app import jsontext
 from workflows_app.engine import payloads
 
@@ -111,8 +112,11 @@ def preview_of(row: Model, field: str, url: str = "") -> Preview | None:
     return None if text is None else Preview(text, getattr(row, f"{field}_size"), url)
 
 
-def question_in(text: str | None) -> str:
-    """Return in a few words what a suspend payload asks, from the beginning of its JSON."""
+def words_in(text: str | None) -> str:
+    """Return the words, in Markdown, of a suspend payload's question, from its JSON's beginning.
+
+    Empty where the payload holds none.
+    """
     if not text or text == "null":
         return ""
     try:
@@ -120,8 +124,23 @@ def question_in(text: str | None) -> str:
     except (ValueError, RecursionError):
         return next((found for key in QUESTIONS if (found := text_at(text, key))), "")
     if isinstance(value, dict):
-        said = [value[key] for key in QUESTIONS if isinstance(value.get(key), str)]
-        value = said[0] if said else ", ".join(f"{k}: {brief(v)}" for k, v in value.items())
+        said = (value[key] for key in QUESTIONS if isinstance(value.get(key), str))
+        return next(said, "")
+    return value if isinstance(value, str) else ""
+
+
+def question_in(text: str | None) -> str:
+    """Return in one plain line what a suspend payload asks, from the beginning of its JSON."""
+    if words := words_in(text):
+        return brief(markdown.line_of(words))
+    if not text or text == "null":
+        return ""
+    try:
+        value = jsontext.loads(text)
+    except (ValueError, RecursionError):
+        return ""
+    if isinstance(value, dict):
+        value = ", ".join(f"{k}: {brief(v)}" for k, v in value.items())
     return brief(value)
 
 
@@ -139,7 +158,8 @@ def text_at(text: str, key: str) -> str:
     found = re.search(rf'"{key}":\s*"((?:[^"\\]|\\.)*)', text)
     if not found:
         return ""
-    body = found[1]
+    # An escape that was cut off at the end says nothing.
+    body = re.sub(r"(?<!\\)((?:\\\\)*)\\u[0-9a-fA-F]{0,3}$", r"\1", found[1])
     try:
         return str(json.loads(f'"{body}"'))
     except ValueError:

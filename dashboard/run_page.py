@@ -24,6 +24,7 @@ from dashboard import (
     failure,
     graphs,
     header,
+    markdown,
     playback,
     previews,
     records,
@@ -50,6 +51,7 @@ from dashboard.forms.fields import JSON
 from dashboard.forms.wording import humanised
 from dashboard.graph_look import Sheet
 from dashboard.graphs import Graph, Place
+from dashboard.markdown import Words
 from dashboard.notices import Notice, is_lost, notices_of
 from dashboard.previews import Preview
 from dashboard.run_view import View
@@ -91,12 +93,22 @@ class Question:
             return []
         if any(isinstance(inner, dict | list) for inner in value.values()):
             return []
-        return [(humanised(key), inner) for key, inner in value.items() if inner != self.text]
+        return [(humanised(key), inner) for key, inner in value.items() if inner != self.words]
+
+    @property
+    def words(self) -> str:
+        """What its author wrote, as it is; empty where the payload has no words."""
+        return previews.words_in(self.payload.text if self.payload else "")
 
     @property
     def text(self) -> str:
-        """What it asks, in a few words."""
+        """What it asks, in one plain line."""
         return previews.question_in(self.payload.text if self.payload else "")
+
+    @property
+    def said(self) -> Words:
+        """What it asks as safe HTML: a title, which may be empty, and what is said besides."""
+        return markdown.words_of(self.words)
 
 
 #: What the menu of a run offers besides the button; an answer has its form on the page.

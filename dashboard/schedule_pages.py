@@ -164,6 +164,16 @@ def offers(person: Person, row: Schedule) -> list[Offer]:
     return [offer(action, person, row, row.workflow_id) for action in DOINGS if action is not unfit]
 
 
+def as_python(action: Action, item: Item) -> str:
+    """Return the same act as a call from Python."""
+    verb = {"trigger-schedule": "run_now"}.get(action.name, action.name.partition("-")[0])
+    return (
+        f"schedules = get_workflow({item.row.workflow_id!r}).schedules()\n"
+        f"schedule = next(one for one in schedules if one.id == {item.row.pk!r})\n"
+        f"schedule.{verb}()"
+    )
+
+
 def consequences(action: Action, item: Item) -> tuple[list[str], list[str]]:
     """Return, in sentences, what doing this to a schedule would do now, and what it would not."""
     first = f"{item.upcoming[0]:%Y-%m-%d %H:%M:%S %Z}" if item.upcoming else ""

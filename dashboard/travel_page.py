@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any, Final
 
 from dashboard import graphs, previews, records
+from dashboard.drawing import Box, Drawing
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import Run as WorkflowRun
@@ -19,6 +21,10 @@ from workflows_app.models import Run, StepSnapshot
 JSON = Any
 #: Stands for the input of the step that is gone to, among the values that are changed.
 INPUT: Final = "$input"
+#: Stands before the path of a step that was chosen before, for the input that it was given.
+OTHER: Final = f"{INPUT}:"
+#: Characters of a reason that is kept.
+LONGEST_REASON: Final = 500
 #: Values larger than this many characters of JSON are given as they are, not edited in a form.
 MOST_EDITED: Final = 200_000
 
@@ -32,10 +38,14 @@ class Asked:
     """What the person has chosen so far: from where, and which values are others."""
 
     path: str = ""
-    #: By path; the input of the step under `INPUT`.
+    #: By path; the input of the step under `INPUT`, those of steps chosen before under theirs.
     changed: Mapping[str, JSON] = field(default_factory=dict)
     per_step: bool = False
     in_place: bool = False
+    #: Why, for the audit trail.
+    reason: str = ""
+    #: The paths of all entries, in reading order.
+    order: Sequence[str] = ()
 
     @classmethod
     def read(cls, data: Mapping[str, str], *, path: str = "") -> Asked:
@@ -51,6 +61,7 @@ class Asked:
             changed=changed,
             per_step=data.get("per_step") == "1",
             in_place=data.get("mode") == "here",
+            reason=data.get("reason", "").strip().replace("\x00", "")[:LONGEST_REASON],
         )
 
     @property
@@ -58,10 +69,28 @@ class Asked:
         """The changed values as the page carries them."""
         return str(jsontext.dumps(dict(self.changed)))
 
+    @cached_property
+    def results(self) -> dict[str, JSON]:
+        """The other results that count from here: those of entries before the step."""
+        place = self.order.index(self.path) if self.path in self.order else len(self.order)
+        before = set(self.order[:place])
+        return {path: value for path, value in self.changed.items() if path in before}
+
+    @property
+    def kept(self) -> list[str]:
+        """What else was changed, and counts once another step is chosen; in words."""
+        others = [path for path in self.changed if path != INPUT and path not in self.results]
+        return [
+            f"the input of {path.removeprefix(OTHER)}"
+            if path.startswith(OTHER)
+            else f"the result of {path}"
+            for path in others
+        ]
+
     @property
     def options(self) -> dict[str, JSON]:
         """What the verbs are called with."""
-        context = {path: {"output": out} for path, out in self.changed.items() if path != INPUT}
+        context = {path: {"output": out} for path, out in self.results.items()}
         found: dict[str, JSON] = {"context": context} if context else {}
         if INPUT in self.changed:
             found["input_data"] = self.changed[INPUT]
@@ -69,12 +98,20 @@ class Asked:
 
     def with_value(self, of: str, value: JSON) -> Asked:
         """Return the same with another value."""
-        return Asked(self.path, {**self.changed, of: value}, self.per_step, self.in_place)
+        return replace(self, changed={**self.changed, of: value})
 
     def without(self, of: str) -> Asked:
         """Return the same with the recorded value."""
-        left = {path: value for path, value in self.changed.items() if path != of}
-        return Asked(self.path, left, self.per_step, self.in_place)
+        return replace(self, changed={k: v for k, v in self.changed.items() if k != of})
+
+    def at(self, path: str) -> Asked:
+        """Return the same from another step; each step keeps the input that it was given."""
+        changed = dict(self.changed)
+        if INPUT in changed and self.path:
+            changed[OTHER + self.path] = changed.pop(INPUT)
+        if OTHER + path in changed:
+            changed[INPUT] = changed.pop(OTHER + path)
+        return replace(self, path=path, changed=changed)
 
 
 @dataclass(frozen=True)
@@ -106,6 +143,27 @@ class TravelPage:
     plan: TravelPlan | None = None
     problem: str = ""
 
+    @cached_property
+    def drawing(self) -> Drawing | None:
+        """The small drawing to choose from, its frames open; None: it is too large to be drawn."""
+        return self.graph.drawn(frozenset())
+
+    @property
+    def boxes(self) -> list[tuple[Box, str, bool]]:
+        """The drawing's boxes, each with what happens to it, and whether it can be chosen."""
+        known = {place.path for place in self.places}
+        boxes = self.drawing.boxes if self.drawing else []
+        return [(box, self.fates.get(box.path, ""), box.path in known) for box in boxes]
+
+    @cached_property
+    def fates(self) -> dict[str, str]:
+        """What the plan does with each entry, by path: `again`, `reused` or `skipped`."""
+        if self.plan is None:
+            return {}
+        said = (("skipped", self.plan.skipped), ("reused", self.plan.reused))
+        found = {path: fate for fate, paths in said for path in paths}
+        return found | dict.fromkeys(self.plan.rerun, "again")
+
     @property
     def python(self) -> str:
         """The same act as a call from Python."""
@@ -113,6 +171,8 @@ class TravelPage:
         options = [f"{name}={value!r}" for name, value in self.asked.options.items()]
         if self.asked.per_step:
             options.append("per_step=True")
+        if self.asked.reason:
+            options.append(f"reason={self.asked.reason!r}")
         arguments = ", ".join([repr(self.asked.path), *options])
         workflow, run = self.run.workflow_id, self.run.run_id
         return f"get_workflow({workflow!r}).get_run({run!r}).{verb}({arguments})"

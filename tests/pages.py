@@ -33,6 +33,22 @@ STATUSES: Final = {
 }
 PASSWORD: Final = "only for these pages"
 
+#: A question with all that Markdown brings to one.
+ASKED: Final = """## Should *Desk, oak* be ordered?
+
+It costs **€ 1,280**, which is over the limit of `500`.
+
+| Shop | Price |
+|---|---|
+| Oak & Sons | 1,280 |
+| Plywood Ltd | 310 |
+
+1. The old one is broken.
+2. [The offer](https://shop.example/offer/7) ends on Friday. ![The desk](desk.png)
+
+> Please decide soon.
+"""
+
 SCHEDULE: Final = "/schedules/wf_nightly-report/"
 
 
@@ -195,6 +211,7 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     checked = _first_run(page, f"{address}/runs/?workflow=release-check")
     canceled = _canceled(page, address, done)
     item = _item(page, address)
+    written = _written(page, address)
     first = _first_step(page, address, done)
     page.goto(f"{address}{SCHEDULE}trigger/")
     page.locator("#confirm button.primary").click()
@@ -203,6 +220,7 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "runs-failed", "/runs/?status=failed"
     yield "runs-nothing", "/runs/?workflow=nowhere"
     yield "run-suspended", f"/runs/{asking}/"
+    yield "run-markdown", written
     yield "run-failed", f"/runs/{failed}/"
     yield "run-failed-timeline", f"/runs/{failed}/?tab=timeline&errors=1"
     for tab in ("graph", "timeline", "events", "data", "related", "audit"):
@@ -225,6 +243,7 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "compare-empty", "/runs/compare/"
     yield "inbox", "/inbox/"
     yield "inbox-item", item
+    yield "inbox-markdown", f"/inbox/?tab=all&item={_asked(page, address, written)}"
     yield "inbox-mine", "/inbox/?tab=mine"
     yield "inbox-done", "/inbox/?tab=done"
     yield from _others(page, address, asking, done)
@@ -295,6 +314,22 @@ def _answer(page: Page, address: str, run: str) -> str:
 def _item(page: Page, address: str) -> str:
     page.goto(f"{address}/inbox/?tab=all")
     return page.locator("a.ask-link").first.get_attribute("href") or ""
+
+
+def _written(page: Page, address: str) -> str:
+    """Ask in Markdown; return the page of the run."""
+    page.goto(f"{address}/workflows/reading/start/")
+    page.locator("[name='data.text']").fill(ASKED)
+    page.get_by_role("button", name="Start and watch").click()
+    page.wait_for_url(re.compile("/runs/[^/]+/$"))
+    page.locator("form.schema-form").first.wait_for()
+    return page.url.removeprefix(address)
+
+
+def _asked(page: Page, address: str, run: str) -> str:
+    page.goto(address + run)
+    action = page.locator("form.schema-form").first.get_attribute("action") or ""
+    return action.rstrip("/").rpartition("/")[2]
 
 
 def _canceled(page: Page, address: str, run: str) -> str:

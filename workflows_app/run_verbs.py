@@ -56,6 +56,8 @@ class TravelOptions(Options, Travel, total=False):
     """What `time_travel` and `fork` take by keyword."""
 
     per_step: bool
+    #: Why, in words, for the audit trail.
+    reason: str
 
 
 class Verbs:
@@ -227,6 +229,7 @@ class Verbs:
                 per_step=options.get("per_step", False),
                 context=options.get("request_context"),
                 trace=trace,
+                reason=options.get("reason", ""),
                 **_who(options),
             )
 
@@ -262,6 +265,7 @@ class Verbs:
             asked,
             per_step=options.get("per_step", False),
             context=options.get("request_context"),
+            reason=options.get("reason", ""),
             **_who(options),
         )
         forked._perform("fork", act, options)  # noqa: SLF001 - another of ours

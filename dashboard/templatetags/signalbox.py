@@ -12,11 +12,13 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import failure, inbox_page
+from dashboard import answering, failure, inbox_page
 from dashboard.addresses import Addresses
 from dashboard.cards import Payload
+from dashboard.forms.form import SchemaForm
 from workflows_app import actions
 from workflows_app.definition.schedules import cron_in_words
+from workflows_app.models import Run
 
 register = template.Library()
 
@@ -77,6 +79,12 @@ def inbox_link(wanted: inbox_page.Wanted, item: object) -> str:
 
 
 @register.simple_tag
+def answer_python(run: Run, path: str, form: SchemaForm) -> str:
+    """Return the call from Python that sends what a form for an answer holds."""
+    return answering.as_python(run.workflow_id, run.run_id, path, form)
+
+
+@register.simple_tag
 def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
     """Show a moment relative to now; the exact time and its zone are on hover and for machines."""
     if moment is None:
@@ -87,6 +95,14 @@ def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
         exact(moment),
         ago(moment, timezone.now()),
     )
+
+
+@register.simple_tag
+def zone_now() -> str:
+    """Return the zone in which the page shows times: its name, and what people call it now."""
+    zone = timezone.get_current_timezone_name()
+    said = zone_at(timezone.localtime())
+    return zone if zone == said else f"{zone}, {said}"
 
 
 @register.filter

@@ -1,6 +1,7 @@
 """Answering a step that asks: the form by itself, and what came of sending it."""
 
 import uuid
+from typing import Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -15,6 +16,9 @@ from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import actions, errors, get_workflow
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
+
+#: The button that shows the answer as a call from Python, and sends nothing.
+SHOW: Final = "python"
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -37,7 +41,7 @@ def _sent(request: HttpRequest, run: Run, question: Question) -> HttpResponse:
     special = question.place.permission if question.place else None
     require(actions.offer(actions.RESUME, request.user, None, special))
     form = posted.form_from(request, _schema(question))
-    if form.act():
+    if form.act() or form.op == SHOW:
         return _page(request, run, question, form)
     if question.step.status != StepStatus.SUSPENDED:
         return _gone(request, run, question, form)

@@ -9,10 +9,12 @@ from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
-from dashboard import inbox_page, paging
+from dashboard import inbox_page, paging, snoozes
 from dashboard.inbox_page import TABS, Detail, Page, Wanted
+from dashboard.templatetags.signalbox import exact
 from dashboard.views import drafts
 from dashboard.views.access import DOOR, json_for_signed_in, require, signed_in
 from dashboard.views.run import form_for
@@ -22,7 +24,8 @@ from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
 NOT_DONE = "You are signed in again. Nothing has changed yet: press the button once more."
-GONE = "This question is not asked any more, so there is nothing to claim."
+GONE = "This question is not asked any more, so nothing changed."
+NO_TIME = "Choose until when to put it off: there is no such choice."
 
 
 @require_safe
@@ -42,6 +45,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "page": page,
         "detail": detail,
         "mine": inbox_page.count_mine(request.user),
+        "snoozes": snoozes.choices(timezone.now()),
         "may_answer": actions.offer(actions.RESUME, request.user, None),
         **_form(wanted, detail),
     }
@@ -69,7 +73,7 @@ def _page(request: HttpRequest, wanted: Wanted, shown: str | None) -> Page:
 
 
 def _detail(request: HttpRequest, wanted: Wanted, page: Page) -> Detail | None:
-    step = inbox_page.step_of(wanted.item) if wanted.item else None
+    step = inbox_page.step_of(wanted.item, request.user) if wanted.item else None
     if step is None:
         return None
     return inbox_page.detail_of(step, request.user, page.holders)
@@ -122,7 +126,7 @@ def take_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Ask, then take a question over from the person who had claimed it."""
     if request.method == "POST":
         return _taken_over(request, suspension)
-    step = _step_or_404(suspension)
+    step = _step_or_404(request, suspension)
     held = inbox_page.holders_of([suspension]).get(suspension)
     is_asking = step.status == StepStatus.SUSPENDED
     if held is None or held.person_id == request.user.pk or not is_asking:
@@ -145,15 +149,47 @@ def _taken_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     return _to(suspension, "mine")
 
 
+# Putting off.
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def put_off(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
+    """Hide a question from this person for a time, and go on to the next."""
+    if request.method != "POST":
+        return _back(request, suspension, "all")
+    step = _step_or_404(request, suspension)
+    wanted = Wanted.read(request.POST.dict())
+    if step.status != StepStatus.SUSPENDED:
+        messages.info(request, GONE)
+        return redirect(reverse("inbox") + wanted.link(item=suspension))
+    until = snoozes.put_off(step, request.user, request.POST.get("until", ""))
+    if until is None:
+        messages.warning(request, NO_TIME)
+        return redirect(reverse("inbox") + wanted.link(item=suspension))
+    text = f"Put off until {exact(until)}; others still see it."
+    messages.success(request, text, extra_tags=reverse("inbox-again", args=[suspension]))
+    return redirect(reverse("inbox") + inbox_page.next_link(wanted, request.user, step.pk))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@signed_in
+def show_again(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
+    """Show a question again that this person had put off."""
+    if request.method == "POST" and not snoozes.show_again(suspension, request.user):
+        messages.info(request, "You had not put this question off, so nothing changed.")
+    return _back(request, suspension, "all") if request.method != "POST" else _to(suspension, "all")
+
+
 def _asked(request: HttpRequest, suspension: uuid.UUID) -> StepSnapshot:
     """Return the step that asks, for somebody who may answer it."""
-    step = _step_or_404(suspension)
+    step = _step_or_404(request, suspension)
     require(actions.offer(actions.RESUME, request.user, None, inbox_page.special_of(step)))
     return step
 
 
-def _step_or_404(suspension: uuid.UUID) -> StepSnapshot:
-    step = inbox_page.step_of(suspension)
+def _step_or_404(request: HttpRequest, suspension: uuid.UUID) -> StepSnapshot:
+    step = inbox_page.step_of(suspension, request.user)
     if step is None:
         raise Http404("There is no such question. Its run may have been deleted.")
     return step

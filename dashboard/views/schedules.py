@@ -98,6 +98,7 @@ def _confirm(request: HttpRequest, action: Action, item: Item, status: int = 200
         "offer": schedule_pages.offer(action, request.user, item.row, item.row.workflow_id),
         "will": will,
         "will_not": will_not,
+        "python": schedule_pages.as_python(action, item),
         "takes_note": action is actions.PAUSE_SCHEDULE,
         "note": typed.get("note", "") if typed else "",
         "longest": LONGEST_NOTE,

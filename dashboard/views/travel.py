@@ -1,5 +1,6 @@
 """Time travel and forks: choose from where and with what, read the plan, then go."""
 
+from dataclasses import replace
 from typing import Any
 
 from django.contrib import messages
@@ -9,7 +10,7 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import graphs, travel_page
 from dashboard.forms.form import SchemaForm
-from dashboard.travel_page import INPUT, Asked, BadChanges
+from dashboard.travel_page import INPUT, LONGEST_REASON, Asked, BadChanges
 from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import Run as WorkflowRun
@@ -29,6 +30,8 @@ def travel(request: HttpRequest, run_id: str) -> HttpResponse:
         messages.error(request, str(mistake))
         return redirect("run-travel", run_id)
     verb, _, of = request.POST.get("op", "").partition(":")
+    if verb == "pick":
+        asked = asked.at(of)
     if verb == "edit":
         return _edited(request, run, asked, of)
     if verb == "reset":
@@ -65,9 +68,8 @@ def value(request: HttpRequest, run_id: str) -> HttpResponse:
 def _asked(request: HttpRequest, run: Run, draft: QueryDict | None) -> Asked:
     given = request.POST if request.method == "POST" else draft
     asked = Asked.read(given or request.GET, path=request.GET.get("from", ""))
-    if given is None and not run.is_ended:
-        return Asked(asked.path, asked.changed, asked.per_step, in_place=True)
-    return asked
+    in_place = asked.in_place or (given is None and not run.is_ended)
+    return replace(asked, in_place=in_place, order=graphs.of_version(run.version_id).paths)
 
 
 def _live(run: Run) -> WorkflowRun:
@@ -88,6 +90,7 @@ def _page(request: HttpRequest, run: Run, asked: Asked, status: int = 200) -> Ht
         "offer": actions.offer(action, request.user, run),
         "input_of": INPUT,
         "run_key": posted.run_key(request),
+        "longest": LONGEST_REASON,
     }
     return render(request, "dashboard/travel.html", context, status=status)
 
@@ -114,6 +117,7 @@ def _value_page(
         "changed": asked.changed_text,
         "per_step": "1" if asked.per_step else "",
         "mode": "here" if asked.in_place else "new",
+        "reason": asked.reason,
     }
     label = f"The input of {asked.path}" if of == INPUT else f"The result of {of}"
     context = {"run": run, "asked": asked, "form": form, "hidden": hidden, "label": label}
@@ -151,7 +155,7 @@ def _set_off(request: HttpRequest, live: WorkflowRun, asked: Asked) -> str:
     token = request.POST.get("token")
     options: dict[str, Any] = {
         **asked.options, "per_step": asked.per_step, "wait": False, "actor": request.user,
-        "door": DOOR,
+        "door": DOOR, "reason": asked.reason,
     }  # fmt: skip
     if asked.in_place:
         live.time_travel(asked.path, plan=token, **options)

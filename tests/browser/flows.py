@@ -43,6 +43,24 @@ def judge(value: Any, ctx: StepContext) -> Any:
 values = Workflow("values", title="Values").then(collect).then(judge).commit()
 
 
+class Letter(BaseModel):
+    """What somebody wrote, who may be anybody."""
+
+    text: str = Field(title="Text", json_schema_extra={"format": "textarea"})
+    sender: str = Field("Ana", title="Sender")
+
+
+@step(resume=Verdict)
+def read(letter: Letter, ctx: StepContext) -> Letter:
+    """Ask with the words of the letter."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": letter.text, "sender": letter.sender})
+    return letter
+
+
+reading = Workflow("reading", title="Reading", input=Letter).then(read).commit()
+
+
 class Typed(BaseModel):
     """Every kind of field that a form has beside the plain ones."""
 

@@ -90,3 +90,25 @@ def test_it_folds_and_grows_without_script(visitors: Visitors) -> None:
 
     expect(page).to_have_url(re.compile("(?=.*turned=carry)(?=.*zoom=125)"))
     expect(page.locator(".graph a.node[href='#step-carry.meet']")).to_have_count(0)
+
+
+#: Which signs of the drawing a finger misses that comes down anywhere within 44 px around them.
+MISSED = """() => [...document.querySelectorAll(".graph :is(.turn, .edge)")].flatMap((sign) => {
+    sign.scrollIntoView({ block: "center", inline: "center" });
+    const box = sign.querySelector(".reach").getBoundingClientRect();
+    const [x, y] = [box.x + box.width / 2, box.y + box.height / 2];
+    const missed = [[0, 0], [21, 0], [-21, 0], [0, 21], [0, -21]].map(
+        ([dx, dy]) => document.elementFromPoint(x + dx, y + dy)
+    ).filter((one) => one?.closest("a") !== sign).map((one) => one?.outerHTML.slice(0, 60));
+    return missed.length ? [`${sign.querySelector("title").textContent}: ${missed}`] : [];
+})"""
+
+
+def test_a_finger_hits_what_folds_and_what_passed_on_a_phone(visitors: Visitors) -> None:
+    visitor = visitors.come(width=390)
+    page = begun(visitor)
+
+    assert page.locator(".graph .turn").count() > 2
+    assert page.locator(".graph .edge").count() > 5
+    missed = page.evaluate(MISSED)
+    assert not missed, "\n".join(missed)

@@ -66,6 +66,8 @@ def test_a_new_question_joins_the_list_and_keys_move_and_open(visitors: Visitors
     ask(eva.page, eva.address)
 
     expect(page.locator(".ask")).to_have_count(number + 1)
+    expect(page.locator("#announcer")).to_contain_text("A new question: Train to Utrecht")
+    expect(page).to_have_title(f"Inbox ({number + 1}) · Signalbox")
     expect(page.locator("[data-inbox-count]")).to_have_text(str(number + 1))
     page.keyboard.press("j")
     expect(page.locator("a.ask-link").first).to_be_focused()
@@ -93,6 +95,26 @@ def test_the_inbox_works_without_script(visitors: Visitors) -> None:
     page.get_by_role("button", name="Send answer", exact=True).last.click()
 
     page.wait_for_url(re.compile(r"/inbox/\?tab="))
+
+
+@pytest.mark.parametrize("script", [True, False])
+def test_a_question_is_put_off_and_that_is_undone(visitors: Visitors, *, script: bool) -> None:
+    asking = visitors.come()
+    ask(asking.page, asking.address)
+    visitor = visitors.come(script=script)
+    page = visitor.go("/inbox/?tab=open&sort=newest")
+    key = page.locator(".ask").first.get_attribute("data-row")
+    page.locator("a.ask-link").first.click()
+    page.locator(".later summary").click()
+    page.get_by_role("button", name="For an hour").click()
+
+    expect(page.locator(".flashes")).to_contain_text("Put off until")
+    expect(page.locator(f"#ask-{key}")).to_have_count(0)
+    page.get_by_role("button", name="Undo").click()
+    page.wait_for_url(re.compile("tab=all"))
+    expect(page.locator(f"#ask-{key}")).to_be_visible()
+    expect(page.locator(".ask-head")).not_to_contain_text("You have put it off")
+    assert visitor.complaints == []
 
 
 @pytest.mark.parametrize("dark", [False, True])

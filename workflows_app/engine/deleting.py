@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from workflows_app.engine import transactions
-from workflows_app.models import Action, Assignment, Run, RunEvent, StepSnapshot, Timeline
+from workflows_app.models import Action, Assignment, Run, RunEvent, Snooze, StepSnapshot, Timeline
 from workflows_app.planner.statuses import ACTIVE
 
 #: Runs that one transaction deletes: others write in between.
@@ -38,6 +38,7 @@ def delete(keys: Sequence[uuid.UUID]) -> int:
         # Rows that nothing else refers to: no need to read them first, as a cascade would.
         _delete_rows(RunEvent.objects.filter(run__in=rows))
         _delete_rows(Assignment.objects.filter(run__in=rows))
+        _delete_rows(Snooze.objects.filter(run__in=rows))
         _delete_rows(Timeline.objects.filter(run__in=rows))
         steps = StepSnapshot.objects.filter(run__in=rows)
         for is_current in (True, False):  # each has an index of its own

@@ -119,6 +119,7 @@ def travel(
     trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
+    reason: str = "",
 ) -> None:
     """Run again from a step, on a new timeline. A refusal leaves the run untouched.
 
@@ -142,7 +143,8 @@ def travel(
         timelines.merge_context(changing, definition, context)
         tracing.keep(changing, trace)
         apply(changing, hold_back(changing.run, journey.decisions))
-        audit.record(changing, "time-travel", actor, door=door, path=asked.target.path)
+        why = {"reason": reason} if reason else {}
+        audit.record(changing, "time-travel", actor, door=door, path=asked.target.path, **why)
 
 
 def fork(
@@ -156,6 +158,7 @@ def fork(
     trace: tracing.Trace | None = None,
     actor: Any = None,
     door: str = "",
+    reason: str = "",
 ) -> None:
     """Do in the new run `target` what a time travel would do in `source`, which is untouched.
 
@@ -188,7 +191,8 @@ def fork(
         timelines.merge_context(changing, definition, context)
         tracing.keep(changing, trace)
         apply(changing, hold_back(changing.run, journey.decisions))
-        audit.record(changing, "fork", actor, door=door, path=asked.target.path)
+        why = {"reason": reason} if reason else {}
+        audit.record(changing, "fork", actor, door=door, path=asked.target.path, **why)
 
 
 def _started(changing: Change, actor: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from workflows_app.models.event import RunEvent
 from workflows_app.models.preference import Preference
 from workflows_app.models.run import Run, Timeline
 from workflows_app.models.schedule import Schedule, Trigger
+from workflows_app.models.snooze import Snooze
 from workflows_app.models.step import StepSnapshot
 from workflows_app.models.worker import Worker
 from workflows_app.models.workflow import Workflow, WorkflowVersion
@@ -17,6 +18,7 @@ __all__ = [
     "Run",
     "RunEvent",
     "Schedule",
+    "Snooze",
     "StepSnapshot",
     "Timeline",
     "Trigger",

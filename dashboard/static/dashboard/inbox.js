@@ -39,4 +39,23 @@ function counted() {
   document.title = document.title.replace(/^Inbox( \([^)]*\))?/, waiting ? `Inbox (${waiting})` : "Inbox");
 }
 
+// A question that joined the list is told politely, once.
+function rows() { return [...document.querySelectorAll(".inbox-list [data-row]:not([data-gone])")]; }
+
+let told = "";
+const known = new Set(rows().map((row) => row.dataset.row));
+
+function tell() {
+  const fresh = rows().filter((row) => !known.has(row.dataset.row));
+  for (const row of fresh) known.add(row.dataset.row);
+  const pill = document.querySelector(".inbox-list .pill")?.textContent || "";
+  const said = fresh.length === 1 ? `A new question: ${fresh[0].querySelector(".ask-link").textContent}`
+    : fresh.length ? `${fresh.length} new questions` : pill && pill !== told ? `${pill} questions` : "";
+  told = pill;
+  const announcer = document.getElementById("announcer");
+  if (said && announcer) announcer.textContent = said;
+}
+
+document.addEventListener("signalbox:patched", tell);
+
 if (live) new MutationObserver(counted).observe(live, { attributes: true, attributeFilter: ["data-waiting"] });

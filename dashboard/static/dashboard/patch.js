@@ -114,6 +114,6 @@ export function patch(target, html) {
   patchAttributes(target, next);
   patchChildren(target, next);
   htmx.process(target);
-  document.dispatchEvent(new CustomEvent("signalbox:patched"));
+  document.dispatchEvent(new CustomEvent("signalbox:patched", { detail: { target } }));
   return true;
 }

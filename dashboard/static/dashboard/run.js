@@ -1,4 +1,5 @@
 // The page of one run: tabs and playback change the page in place, and a brush cuts the timeline.
+import { drawers } from "./drawer.js";
 import { graph } from "./graph.js";
 import { nextTurn, patch } from "./patch.js";
 
@@ -186,4 +187,5 @@ export function runPage() {
   measure();
   reports();
   graph(turnTo);
+  drawers();
 }

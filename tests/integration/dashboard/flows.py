@@ -158,3 +158,13 @@ def decide(value: Any, ctx: StepContext) -> dict[str, Any]:
 
 
 one_of_a_few = Workflow("pages-one-of-a-few").then(decide).commit()
+
+
+@step(resume=bool)
+def read_aloud(text: str, ctx: StepContext) -> str:
+    if ctx.resume_data is None:
+        ctx.suspend({"question": text, "pages": 3})
+    return text
+
+
+reading = Workflow("pages-reading", title="Reading", input=str).then(read_aloud).commit()

@@ -141,7 +141,7 @@ def test_the_same_from_python_does_what_the_button_does(pages, name):
         run.cancel()
 
     page = html.unescape(page_of(pages, run, f"{name}/"))
-    (call,) = re.findall(r'<pre class="code" tabindex="0">(.*?)</pre>', page, re.DOTALL)
+    (call,) = re.findall(r'<pre class="code" data-copy tabindex="0">(.*?)</pre>', page, re.DOTALL)
     eval(call, {"get_workflow": get_workflow})
 
     if name == "delete":
@@ -157,7 +157,7 @@ def test_both_ways_to_go_on_are_said_in_python(pages):
     run.start({"title": "Desk", "amount": 5}, per_step=True)
 
     page = html.unescape(page_of(pages, run, "proceed/"))
-    (calls,) = re.findall(r'<pre class="code" tabindex="0">(.*?)</pre>', page, re.DOTALL)
+    (calls,) = re.findall(r'<pre class="code" data-copy tabindex="0">(.*?)</pre>', page, re.DOTALL)
     one, rest = calls.splitlines()
     eval(one, {"get_workflow": get_workflow})
     assert row_of(run).status == "paused"

@@ -454,11 +454,11 @@ def test_no_large_payload_is_loaded_for_the_list(pages):
 def test_the_subject_is_made_of_the_small_facts_beside_the_words():
     text = '{"question": "Pay?", "amount": 7, "ok": true, "deep": {"a": 1}, "to": "Eva", "n": 2}'
 
-    assert inbox_page.subject_in(text, "Pay?") == "Amount: 7 · Ok: yes · To: Eva"
-    assert inbox_page.subject_in('{"a": 1}', "a: 1") == ""
-    assert inbox_page.subject_in('["a"]', "") == ""
-    assert inbox_page.subject_in('{"cut', "") == ""
-    assert inbox_page.subject_in(None, "") == ""
+    assert inbox_page.subject_in(text) == "Amount: 7 · Ok: yes · To: Eva"
+    assert inbox_page.subject_in('{"a": 1}') == ""
+    assert inbox_page.subject_in('["a"]') == ""
+    assert inbox_page.subject_in('{"cut') == ""
+    assert inbox_page.subject_in(None) == ""
 
 
 def test_an_item_of_a_list_says_which_one_it_is(pages):

@@ -1,6 +1,9 @@
 """Time travel on its page: from where, with what, the plan, and what comes of it."""
 
+import html
 import re
+
+import pytest
 
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app.models import Action, Run, StepSnapshot
@@ -167,3 +170,70 @@ def test_it_needs_the_permission_to_steer(person):
     assert "You need the permission" in page
     assert answer.status_code == 403
     assert row_of(run).timeline == 1
+
+
+def changed_in(page: str) -> str:
+    found = re.search(r'name="changed" value="([^"]*)"', page)
+    assert found, "the page carries no changed values"
+    return html.unescape(found[1])
+
+
+def test_changed_values_are_kept_when_another_step_is_chosen(pages):
+    run = started(amount=5)
+    address = f"/runs/{run.run_id}/time-travel/"
+    changed = '{"$input": {"title": "Chair", "amount": 7}}'
+    sent = {"from": "check", "changed": changed, "mode": "here", "reason": "A typo"}
+
+    other = pages.post(f"{address}?from=pay", {**sent, "op": "pick:pay"}).content.decode()
+    back = pages.post(
+        f"{address}?from=check",
+        {**sent, "from": "pay", "changed": changed_in(other), "op": "pick:check"},
+    ).content.decode()
+
+    assert "kept for when you choose another step: the input of check." in other
+    assert "Chair" not in other.partition("3 · Plan")[2]  # it is not the input of `pay`
+    assert changed_in(back) == '{"$input":{"title":"Chair","amount":7}}'
+    assert 'id="kept"' not in back
+    for page in (other, back):
+        assert 'value="here" checked' in page
+        assert 'value="A typo"' in page
+
+
+def test_a_result_counts_only_from_a_step_behind_it(pages):
+    run = started(amount=5)
+    address = f"/runs/{run.run_id}/time-travel/"
+    sent = {"changed": '{"check": {"title": "Chair", "amount": 7}}', "mode": "new"}
+
+    at_check = pages.post(address, {**sent, "from": "pay", "op": "pick:check"}).content.decode()
+    at_pay = pages.post(address, {**sent, "from": "check", "op": "pick:pay"}).content.decode()
+
+    assert "the result of check. It does not count from here." in at_check
+    assert "context" not in at_check.partition("The same from Python")[2]
+    assert "context=" in at_pay.partition("The same from Python")[2]
+    assert 'id="kept"' not in at_pay
+
+
+def test_the_small_graph_chooses_as_the_list_does(pages):
+    page = planned(pages, started(amount=5), "pay")
+
+    drawn = page.partition('<svg class="graph')[2].partition("</svg>")[0]
+    assert 'value="pick:check"' in drawn
+    assert re.search(r'value="pick:pay"[^>]*data-fate="again" data-chosen', drawn)
+    assert re.search(r'value="pick:check"[^>]*data-fate="reused"', drawn)
+
+
+@pytest.mark.parametrize(("mode", "verb"), [("here", "time-travel"), ("new", "fork")])
+def test_a_reason_goes_with_the_act_to_the_trail(pages, mode, verb):
+    run = started(amount=5)
+    token = token_in(planned(pages, run, "pay"))
+
+    pages.post(
+        f"/runs/{run.run_id}/time-travel/",
+        {
+            "from": "pay", "changed": "{}", "mode": mode, "token": token, "op": "start",
+            "reason": " The bank\x00 was down ",
+        },
+    )  # fmt: skip
+
+    assert Action.objects.get(verb=verb).data == {"reason": "The bank was down"}
+    assert "The bank was down" in pages.get("/audit/").content.decode()

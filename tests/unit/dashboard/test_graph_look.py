@@ -69,3 +69,14 @@ def test_sizes_go_in_steps_and_end():
     assert at["200"].width == 2 * at["100"].width
     assert at["fit"].is_fit
     assert at["7"].percent == 100
+
+
+def test_a_finger_needs_more_of_a_drawing_that_is_shrunk():
+    one = sheet_of(step("a"))
+    arms = {"kind": "parallel", "path": "p", "name": "p", "description": ""}
+    two = sheet_of({**arms, "children": [step("b"), step("c")]})
+
+    assert one.reach == 23
+    assert one.drawing.width < two.drawing.width
+    assert two.reach > one.reach
+    assert sheet_of(step("a"), zoom="50").reach > sheet_of(step("a"), zoom="100").reach
