@@ -70,6 +70,9 @@ class PeopleBackend(ModelBackend):
     def authenticate(self, *args: object, **kwargs: object) -> None:
         """Sign nobody in."""
 
+    async def aauthenticate(self, *args: object, **kwargs: object) -> None:
+        """Sign nobody in."""
+
     def get_all_permissions(self, user_obj: Any, obj: Model | None = None) -> set[str]:
         """Return all that a person was given, as `app.codename`; none for one thing alone."""
         if not isinstance(user_obj, User) or user_obj.is_superuser:

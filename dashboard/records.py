@@ -67,7 +67,7 @@ class Shown:
 def steps_of(
     run: Run, graph: Graph, moment: Moment | None = None, first: int | None = None
 ) -> Shown:
-    """Return the records to show, and the entries to list; two queries, or three.
+    """Return the records to show, and the entries to list; one query or two, one more for workers.
 
     A drawing shows the status of every entry, so that a graph that has one needs all of its
     records. At most `MOST_CARDS` are listed, around
@@ -77,6 +77,9 @@ def steps_of(
     """
     if moment is not None:
         return _steps_at(run, graph, moment, first)
+    if len(graph.paths) <= MOST_CARDS:
+        # All entries are listed, whatever asks: both are found at once.
+        return _in_order(_rows(run, tuple(graph.paths), None), list(graph.paths))
     found = _asking(run)
     listed = window_of(graph.paths, {path for _, path in found}, first)
     needed = graph.paths if graph.drawing else listed
@@ -86,7 +89,12 @@ def steps_of(
 def _steps_at(run: Run, graph: Graph, moment: Moment, first: int | None) -> Shown:
     steps = past.rows_of(run, moment).exclude(path__startswith="$")
     asking = steps.filter(path__in=past.with_status(moment, OPEN)).order_by("-pk")
-    found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
+    found: list[tuple[int, str]] = []
+    first_ones = asking.values("pk")[:MOST_ASKING]
+    keys = StepSnapshot.objects.filter(pk__in=first_ones).order_by().values("pk")
+    if len(graph.paths) > MOST_CARDS:
+        found = list(asking.values_list("pk", "base_path")[:MOST_ASKING])
+        keys = StepSnapshot.objects.filter(pk__in=[pk for pk, _ in found]).order_by().values("pk")
     listed = window_of(graph.paths, {path for _, path in found}, first)
     needed = graph.paths if graph.drawing else listed
     parts = [steps.filter(path__in=[path for path in needed if "[" not in path])]
@@ -95,7 +103,6 @@ def _steps_at(run: Run, graph: Graph, moment: Moment, first: int | None) -> Show
         rest = steps.filter(path__in=inside[-MOST_REPEATED:]).order_by(BY_KEY.desc())
         parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
     # One statement, each part by keys: an OR of them would read the table from end to end.
-    keys = StepSnapshot.objects.filter(pk__in=[pk for pk, _ in found]).order_by().values("pk")
     keys = keys.union(*(part.order_by().values("pk") for part in parts))
     rows = past.as_of(_previewed(StepSnapshot.objects.filter(pk__in=keys)), moment)
     return _in_order(rows, listed)
@@ -116,11 +123,15 @@ def _asking(run: Run) -> list[tuple[int, str]]:
         return [(pk, path) for pk, path in cursor.fetchall()]
 
 
-def _rows(run: Run, paths: tuple[str, ...], keys: list[int]) -> list[StepSnapshot]:
-    """Return the records of these entries, the latest of what is inside others, and these keys."""
+def _rows(run: Run, paths: tuple[str, ...], keys: list[int] | None) -> list[StepSnapshot]:
+    """Return the records of these entries, the latest of what is inside others, and these keys.
+
+    Without keys, with those that ask for attention.
+    """
+    given = keys or []
     # The statement has a few places more than there are keys, so that few statements do for all.
-    marks = next(size for size in _SIZES if size >= len(keys))
-    filled = dict(zip(_KEYS, [*keys, *[0] * (marks - len(keys))], strict=False))
+    marks = 0 if keys is None else next(size for size in _SIZES if size >= len(given))
+    filled = dict(zip(_KEYS, [*given, *[0] * (marks - len(given))], strict=False))
     statement = _rows_statement(connection.vendor, paths, marks)
     params = statement.given({RUN: prepared(run.pk), **filled})
     rows = list(StepSnapshot.objects.raw(statement.sql, params))
@@ -141,10 +152,13 @@ def _current() -> QuerySet[StepSnapshot]:
     return of_run.current().exclude(path__startswith="$")
 
 
+def _askers() -> QuerySet[StepSnapshot]:
+    return _current().filter(status__in=ASKING).order_by(INTEREST, "-pk")
+
+
 @lru_cache(maxsize=4)
 def _asking_statement(_vendor: str) -> Statement:
-    asking = _current().filter(status__in=ASKING).order_by(INTEREST, "-pk")
-    return written(asking.values_list("pk", "base_path")[:MOST_ASKING], [RUN])
+    return written(_askers().values_list("pk", "base_path")[:MOST_ASKING], [RUN])
 
 
 @lru_cache(maxsize=64)
@@ -155,7 +169,8 @@ def _rows_statement(_vendor: str, paths: tuple[str, ...], marks: int) -> Stateme
         rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by(BY_KEY.desc())
         parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
     # One statement, each part by keys: an OR of them would read the table from end to end.
-    keys = StepSnapshot.objects.filter(pk__in=_KEYS[:marks]).order_by().values("pk")
+    found = Q(pk__in=_KEYS[:marks]) if marks else Q(pk__in=_askers().values("pk")[:MOST_ASKING])
+    keys = StepSnapshot.objects.filter(found).order_by().values("pk")
     keys = keys.union(*(part.order_by().values("pk") for part in parts))
     rows = _previewed(StepSnapshot.objects.filter(pk__in=keys)).select_related(None)
     return written(rows, [RUN, *_KEYS[:marks]])

@@ -37,7 +37,8 @@ def runs(request: HttpRequest) -> HttpResponse:
     }
     response = render(request, "dashboard/runs.html", context)
     if filters.columns:
-        response.set_cookie(columns.COOKIE, filters.columns, samesite="Lax", httponly=True)
+        names = columns.written(columns.chosen(filters.columns))
+        response.set_cookie(columns.COOKIE, names, samesite="Lax", httponly=True)
     return response
 
 

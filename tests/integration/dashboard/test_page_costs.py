@@ -81,7 +81,8 @@ def test_a_run_costs_the_same_however_many_steps_it_has(pages, short_and_long, m
         for tab in TABS:
             few, _ = asked(pages, f"/runs/{short.run_id}/?tab={tab}")
             many, text = asked(pages, f"/runs/{long.run_id}/?tab={tab}")
-            assert few == many <= MOST_QUERIES, tab
+            # Of a graph that is too long to be listed, what asks is looked up first.
+            assert few <= many <= min(few + 1, MOST_QUERIES), tab
             assert rows_in(text) < MOST_ROWS, tab
 
 

@@ -4,12 +4,14 @@ import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
 from dashboard import busy, people
+from dashboard.run_view import TABS
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
 from workflows_app import Workflow, step
-from workflows_app.models import Preference, StepSnapshot
+from workflows_app.models import Preference, StepSnapshot, Worker
 
 MOST_QUERIES = 12
 
@@ -107,3 +109,23 @@ def test_a_timeline_of_a_run_with_retries_costs_no_more(pages, person):
     assert "attempt 1 failed" in page
     page = few.get(f"/runs/{run.run_id}/?tab=timeline&skip=100&mark={first}-{last}")
     assert "From the start of one[" in page.content.decode()
+
+
+def test_a_run_that_asks_or_is_held_costs_no_more_however_it_is_looked_at(person):
+    _, browser = person("view_run", "resume_run", "cancel_run", groups=("finance",))
+    asking, guarded = started(note="x" * 5000), started(flows.guarded)
+    failed = started(title="break")
+    failed.retry()
+    held = started()
+    now = timezone.now()
+    worker = Worker.objects.create(
+        host="h", pid=1, mode="distributed", started_at=now, heartbeat_at=now
+    )
+    asked = StepSnapshot.objects.filter(run=held.pk, kind="step", status="suspended")
+    asked.update(status="running", worker=worker, suspended_at=None)
+
+    for run in (asking, guarded, failed, held):
+        for tab in (*TABS, "timeline&group=step"):
+            for moment in ("", "&at=4"):
+                address = f"/runs/{run.run_id}/?tab={tab}{moment}"
+                assert queries_at(browser, address) <= MOST_QUERIES, address
