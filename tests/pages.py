@@ -30,6 +30,10 @@ STATUSES: Final = {
     "sign-in-late": "410",
     "sign-in-wrong": "422",
     "start-errors": "422",
+    "answer-refused": "422",
+    "broken": "500",
+    "offline": "ERR_INTERNET_DISCONNECTED",
+    "polling": "ERR_INTERNET_DISCONNECTED",
 }
 PASSWORD: Final = "only for these pages"
 
@@ -86,6 +90,7 @@ def people(made: Product) -> None:
 
 def visit(page: Page, address: str, name: str, where: str) -> None:
     """Open a page in its state; whoever is signed in stays so."""
+    page.context.set_offline(False)
     kept = page.context.cookies()
     OPENERS.get(name, _open)(page, address + where)
     page.context.add_cookies([cast("Any", one) for one in kept])
@@ -157,6 +162,61 @@ def _start_errors(page: Page, where: str) -> None:
     page.locator(".summary-of-errors").wait_for()
 
 
+def _answer_refused(page: Page, where: str) -> None:
+    page.goto(where)
+    page.get_by_role("button", name="Send answer").last.click()
+    page.locator(".summary-of-errors").wait_for()
+
+
+def _dialog(page: Page, where: str) -> None:
+    page.goto(where)
+    page.locator(".more summary").click()
+    page.locator(".more a[data-dialog]").first.click()
+    page.locator("dialog[open] #dialog-title").wait_for()
+    page.locator("dialog[open] summary").first.click()
+
+
+def _menu(page: Page, where: str) -> None:
+    page.goto(where)
+    page.locator("main details.menu summary").first.click()
+
+
+def _account(page: Page, where: str) -> None:
+    page.goto(where)
+    page.locator(".top details.menu summary").click()
+
+
+def _keys(page: Page, where: str) -> None:
+    page.goto(where)
+    page.keyboard.press("?")
+    page.locator("#keys[open]").wait_for()
+
+
+def _offline(page: Page, where: str) -> None:
+    """Lose the server: the page says since when."""
+    _without_socket(page, where)
+    page.context.set_offline(True)
+    page.locator("[data-pulse][data-state=offline]").wait_for()
+
+
+def _without_socket(page: Page, where: str) -> None:
+    """Refuse sockets here, and on no other page that is opened in this tab."""
+    page.route_web_socket(
+        re.compile("/ws/"),
+        lambda socket: socket.close() if "alone=" in page.url else socket.connect_to_server(),
+    )
+    page.goto(where)
+    page.locator("[data-pulse][data-state=polling]").wait_for()
+
+
+def _broken(page: Page, where: str) -> None:
+    """Show the page of an error, as no address of the product has one."""
+    text = (Path(__file__).parent.parent / "templates" / "500.html").read_text()
+    text = re.sub(r'{% static "(.*?)" %}', r"/static/\1", text.replace("{% load static %}", ""))
+    page.route("**/broken/", lambda route: route.fulfill(status=500, body=text))
+    page.goto(where)
+
+
 #: How the pages are opened that are more than an address.
 OPENERS: Final[dict[str, Callable[[Page, str], None]]] = {
     "sign-in": _signed_out,
@@ -168,6 +228,15 @@ OPENERS: Final[dict[str, Callable[[Page, str], None]]] = {
     "start-times": _start_times,
     "start-python": _start_python,
     "start-errors": _start_errors,
+    "answer-refused": _answer_refused,
+    "act-dialog": _dialog,
+    "run-menu": _menu,
+    "inbox-menu": _menu,
+    "account-menu": _account,
+    "keys": _keys,
+    "polling": _without_socket,
+    "offline": _offline,
+    "broken": _broken,
 }
 
 
@@ -219,6 +288,9 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "runs", "/runs/"
     yield "runs-failed", "/runs/?status=failed"
     yield "runs-nothing", "/runs/?workflow=nowhere"
+    yield "act-dialog", f"/runs/{asking}/"
+    yield "run-menu", f"/runs/{asking}/"
+    yield "run-drawer", f"/runs/{imported}/?tab=timeline&step=check_rows"
     yield "run-suspended", f"/runs/{asking}/"
     yield "run-markdown", written
     yield "run-failed", f"/runs/{failed}/"
@@ -243,6 +315,8 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "compare-empty", "/runs/compare/"
     yield "inbox", "/inbox/"
     yield "inbox-item", item
+    yield "inbox-menu", item
+    yield "answer-refused", f"/inbox/?tab=all&item={_asked(page, address, written)}"
     yield "inbox-markdown", f"/inbox/?tab=all&item={_asked(page, address, written)}"
     yield "inbox-mine", "/inbox/?tab=mine"
     yield "inbox-done", "/inbox/?tab=done"
@@ -276,6 +350,11 @@ def _others(page: Page, address: str, asking: str, done: str) -> Iterator[tuple[
     yield "audit", "/audit/"
     yield "audit-nothing", "/audit/?person=nobody"
     yield "settings", "/settings/"
+    yield "account-menu", "/settings/"
+    yield "keys", "/settings/"
+    yield "polling", "/runs/?alone=1"
+    yield "offline", "/runs/?alone=1"
+    yield "broken", "/broken/"
 
 
 def _first_run(page: Page, where: str, seconds: float = 30) -> str:
