@@ -35,7 +35,7 @@ def test_a_fresh_demo_has_runs_that_ended_and_runs_that_wait_and_gets_them_once(
 
     assert len(runs()) == 6
     settled = ["success"] * 4 + ["suspended"] * 2
-    wait_until(lambda: sorted(run.status for run in runs()) == settled, 30, errors)
-    wait_until(lambda: not working(), 30, working)
+    wait_until(lambda: sorted(run.status for run in runs()) == settled, 90, errors)
+    wait_until(lambda: not working(), 90, working)
     reports = [run.result().result["is_ready"] for run in release_check.list_runs()]
     assert sorted(reports) == [False, True]
