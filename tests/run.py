@@ -27,8 +27,12 @@ def main() -> int:
             env={**os.environ, "DATABASE_URL": url},
             output=printed,
         )
-        code = _everything().wait()
-        code = beside.wait() or code
+        try:
+            code = _everything().wait()
+            code = beside.wait() or code
+        finally:
+            beside.terminate()  # it has ended already, unless this was interrupted
+            beside.wait()
         printed.seek(0)
         sys.stdout.write("\nOver PostgreSQL\n" + printed.read())
         return code
