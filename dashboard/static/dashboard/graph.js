@@ -59,10 +59,21 @@ function follow() {
   if (!button || !room || !follows) return;
   const node = ["running", "suspended", "waiting"].map((status) => room.querySelector(`.node[data-status=${status}]`)).find(Boolean);
   if (!node) return;
+  bring(room, node);
+}
+
+function bring(room, node) {
   const box = node.getBoundingClientRect();
   const place = room.getBoundingClientRect();
   if (box.left < place.left || box.right > place.right) room.scrollLeft += box.left - place.left - (place.width - box.width) / 2;
   if (box.top < place.top || box.bottom > place.bottom) room.scrollTop += box.top - place.top - (place.height - box.height) / 2;
+}
+
+// A small graph to choose from begins at what is chosen, or where the run begins.
+function open() {
+  const room = document.querySelector(".mini[data-graph]");
+  const node = room?.querySelector("[data-chosen]") ?? room?.querySelector(".stop");
+  if (node) bring(room, node);
 }
 
 function pan() {
@@ -136,4 +147,5 @@ export function graph(turnTo) {
   });
   document.addEventListener("signalbox:patched", follow);
   follow();
+  open();
 }
