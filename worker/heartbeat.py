@@ -76,6 +76,7 @@ def _beat(stop: threading.Event, threads: int, started_with: object) -> None:
 def _beat_once(threads: int, *, is_due: bool) -> None:
     try:
         if is_due:
+            clock.renew()
             workers.beat(clock.now(), threads=threads, queues=serving.queues())
         pass_on_aborts()
     except Exception as error:  # noqa: BLE001 - the thread must outlive what goes wrong once

@@ -31,6 +31,14 @@ def now() -> datetime:
     return measured[1] + timedelta(seconds=monotonic - measured[0])
 
 
+def renew() -> None:
+    """Measure the offset before it is due, so that nobody who asks for the time has to."""
+    measured = _measured
+    is_old = measured is None or time.monotonic() - measured[0] > MEASURE_EVERY / 2
+    if is_old and connection.vendor == "postgresql":
+        _measure()
+
+
 def _measure() -> tuple[float, datetime]:
     global _measured  # noqa: PLW0603 - one clock a process
     with connection.cursor() as cursor:
