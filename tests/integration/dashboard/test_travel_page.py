@@ -25,7 +25,7 @@ def test_the_page_lists_the_steps_to_go_back_to(pages):
     page = pages.get(f"/runs/{run.run_id}/time-travel/").content.decode()
 
     assert f'href="/runs/{run.run_id}/time-travel/?from=check"' in page
-    assert "Choose the step to go back to." in page
+    assert "Choose the step to go back to, here or in the list." in page
 
 
 def test_the_plan_says_what_is_reused_and_what_runs_again(pages):
