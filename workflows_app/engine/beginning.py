@@ -18,7 +18,6 @@ from workflows_app.engine import (
     ledger,
     payloads,
     ports,
-    rounds,
     sessions,
     versions,
 )
@@ -48,7 +47,7 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
         return None
     queue = queue_of(node)
     place = express.place(run.workflow_id, node.path, queue)
-    slot = _slot(queue, place)
+    slot = handing.free_slot(queue)
     now = max(clock.now(), run.created_at)
     step = _first_step(run, node, queue, given.input, now)
     if slot is not None:
@@ -74,14 +73,6 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
     else:
         _hand(slot, begun, step, given.input, now)
     return begun
-
-
-def _slot(queue: str, place: int) -> handing.Slot | None:
-    """Return the idle thread to hold the first step, unless one that is at work takes it soon."""
-    slot = handing.free_slot(queue)
-    if slot is None or slot.is_waiting or not rounds.takes(place):
-        return slot
-    return None
 
 
 def _first_step(run: Run, node: Node, queue: str, taken: Raw, now: datetime) -> StepSnapshot:

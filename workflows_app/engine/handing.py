@@ -15,7 +15,7 @@ from typing import cast
 from django.db import connection
 
 from workflows_app.definition import Kind
-from workflows_app.engine import attempts, definitions, ports, sessions, transactions
+from workflows_app.engine import attempts, definitions, ports, rounds, sessions, transactions
 from workflows_app.engine.change import Change
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import Claim
@@ -41,14 +41,12 @@ class Slot:
         self._hand = hand
         self._give_back = give_back
         self._work = work
-        #: Whether the caller waits for the run, and works on the claim in the thread's place.
-        self.is_waiting = False
         #: The claim that was made for the thread, once it is committed.
         self.claim: Claim | None = None
 
     def end(self) -> None:
-        """Let the thread begin with its claim, or give it back."""
-        if self.claim is None:
+        """Let the thread begin with its claim, or give it back; so if another works on such."""
+        if self.claim is None or rounds.give(self.claim):
             self._give_back()
         else:
             self._hand(self.claim)
@@ -75,8 +73,6 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
     reserved: Slot | None = None
     if reserve is not None and not connection.in_atomic_block:
         reserved = reserve()
-    if reserved is not None:
-        reserved.is_waiting = is_waiting
     _local.slot = reserved
     is_left = False
     try:

@@ -25,8 +25,10 @@ from workflows_app.planner.outcomes import Outcome
 
 #: Seconds that the steps of one round may take together.
 ROUND: Final = 0.004
-#: Seconds for which nobody looks for more runs after there were none.
-PAUSE: Final = 0.02
+#: Seconds for which what waits is gathered before a thread looks for it.
+PAUSE: Final = 0.01
+#: Seconds after which it looks though it was told of nothing.
+UNTOLD: Final = 0.2
 
 _lock = threading.Lock()
 #: The shifts of this process, by the place where runs wait for them.
@@ -100,12 +102,13 @@ class _Shift(hands.Shift):
         #: Where runs wait, as far as this thread knows.
         self._like = first
         self.place = express.place(first.workflow_id, first.path, first.queue)
-        self._is_news = False
-        self._looks_at = time.monotonic() + PAUSE
+        #: How many runs wait there, as far as it was told since it looked.
+        self._waiting = 0
+        self._looked_at = time.monotonic()
 
     def takes(self) -> bool:
         """Note that there is more at its place; return whether it will be looked for soon."""
-        self._is_news = True
+        self._waiting += 1
         return self.hand.awaits()
 
     def is_plain(self, held: Claim, outcome: Outcome) -> bool:
@@ -136,27 +139,27 @@ class _Shift(hands.Shift):
             for held, _ in ended:
                 let_go(held)
         self.hand.add(following)
-        # A few more cost the database nearly a statement for each: so it is filled up seldom.
-        if go_on and 0 < self.hand.count() <= hands.MOST // 2:
+        if go_on and self.hand.count():
             self._fill_up()
 
     def _fill_up(self) -> None:
-        """Hold more runs that wait where the first one did, if there may be any."""
+        """Hold more runs that wait where the first one did, once it is worth the look."""
         now = time.monotonic()
         missing = _share(self._like) - self.hand.count()
-        if missing < 1 or not (self._is_news or now > self._looks_at):
+        pause = PAUSE if self._waiting else UNTOLD
+        is_due = self._waiting >= missing or now - self._looked_at > pause
+        if missing < 1 or not is_due:
             return
-        self._is_news = False
+        self._waiting = 0
+        self._looked_at = now
         try:
             found = claim_like(self._like, missing)
         except Error:
             # What is in hand is recorded, or waits for the database, as if there were no others.
             connection.close()
-            found = []
-        if len(found) < missing:
-            self._looks_at = now + PAUSE
-        else:
-            self._is_news = True
+            return
+        if len(found) == missing:
+            self._waiting = missing  # there may be more
         self.hand.add(found)
 
     def _settled(
