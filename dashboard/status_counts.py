@@ -75,8 +75,7 @@ def counted(filters: Filters) -> Mapping[str, int]:
     for status in STATUSES:
         rows = replace(filters, status=status.value).wanted().order_by().values("pk")
         sql, given = rows[: MOST + 1].query.sql_with_params()
-        # Only text that Django has made of a query is put together here.
-        parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608
+        parts.append(f"(SELECT COUNT(*) FROM ({sql}) AS counted)")  # noqa: S608 - Django's own text
         values += given
     with connection.cursor() as cursor:
         cursor.execute("SELECT " + ", ".join(parts), values)

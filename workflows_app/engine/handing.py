@@ -45,7 +45,7 @@ class Slot:
         self.claim: Claim | None = None
 
     def end(self) -> None:
-        """Let the thread begin with its claim, or give it back; so if another works on such."""
+        """Let a thread begin with the claim: one that has room beside others like it, else this."""
         if self.claim is None or rounds.give(self.claim):
             self._give_back()
         else:

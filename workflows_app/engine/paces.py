@@ -21,8 +21,3 @@ def note(held: Claim, seconds: float) -> None:
     key = (held.workflow_id, held.base_path)
     before = _paces.get(key, seconds)
     _paces[key] = max(seconds, 0.8 * before + 0.2 * seconds)
-
-
-def forget() -> None:
-    """Know nothing of any step."""
-    _paces.clear()

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def _nothing_is_known_of_any_list():
-    paces.forget()
+    paces._paces.clear()
 
 
 @pytest.fixture

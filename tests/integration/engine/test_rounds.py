@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @pytest.fixture(autouse=True)
 def _nothing_is_known_of_any_step():
-    paces.forget()
+    paces._paces.clear()
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ def test_a_round_writes_what_the_plain_way_writes(monkeypatch, written_together)
     known_as_quick(flow)
     fast = finished(flow, 20)
     assert bool(written_together) is is_postgresql()
-    paces.forget()
+    paces._paces.clear()
     monkeypatch.setattr(express, "is_open", False)
     plain = finished(flow, 1)[0]
     for run in fast:
@@ -122,7 +122,7 @@ def test_a_slow_step_that_follows_quick_ones_is_left_to_all_threads(monkeypatch)
     assert [run.result().result for run in runs] == [{"n": 2}] * 24
     assert most[0] > 2
     monkeypatch.setattr(express, "is_open", False)
-    paces.forget()
+    paces._paces.clear()
     plain = finished(flow, 1)[0]
     for run in runs:
         assert_alike(run, plain)
