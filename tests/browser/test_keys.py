@@ -44,6 +44,25 @@ def test_two_keys_go_to_the_lists(visitors: Visitors) -> None:
         page.wait_for_url(re.compile(f"{where}$"))
 
 
+def test_a_letter_alone_goes_nowhere_also_right_after_the_page_came(visitors: Visitors) -> None:
+    page = visitors.come().go("/settings/")
+    assert page.evaluate("performance.now()") < 1500
+    page.keyboard.press("r")
+    page.keyboard.press("g")
+    page.wait_for_timeout(200)
+    expect(page).to_have_url(re.compile("/settings/$"))
+
+    # Late for the page, in time for the keys.
+    page.evaluate(
+        """() => {
+            const past = performance.now() + 1300;
+            document.addEventListener("keydown", () => { while (performance.now() < past); }, true);
+        }"""
+    )
+    page.keyboard.press("w")
+    page.wait_for_url(re.compile("/workflows/$"))
+
+
 def test_no_single_key_acts_in_a_field_and_mod_enter_sends_its_form(visitors: Visitors) -> None:
     visitor = visitors.come()
     page = visitor.go("/workflows/parcel/start/")
