@@ -10,26 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeVar, cast
-from weakref import WeakSet
+from typing import Any, Final, NamedTuple, TypeVar, cast
 
-import psycopg
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models.base import ModelState
-from psycopg.types.numeric import Int8Dumper
 
-from workflows_app.models import sqltext
+from workflows_app.models import prepared, sqltext
 from workflows_app.models.fields import JSONText
 from workflows_app.models.sqltext import Columns, Model, Names, Shape
 
-if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
 Preparer = Callable[[Any], Any]
 Row = TypeVar("Row", bound=models.Model)
-#: Statements that are kept prepared on one connection.
-MOST_PREPARED: Final = 200
-
 #: Stands for the default of a column that has none, or one that is made anew for each row.
 _NO_DEFAULT: Final = object()
 
@@ -88,7 +79,7 @@ class Reader:
         where = self._and_where + locking
         sql, columns = sqltext.select(self._model, self._by, self._leaving, where, vendor)
         by = _prepared(self._model, self._by, vendor)(values[0])
-        with _cursor(connection) as cursor:
+        with prepared.cursor(connection) as cursor:
             cursor.execute(sql, [by, *values[1:]])
             found = cursor.fetchall()
         return [_built(self._model, columns, row, connection) for row in found]
@@ -141,7 +132,7 @@ class JoinedReader:
         sql, here_columns, there_columns = sqltext.select_joined(
             self._model, self._via, leaving, where, connection.vendor, is_one_there=is_one_there
         )
-        with _cursor(connection) as cursor:
+        with prepared.cursor(connection) as cursor:
             cursor.execute(sql, values)
             found = cursor.fetchall()
         middle = len(here_columns.names)
@@ -157,7 +148,7 @@ class JoinedReader:
 def rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """Return the rows of a statement that is written out, its values as the driver takes them."""
     connection = sqltext.connection_here()
-    with _cursor(connection) as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(sqltext.numbered(sql, connection.vendor), values)
         found: list[tuple[Any, ...]] = cursor.fetchall()
     return found
@@ -179,7 +170,7 @@ def update(
     vendor = connection.vendor
     sql = sqltext.update(model, tuple(fields), and_where, vendor)
     values = [_prepared(model, name, vendor)(value) for name, value in fields.items()]
-    with _cursor(connection) as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(sql, [*values, _prepared(model, "pk", vendor)(pk), *and_values])
         count: int = cursor.rowcount
     return count
@@ -194,7 +185,7 @@ def insert(row: models.Model, *, or_nothing: bool = False) -> bool:
     connection = sqltext.connection_here()
     vendor = connection.vendor
     names, values = _given(row, vendor)
-    with _cursor(connection) as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(sqltext.insert(type(row), names, or_nothing, vendor), values)
         found = cursor.fetchone()
     if found is None:
@@ -221,7 +212,7 @@ def insert_alike(made: Sequence[models.Model], differing: Names) -> None:
         (name, _prepared(model, name, "postgresql")) for name in differing
     )]  # fmt: skip
     sql = sqltext.insert_alike(model, tuple(name for name, _ in places), differing)
-    with _cursor(connection) as cursor:
+    with prepared.cursor(connection) as cursor:
         cursor.execute(sql, [*(value for _, value in places), *lists])
     for row in made:
         adopted(row)
@@ -288,7 +279,7 @@ def run_together(
     values: Sequence[Any],
 ) -> bool:
     """Run the one statement of `together` with values that stand in its order already."""
-    with _cursor(sqltext.connection_here()) as cursor:
+    with prepared.cursor(sqltext.connection_here()) as cursor:
         cursor.execute(sqltext.together(model, names, guarded_by, shape), values)
         return cursor.fetchone() is not None
 
@@ -419,42 +410,3 @@ def _key(value: Any) -> Any:
 def key(pk: Any) -> Any:
     """Return a UUID as the database holds it."""
     return pk if sqltext.connection_here().vendor == "postgresql" else pk.hex
-
-
-# The connection.
-
-#: Connections to PostgreSQL that were made ready for prepared statements.
-_met: Final[WeakSet[Any]] = WeakSet()
-
-
-def _cursor(connection: Any) -> AbstractContextManager[Any]:
-    """Return a cursor; on PostgreSQL one whose statements are prepared on the server."""
-    if connection.vendor != "postgresql":
-        return cast("AbstractContextManager[Any]", connection.cursor())
-    if connection.connection is None:
-        connection.ensure_connection()
-    connection.validate_no_broken_transaction()
-    raw = connection.connection
-    if raw not in _met:
-        # Django turns this off, for the sake of statements that it builds anew every time.
-        raw.prepare_threshold = 0
-        raw.prepared_max = MOST_PREPARED
-        # One type for every number: a statement is prepared anew for each mix of types.
-        raw.adapters.register_dumper(int, Int8Dumper)
-        _met.add(raw)
-    return _PreparingCursor(raw, connection)
-
-
-class _PreparingCursor(psycopg.RawCursor[Any]):
-    """Prepares every statement that it is given, since each is one of a few.
-
-    Places are numbered: psycopg converts long statements with `%s` anew at every call.
-    """
-
-    def __init__(self, raw: Any, wrapper: Any) -> None:
-        super().__init__(raw)
-        self._wrapper = wrapper
-
-    def execute(self, query: Any, params: Any = None, **_options: Any) -> Any:
-        with self._wrapper.wrap_database_errors:
-            return super().execute(query, params, prepare=True)

@@ -1,0 +1,118 @@
+"""The cursor of the hot path: on PostgreSQL, statements that are prepared once a connection.
+
+psycopg's own cursor sends a statement through a generator and a waiting loop in Python, which
+costs as much as PostgreSQL needs for a small one. Here libpq itself sends and waits, without the
+interpreter's lock; values are converted by psycopg as ever.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Final, Self, cast
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg import errors
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.types.numeric import Int8Dumper
+
+#: Statements that are kept prepared on one connection.
+MOST: Final = 200
+
+#: Names of what a connection has prepared, by its text and the types of its values.
+_Names = dict[tuple[str, tuple[int, ...]], bytes]
+_names: Final[WeakKeyDictionary[Any, _Names]] = WeakKeyDictionary()
+
+
+def cursor(connection: Any) -> AbstractContextManager[Any]:
+    """Return a cursor; on PostgreSQL one whose statements are prepared on the server.
+
+    There, places are numbered (`$1`), and every statement is one of a few that are written once.
+    """
+    if connection.vendor != "postgresql":
+        return cast("AbstractContextManager[Any]", connection.cursor())
+    if connection.connection is None:
+        connection.ensure_connection()
+    connection.validate_no_broken_transaction()
+    raw = connection.connection
+    names = _names.get(raw)
+    if names is None:
+        # One type for every number: a statement is prepared anew for each mix of types.
+        raw.adapters.register_dumper(int, Int8Dumper)
+        names = _names[raw] = {}
+    return PreparedCursor(raw, names, connection)
+
+
+class PreparedCursor:
+    """What `execute`, `fetchone`, `fetchall` and `rowcount` of a cursor are; nothing else."""
+
+    def __init__(self, raw: psycopg.Connection[Any], names: _Names, wrapper: Any) -> None:
+        self._raw = raw
+        self._names = names
+        self._wrapper = wrapper
+        self._rows: list[tuple[Any, ...]] = []
+        self.rowcount = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._rows = []
+
+    def execute(self, query: str, values: Sequence[Any] = ()) -> None:
+        """Run a statement. Raises what Django raises for the database's refusal."""
+        with self._wrapper.wrap_database_errors:
+            if self._is_direct():
+                self._execute(query, values)
+            else:
+                self._execute_plainly(query, values)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return the rows of the last statement."""
+        return self._rows
+
+    def fetchone(self) -> tuple[Any, ...] | None:
+        """Return the first row of the last statement, if it has one."""
+        return self._rows[0] if self._rows else None
+
+    def _is_direct(self) -> bool:
+        """Return whether nothing but the statement is to be sent: no BEGIN before it."""
+        pgconn = self._raw.pgconn
+        if pgconn.status != ConnStatus.OK or len(self._names) >= MOST:
+            return False
+        return self._raw.autocommit or pgconn.transaction_status == TransactionStatus.INTRANS
+
+    def _execute(self, query: str, values: Sequence[Any]) -> None:
+        raw = self._raw
+        convert = Transformer(raw)
+        # None is NULL, which psycopg's stubs do not say of `exec_prepared`.
+        given = cast("Any", convert.dump_sequence(values, [PyFormat.AUTO] * len(values)))
+        key = (query, tuple(convert.types or ()))
+        with raw.lock:
+            name = self._names.get(key)
+            if name is None:
+                name = b"signalbox_%d" % len(self._names)
+                self._checked(raw.pgconn.prepare(name, query.encode(), key[1]))
+                self._names[key] = name
+            result = self._checked(raw.pgconn.exec_prepared(name, given, convert.formats))
+        self.rowcount = result.command_tuples or 0
+        self._rows = []
+        if result.status == ExecStatus.TUPLES_OK:
+            convert.set_pgresult(result)
+            self._rows = convert.load_rows(0, result.ntuples, tuple)
+
+    def _checked(self, result: Any) -> Any:
+        if result.status in {ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK}:
+            return result
+        pgconn = self._raw.pgconn
+        if pgconn.status != ConnStatus.OK:
+            raise psycopg.OperationalError(pgconn.get_error_message())
+        raise errors.error_from_result(result, encoding=self._raw.info.encoding)
+
+    def _execute_plainly(self, query: str, values: Sequence[Any]) -> None:
+        with psycopg.RawCursor(self._raw) as plain:
+            plain.execute(query, values)
+            self.rowcount = plain.rowcount
+            self._rows = [] if plain.description is None else plain.fetchall()
