@@ -363,7 +363,10 @@ class Verbs:
                     ports.wake(wakes)
                     if is_free and slot is not None:
                         slot.work_here()
-                    shown = self._wait(expected, timeout)
+                    if slot is not None and slot.recall is not None and slot.recall.run:
+                        self._row, shown = slot.recall.run, slot.recall.steps
+                    else:
+                        shown = self._wait(expected, timeout)
                 else:
                     self.refresh()
         return results.of(self._row, shown, **output_options(options.get("output_options")))

@@ -126,4 +126,5 @@ def _hand(slot: handing.Slot, begun: Run, step: StepSnapshot, taken: Raw, now: d
     with session.lock:
         session.keep(begun, sessions.Rows())
         session.rows.add(step)
+        session.recall = slot.recall
     slot.claim = describe(begun, step, session, taken, now)

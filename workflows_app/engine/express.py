@@ -20,6 +20,7 @@ from workflows_app.definition import Builder, Graph, Kind, Node, registry
 from workflows_app.engine import clock, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
+from workflows_app.engine.recall import Recall
 from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw, dumps
 from workflows_app.models import Run, StepSnapshot, grouped, statements
@@ -36,6 +37,7 @@ class _Move:
     """A plain success, as it is written, and what is known once it was."""
 
     held: Claim
+    node: Node
     model: Run
     written: dict[str, Any]
     now: datetime
@@ -106,6 +108,8 @@ def _move(
 def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     """Let the session know what was written; return what `settle` does."""
     held, model, following = move.held, move.model, move.following
+    if is_written and held.session.recall is not None:
+        _recall(move, held.session.recall)
     if not is_written or following is None or not move.is_kept:
         held.session.forget()
     if not is_written:
@@ -136,6 +140,17 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
         suspend_payload=None,
         claimed_at=move.now,
     )
+
+
+def _recall(move: _Move, recall: Recall) -> None:
+    """Let the caller that works on its run itself know of the step that ended."""
+    held, output = move.held, move.written["output"]
+    row = held.session.rows.by_path[held.path]
+    metadata = {} if move.node.step is None else move.node.step.metadata
+    if not recall.note(row, held, output, metadata, move.now):
+        held.session.recall = None
+    elif move.following is None:
+        recall.end(move.model, output, move.written["last_seq"], move.now)
 
 
 def place(workflow: str, path: str, queue: str) -> int:
@@ -200,7 +215,7 @@ def _going_on(
         "next_status": "running" if is_kept else "queued", "next_token": int(is_kept),
         "worker": held.worker if is_kept else None, "started_at": now if is_kept else None,
     }  # fmt: skip
-    return _Move(held, model, written, now, following, key, is_kept)
+    return _Move(held, node, model, written, now, following, key, is_kept)
 
 
 def _ending(held: Claim, model: Run, node: Node, output: Raw) -> _Move | None:
@@ -220,7 +235,7 @@ def _ending(held: Claim, model: Run, node: Node, output: Raw) -> _Move | None:
         **of_run(model, model.event_seq + 1, now, events),
         "is_end": True, "step": held.step, "token": held.token, "output": output,
     }  # fmt: skip
-    return _Move(held, model, written, now)
+    return _Move(held, node, model, written, now)
 
 
 def claim(session: Session, seen: StepSnapshot, worker: uuid.UUID, now: datetime) -> Claim | None:

@@ -19,6 +19,7 @@ from workflows_app.engine import attempts, definitions, ports, rounds, sessions,
 from workflows_app.engine.change import Change
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import Claim
+from workflows_app.engine.recall import Recall
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -43,6 +44,8 @@ class Slot:
         self._work = work
         #: The claim that was made for the thread, once it is committed.
         self.claim: Claim | None = None
+        #: What the caller knows of its run at the end, if it works on it itself from its start.
+        self.recall: Recall | None = None
 
     def end(self) -> None:
         """Let a thread begin with the claim: one that has room beside others like it, else this."""
@@ -73,6 +76,8 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
     reserved: Slot | None = None
     if reserve is not None and not connection.in_atomic_block:
         reserved = reserve()
+        if is_waiting and reserved is not None:
+            reserved.recall = Recall()
     _local.slot = reserved
     is_left = False
     try:

@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from workflows_app.engine.recall import Recall
     from workflows_app.models import Run, StepSnapshot
 
 _lock = threading.Lock()
@@ -59,6 +60,8 @@ class Session:
         self.rows = Rows()
         #: What threads have brought and nobody has recorded yet.
         self.brought: deque[Any] = deque()
+        #: What a caller wants to know of all that ends, while all of it is known here.
+        self.recall: Recall | None = None
 
     def take(self) -> tuple[Run, Rows]:
         """Hand out what is known, to be changed: it is not known any more until it is kept."""
@@ -74,7 +77,7 @@ class Session:
 
     def forget(self) -> None:
         """Know nothing: somebody else may have written to the run."""
-        self.model, self.rows = None, Rows()
+        self.model, self.rows, self.recall = None, Rows(), None
 
 
 def of(run: uuid.UUID) -> Session:
