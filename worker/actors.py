@@ -8,12 +8,13 @@ import dramatiq
 from django.db import InterfaceError, OperationalError, connection
 
 from worker import broker as brokers
-from worker import serving, stopping
+from worker import offers, serving, stopping
 from workflows_app import conf
-from workflows_app.engine import clock, rounds, workers
+from workflows_app.definition import registry
+from workflows_app.engine import clock, handover, ports, rounds, versions, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.claims import Claim
-from workflows_app.engine.recover import keep, release
+from workflows_app.engine.recover import keep, let_go, put_back
 from workflows_app.engine.work import work
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
@@ -44,7 +45,7 @@ _busy = 0
 #: Whether something was hinted at here while all threads worked: who ends looks again.
 _is_news = False
 #: No step has this key: whoever gets it as a hint takes the oldest.
-_ANY: Final = 0
+ANY: Final = 0
 #: Claims that were handed to a thread which has not begun with them, by step.
 _handed: Final[dict[int, Claim]] = {}
 
@@ -81,7 +82,7 @@ def give_back() -> None:
         _engage(-1)
         is_news, _is_news = _is_news, False
     if is_news:
-        _here.send(*brokers.Hint.now(_ANY))
+        _here.send(*brokers.Hint.now(ANY))
 
 
 def _engage(threads: int) -> None:
@@ -111,6 +112,18 @@ def work_here(held: Claim) -> None:
         connection.close()
 
 
+def run_handed(text: bytes | str) -> None:
+    """Work on a claim that another process made for this one, in the calling thread.
+
+    A late one is left alone: the sweep frees it, or has freed it.
+    """
+    received = handover.unpack(text)
+    if received is None or brokers.milliseconds() - received.at > offers.LATE:
+        return
+    keep(received.claim)
+    _run(received.claim.step, received.claim)
+
+
 def run_step(step: int, said_at: int, place: int = 0) -> None:
     """Take the step that is hinted at, else the oldest there is, and go on until nothing waits.
 
@@ -120,6 +133,10 @@ def run_step(step: int, said_at: int, place: int = 0) -> None:
     is_old = said_at + STALE_AFTER < _found_nothing_at
     if handed is None and (is_old or rounds.takes(place)):
         return
+    _run(step, handed)
+
+
+def _run(step: int, handed: Claim | None) -> None:
     with _lock:
         _engage(1)
     connection.close_if_unusable_or_obsolete()
@@ -143,11 +160,13 @@ def run_step(step: int, said_at: int, place: int = 0) -> None:
 def _work_from(step: int, held: Claim | None) -> None:
     global _found_nothing_at  # noqa: PLW0603 - one worker a process
     worker, queues = workers.mine(), serving.queues()
-    if stopping.is_asked():
-        if held is not None:
-            release(held, now=clock.now())
+    if held is not None:
+        # Whoever made it has told nobody to look for more: what else waits has its own hint.
+        _work_on(held)
         return
-    held = held or claim(step, worker=worker, now=clock.now(), queues=queues)
+    if stopping.is_asked():
+        return
+    held = claim(step, worker=worker, now=clock.now(), queues=queues)
     while True:
         looked_at = brokers.milliseconds()
         held = held or claim_next(worker=worker, now=clock.now(), queues=queues)
@@ -161,6 +180,30 @@ def _work_from(step: int, held: Claim | None) -> None:
         if stopping.is_asked():
             return
         held = None
+
+
+def _work_on(held: Claim) -> None:
+    if stopping.is_asked() or not _is_known(held):
+        _put_back(held)
+    elif not rounds.give(held):
+        work(held, is_stopping=stopping.is_asked, queues=serving.queues(), with_others=True)
+
+
+def _is_known(held: Claim) -> bool:
+    """Return whether this process has the workflow of a claim, as it was when the run began."""
+    definition, run = registry.find(held.workflow_id), held.session.model
+    if definition is None or run is None:
+        return False
+    return versions.is_present(definition, run.version_id)
+
+
+def _put_back(held: Claim) -> None:
+    """Leave a claim that was handed over, and that nobody has begun with, to others."""
+    try:
+        put_back(held, now=clock.now())
+    finally:
+        let_go(held)
+    ports.wake([ports.Wake(held.step, held.run, held.queue)])
 
 
 _here = dramatiq.actor(broker=in_process, queue_name=IN_PROCESS)(run_step)
@@ -181,4 +224,4 @@ def hint_here(step: int, place: int = 0) -> None:
 
 def look_again() -> None:
     """Let a thread of an embedded process look for the oldest step, if one is idle."""
-    hint_here(_ANY)
+    hint_here(ANY)

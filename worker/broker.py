@@ -124,11 +124,12 @@ def push(hints: Sequence[tuple[str, Hint]]) -> None:
         by_queue.setdefault(queue, []).append(hint.text)
     client = connections.quick()
     for queue, steps in by_queue.items():
-        if client.rpush(_key(queue), *steps) > MOST_WAITING:
-            client.ltrim(_key(queue), -MOST_WAITING, -1)
+        if client.rpush(key_of(queue), *steps) > MOST_WAITING:
+            client.ltrim(key_of(queue), -MOST_WAITING, -1)
 
 
-def _key(queue: str) -> str:
+def key_of(queue: str) -> str:
+    """Return the key of the list of a queue's hints."""
     return connections.named(f"queue:{queue}")
 
 
@@ -182,7 +183,7 @@ class _HintConsumer(Consumer):
 
     def _pop(self) -> Hint | None:
         try:
-            found = self._client.blpop([_key(self._queue)], timeout=BLOCK_SECONDS)
+            found = self._client.blpop([key_of(self._queue)], timeout=BLOCK_SECONDS)
         except redis.RedisError as error:
             if not self._is_away:
                 logger.warning("Redis is away (%s); steps are found by looking each second.", error)

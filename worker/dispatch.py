@@ -7,16 +7,19 @@ from collections.abc import Sequence
 
 import redis
 
-from worker import actors, inline, live, process, serving
+from worker import actors, inline, live, offers, process, serving
 from worker import broker as brokers
 from workflows_app.engine import attempts, clock, timers, transactions, workers
 from workflows_app.engine.handing import Slot
 from workflows_app.engine.ports import Wake
+from workflows_app.planner.enter import DEFAULT_QUEUE
 
 logger = logging.getLogger(__name__)
 
 #: Seconds for which Redis is left alone after it did not answer.
 ASK_AGAIN_SECONDS = 1.0
+#: Seconds for which nobody is asked again after no worker was idle.
+NO_OFFER_SECONDS = 0.01
 
 
 class InlineDispatcher:
@@ -99,6 +102,7 @@ class DistributedDispatcher:
     def __init__(self) -> None:
         #: While Redis is away it is asked now and then only, since each attempt costs 200 ms.
         self._ask_again = 0.0
+        self._no_offer_until = 0.0
 
     def wake(self, steps: Sequence[Wake]) -> None:
         """Push hints at the steps, those that wait at their time."""
@@ -120,8 +124,30 @@ class DistributedDispatcher:
         try:
             brokers.push(hints)
         except redis.RedisError as error:
-            self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
-            logger.warning("Redis is away (%s); workers find the steps by looking.", error)
+            self._is_away(error)
+
+    def _is_away(self, error: redis.RedisError) -> None:
+        self._ask_again = time.monotonic() + ASK_AGAIN_SECONDS
+        logger.warning("Redis is away (%s); workers find the steps by looking.", error)
+
+    def reserve(self) -> Slot | None:
+        """Return an idle thread of a worker process that offers itself, if one does."""
+        now = time.monotonic()
+        if transactions.is_inside_testcase() or now < max(self._ask_again, self._no_offer_until):
+            return None
+        try:
+            offer = offers.take()
+        except redis.RedisError as error:
+            self._is_away(error)
+            return None
+        if offer is None:
+            self._no_offer_until = now + NO_OFFER_SECONDS
+            return None
+        return offers.OfferedSlot(offer)
+
+    def look_again(self) -> None:
+        """Let an idle worker look for the oldest step."""
+        self._push([(DEFAULT_QUEUE, brokers.Hint.now(actors.ANY))])
 
     def drive(self, run: uuid.UUID) -> bool:
         """Leave it to the workers, unless nobody else can see the run."""

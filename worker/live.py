@@ -42,12 +42,15 @@ class News:
     seq: int | None
     transient: list[Event]
     is_settled: bool
+    #: What came of the run, for who waits for it elsewhere.
+    end: str | None = None
 
     def add(self, later: "News") -> None:
         """Say this too."""
         self.seq = later.seq if self.seq is None else max(self.seq, later.seq or 0)
         self.transient += later.transient
         self.is_settled = self.is_settled or later.is_settled
+        self.end = later.end or self.end
 
 
 def _channel() -> str:
@@ -71,6 +74,10 @@ class RedisNotifier:
         if is_settled:
             _publisher.hurry()
 
+    def told_end(self, run: uuid.UUID, end: str) -> None:
+        """Let the news say what came of a run; that it has settled is published after this."""
+        _publisher.add(run, News(None, [], is_settled=False, end=end), is_news=False)
+
     def listen(self) -> None:
         """Let what other processes say reach the hub of this one."""
         listen()
@@ -88,14 +95,15 @@ class _Publisher:
         self._is_away = False
         self._hurried_at = 0.0
 
-    def add(self, run: uuid.UUID, news: News) -> None:
-        """Note that a run has changed."""
+    def add(self, run: uuid.UUID, news: News, *, is_news: bool = True) -> None:
+        """Note that a run has changed; without `is_news` more is to come at once."""
         with self._lock:
             known = self._news.setdefault(run, news)
             if known is not news:
                 known.add(news)
             self._start()
-        self._something.set()
+        if is_news:
+            self._something.set()
 
     def abort(self, run: uuid.UUID) -> None:
         """Note that the running steps of a run are to end."""
@@ -144,7 +152,9 @@ class _Publisher:
 
 def _packed(news: dict[uuid.UUID, News], aborts: list[str]) -> bytes:
     runs = [[run.hex, n.seq, n.transient, n.is_settled] for run, n in news.items()]
-    return orjson.dumps({"by": _ME, "runs": runs, "abort": aborts}, default=str)
+    ends = {run.hex: n.end for run, n in news.items() if n.end is not None}
+    said = {"by": _ME, "runs": runs, "abort": aborts, "ends": ends}
+    return orjson.dumps(said, default=str)
 
 
 _publisher = _Publisher()
@@ -203,5 +213,7 @@ def _hear(batch: dict[str, Any]) -> None:
         return
     for run in batch["abort"]:
         attempts.abort(uuid.UUID(run))
+    for run, end in batch.get("ends", {}).items():  # none by an older release
+        hub.told_end(uuid.UUID(run), end)
     for run, seq, transient, is_settled in batch["runs"]:
         hub.publish(uuid.UUID(run), seq, transient, is_settled=is_settled)

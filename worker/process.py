@@ -17,10 +17,12 @@ import dramatiq
 from django.db import Error, connection
 
 from worker import actors, database, heartbeat, live, serving, stopping
+from worker.stand import Stand
 from workflows_app import conf
 from workflows_app.engine import clock, recover, schedules, workers
 from workflows_app.engine.claim import wake_due
 from workflows_app.models import StepSnapshot
+from workflows_app.planner.enter import DEFAULT_QUEUE
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +33,8 @@ OVERDUE: Final = timedelta(seconds=2)
 
 _lock = threading.Lock()
 _worker: dramatiq.Worker | None = None
+#: The thread that is none of Dramatiq's, in the distributed mode.
+_stand: Stand | None = None
 _done = threading.Event()
 _threads = DEFAULT_THREADS
 _is_over = False
@@ -61,6 +65,7 @@ def start(threads: int = DEFAULT_THREADS, queues: Sequence[str] | None = None) -
 
 
 def _dramatiq_worker(threads: int) -> dramatiq.Worker:
+    global _stand  # noqa: PLW0603 - one thread a process
     broker = actors.broker()
     if broker is not actors.over_redis:
         return dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
@@ -69,6 +74,10 @@ def _dramatiq_worker(threads: int) -> dramatiq.Worker:
     queues = serving.known() if served is None else served
     for queue in queues:
         broker.declare_queue(queue)
+    if threads > 1 and DEFAULT_QUEUE in queues:
+        _stand = Stand(queues)
+        _stand.start()
+        threads -= 1
     return dramatiq.Worker(broker, queues=set(queues), worker_threads=threads, worker_timeout=100)
 
 
@@ -77,7 +86,7 @@ def stop(timeout: float = 10.0, *, for_good: bool = False) -> None:
 
     `for_good`: a step that ends meanwhile and wakes the next one does not start the threads anew.
     """
-    global _worker, _is_over  # noqa: PLW0603 - one worker a process
+    global _worker, _stand, _is_over  # noqa: PLW0603 - one worker a process
     with _lock:
         _is_over = _is_over or for_good
         if _worker is None:
@@ -85,8 +94,12 @@ def stop(timeout: float = 10.0, *, for_good: bool = False) -> None:
         stopping.ask()
         actors.has(0)
         _done.set()
+        until = time.monotonic() + timeout
         _worker.stop(timeout=int(timeout * 1000))
         _worker = None
+        if _stand is not None:
+            _stand.join(max(until - time.monotonic(), 0.0))
+            _stand = None
         heartbeat.end()
         try:
             workers.stop(clock.now())
@@ -161,7 +174,7 @@ def _repeat_hints(now: datetime, *, everything: bool) -> None:
 def _idle() -> int:
     broker = actors.broker()
     if broker is actors.over_redis:
-        return _threads - actors.over_redis.out
+        return _threads - (_stand is not None) - actors.over_redis.out
     return 0 if actors.in_process.queues[actors.IN_PROCESS].qsize() > _threads else _threads
 
 

@@ -358,7 +358,7 @@ class Verbs:
             with waiting.Expected(self.pk) as expected:
                 is_free = timeout is None and handing.may_work_here()
                 with ports.holding_back() as wakes, handing.slot(is_waiting=is_free) as slot:
-                    act()
+                    begun = act()
                 if timeout is not None or not ports.dispatcher().drive(self.pk):
                     ports.wake(wakes)
                     if is_free and slot is not None:
@@ -366,16 +366,24 @@ class Verbs:
                     if slot is not None and slot.recall is not None and slot.recall.run:
                         self._row, shown = slot.recall.run, slot.recall.steps
                     else:
-                        shown = self._wait(expected, timeout)
+                        shown = self._wait(expected, timeout, begun)
                 else:
                     self.refresh()
         return results.of(self._row, shown, **output_options(options.get("output_options")))
 
-    def _wait(self, expected: waiting.Expected, timeout: float | None) -> list[StepSnapshot]:
-        """Wait until the run has settled, and return what its result shows of its steps."""
+    def _wait(
+        self, expected: waiting.Expected, timeout: float | None, begun: object
+    ) -> list[StepSnapshot]:
+        """Wait until the run has settled, and return what its result shows of its steps.
+
+        `begun`: the run's row as it was started here, if it was.
+        """
         shown: list[StepSnapshot] = []
 
         def is_settled() -> bool:
+            if isinstance(begun, RunRow) and (told := expected.end(begun)):
+                self._row, shown[:] = told
+                return True
             try:
                 self._row, shown[:] = results.standing(self.pk)
             except RunRow.DoesNotExist:

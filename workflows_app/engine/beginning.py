@@ -47,7 +47,7 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
         return None
     queue = queue_of(node)
     place = express.place(run.workflow_id, node.path, queue)
-    slot = handing.free_slot(queue)
+    slot = handing.free_slot(queue, definition)
     now = max(clock.now(), run.created_at)
     step = _first_step(run, node, queue, given.input, now)
     if slot is not None:

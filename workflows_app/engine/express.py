@@ -17,7 +17,7 @@ from typing import Any
 from django.db import DEFAULT_DB_ALIAS, connections
 
 from workflows_app.definition import Builder, Graph, Kind, Node, registry
-from workflows_app.engine import clock, ledger, payloads, ports, versions
+from workflows_app.engine import clock, handover, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
 from workflows_app.engine.recall import Recall
@@ -109,11 +109,14 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     """Let the session know what was written; return what `settle` does."""
     held, model, following = move.held, move.model, move.following
     if is_written and held.session.recall is not None:
-        _recall(move, held.session.recall)
+        _note(move, held.session.recall)
+    recall = held.session.recall
     if not is_written or following is None or not move.is_kept:
         held.session.forget()
     if not is_written:
         return False, None
+    if recall is not None and recall.is_told and recall.run is not None:
+        ports.told_end(model.pk, handover.pack_end(recall))
     ports.published(model.pk, move.written["last_seq"], is_settled=following is None)
     if following is None:
         return True, None
@@ -142,7 +145,7 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     )
 
 
-def _recall(move: _Move, recall: Recall) -> None:
+def _note(move: _Move, recall: Recall) -> None:
     """Let the caller that works on its run itself know of the step that ended."""
     held, output = move.held, move.written["output"]
     row = held.session.rows.by_path[held.path]

@@ -2,7 +2,7 @@
 
 The verb claims it in the same change that makes it ready, where a dispatcher's `reserve` gives a
 `Slot`: an idle thread is kept for it. A caller that waits for the run anyway works in its place;
-else the thread begins.
+else the thread begins. The thread may be another process's, to which the claim is then handed.
 """
 
 import threading
@@ -14,7 +14,7 @@ from typing import cast
 
 from django.db import connection
 
-from workflows_app.definition import Kind
+from workflows_app.definition import Builder, Kind, registry
 from workflows_app.engine import attempts, definitions, ports, rounds, sessions, transactions
 from workflows_app.engine.change import Change
 from workflows_app.engine.claim import take
@@ -28,6 +28,9 @@ _local = threading.local()
 
 class Slot:
     """An idle thread that waits for a claim; whoever has it hands one over, or gives it back."""
+
+    #: Whether the thread is one of this process.
+    is_here = True
 
     def __init__(
         self,
@@ -78,6 +81,7 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
         reserved = reserve()
         if is_waiting and reserved is not None:
             reserved.recall = Recall()
+            is_waiting = reserved.is_here
     _local.slot = reserved
     is_left = False
     try:
@@ -103,11 +107,16 @@ def _working() -> Iterator[None]:
         _local.is_working = False
 
 
-def free_slot(queue: str) -> Slot | None:
-    """Return the slot that a step of this queue may be claimed for, if there is one."""
+def free_slot(queue: str, definition: Builder) -> Slot | None:
+    """Return the slot that a step of this queue may be claimed for, if there is one.
+
+    A claim that gets lost on its way to another process counts as one that was begun with: what
+    does not go on by itself after that does not travel.
+    """
     reserved = _reserved()
-    is_free = reserved is not None and reserved.claim is None and reserved.serves(queue)
-    return reserved if is_free else None
+    if reserved is None or reserved.claim is not None or not reserved.serves(queue):
+        return None
+    return reserved if reserved.is_here or definition.auto_restart else None
 
 
 def begin(changing: Change) -> None:
@@ -115,7 +124,8 @@ def begin(changing: Change) -> None:
     if len(changing.woken) != 1:
         return
     step = changing.woken[0]
-    reserved = free_slot(step.queue)
+    definition = registry.find(changing.model.workflow_id)
+    reserved = None if definition is None else free_slot(step.queue, definition)
     if reserved is None or not _is_ready(changing, step):
         return
     if definitions.problem_at(changing, step):

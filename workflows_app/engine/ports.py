@@ -76,6 +76,12 @@ def published(run: uuid.UUID, seq: int, *, is_settled: bool) -> None:
     notifier().published(run, seq, is_settled=is_settled)
 
 
+def told_end(run: uuid.UUID, end: str | None) -> None:
+    """Let a caller in another process know what came of its run, with the news that it settled."""
+    if end is not None and (tell := getattr(notifier(), "told_end", None)):
+        tell(run, end)
+
+
 def wake(steps: Sequence[Wake]) -> None:
     """Hint at claimable steps; what goes wrong is logged, since the database remembers them."""
     held: list[Wake] | None = getattr(_local, "held", None)

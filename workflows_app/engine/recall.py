@@ -15,13 +15,19 @@ from workflows_app.models import Run, StepSnapshot, statements
 #: Most steps that are kept in memory: whoever waits for a longer run reads it.
 MOST: Final = 32
 
+#: What a step does not have that succeeded at once.
+_NONE: Final = (
+    "error", "suspend_payload", "resume_payload", "state_changes", "context_changes",
+)  # fmt: skip
 _JSON: Final = ("input", "state", "initial_state", "request_context", "initial_request_context")
 
 
 class Recall:
     """The steps of one run that have ended, and at its end the run, as they would be read."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_told: bool = False) -> None:
+        """`is_told`: the caller is in another process, which is told of it with the news."""
+        self.is_told = is_told
         self.steps: list[StepSnapshot] = []
         #: The run, once it has ended.
         self.run: Run | None = None
@@ -36,19 +42,27 @@ class Recall:
         kept.__dict__.update(
             status="success", worker_id=None, settled_token=held.token, ended_at=at,
             payload=loads(held.payload), output=loads(output), metadata=loads(dumps(metadata)),
+            **dict.fromkeys(_NONE),
         )  # fmt: skip
         self.steps.append(kept)
         return True
 
     def end(self, model: Run, output: Raw, last_seq: int, at: datetime) -> None:
         """Keep the run, which has ended with success."""
-        run = statements.duplicate(model)
-        run.__dict__.update({name: _read(model.__dict__[name]) for name in _JSON})
+        run = as_read(model)
         run.__dict__.update(
             status="success", active_count=0, settled_at=at, ended_at=at, error=None,
             result=loads(output), revision=model.revision + 1, event_seq=last_seq,
         )  # fmt: skip
         self.run = run
+
+
+def as_read(model: Run) -> Run:
+    """Return a run that was just written as it would be read, as far as it is known."""
+    run = statements.duplicate(model)
+    known = run.__dict__
+    known.update({name: _read(known[name]) for name in _JSON if name in known})
+    return run
 
 
 def _read(value: Any) -> Any:

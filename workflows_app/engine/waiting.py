@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import Final, Self
 
 from workflows_app import errors
-from workflows_app.engine import ports
-from workflows_app.models import Run, statements
+from workflows_app.engine import handover, ports
+from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.planner.statuses import SETTLED
 from workflows_app.threads import in_thread
 
@@ -53,6 +53,11 @@ class Expected:
 
     def __exit__(self, *_: object) -> None:
         self._unsubscribe()
+
+    def end(self, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
+        """Return the run and its steps if the process that ended it told what came of it."""
+        text = ports.hub().end_of(self._run)
+        return None if text is None else handover.unpack_end(text, begun)
 
     def wait(self, timeout: float | None, is_settled: Callable[[], bool]) -> None:
         """Wait until it settles, as `wait` does; look when there is news.

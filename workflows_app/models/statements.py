@@ -333,6 +333,15 @@ def duplicate(row: Row) -> Row:
     return made
 
 
+def known(model: type[Row], values: Mapping[str, Any]) -> Row:
+    """Return the object for a row that stands in the database; what is not given is deferred."""
+    made = object.__new__(model)
+    made.__dict__.update(values)
+    made.__dict__["_state"] = ModelState()
+    adopted(made)
+    return made
+
+
 def adopted(row: models.Model) -> None:
     """Let Django know that a row stands in the database now."""
     row._state.adding = False

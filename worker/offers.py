@@ -1,0 +1,167 @@
+"""Worker processes that offer a thread, over Redis, to whoever makes a step ready.
+
+A verb that takes an offer claims the step for that process in its own statement, and hands the
+claim over: nobody has to look for it. An offer is good for a moment only, so that nothing is given
+to a process that has died long ago; whatever else goes wrong is a claim that its process does not
+know of, which its sweep frees again (`recover.orphans`). `worker.stand` is the thread.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+import uuid
+from typing import Final, NamedTuple, Self, cast
+
+import redis
+
+from worker import connections
+from workflows_app.engine import clock, handover, ports
+from workflows_app.engine.handing import Slot
+from workflows_app.engine.recover import put_back
+from workflows_app.planner.enter import DEFAULT_QUEUE
+
+logger = logging.getLogger(__name__)
+
+#: Milliseconds for which an offer is good.
+GOOD_FOR: Final = 1000
+#: Seconds after which an idle process makes its offer anew.
+RENEW_SECONDS: Final = 0.4
+#: Milliseconds after which a claim that was handed over is left to the sweep, which may have it.
+LATE: Final = 900
+#: Seconds after which an offer that somebody took, and nothing came of, is made again.
+FORGET_SECONDS: Final = 2.0
+#: Seconds for which Redis keeps offers, or claims, that nobody takes.
+KEPT_SECONDS: Final = 20
+
+
+class Offer(NamedTuple):
+    """One idle thread of a worker process, as it stands in Redis."""
+
+    worker: uuid.UUID
+    #: When it was made, ms since 1970.
+    at: int
+
+    @property
+    def text(self) -> str:
+        """The offer as it stands in Redis: with the form of what the process understands."""
+        return f"{handover.FORM}:{self.worker.hex}:{self.at}"
+
+    @classmethod
+    def parsed(cls, text: bytes | str) -> Self | None:
+        """Return the offer that stands in Redis; None: it is another release's."""
+        form, *rest = (text.decode() if isinstance(text, bytes) else text).split(":")
+        if form != str(handover.FORM):
+            return None
+        worker, at = rest
+        return cls(uuid.UUID(worker), int(at))
+
+    def is_good(self) -> bool:
+        """Return whether it was made a moment ago."""
+        return milliseconds() - self.at <= GOOD_FOR
+
+
+def milliseconds() -> int:
+    """Return the database's time."""
+    return int(clock.now().timestamp() * 1000)
+
+
+def _offers() -> str:
+    return connections.named(f"offers:{DEFAULT_QUEUE}")
+
+
+def handed_to(worker: uuid.UUID) -> str:
+    """Return the key of the list of claims that were made for a process."""
+    return connections.named(f"handed:{worker.hex}")
+
+
+def _push(key: str, text: str) -> None:
+    """Add to a list, which goes by itself when nobody takes from it."""
+    with connections.quick().pipeline(transaction=False) as together:
+        together.rpush(key, text)
+        together.expire(key, KEPT_SECONDS)
+        together.execute()
+
+
+def take() -> Offer | None:
+    """Take the newest offer. Raises `redis.RedisError`."""
+    client = connections.quick()
+    found = client.rpop(_offers())
+    if found is None:
+        return None
+    offer = Offer.parsed(cast("bytes", found))
+    if offer is not None and not offer.is_good():
+        client.delete(_offers())  # the others are older
+        return None
+    return offer
+
+
+class OfferedSlot(Slot):
+    """An idle thread of another process, whose claim travels to it over Redis."""
+
+    is_here = False
+
+    def __init__(self, offer: Offer) -> None:
+        super().__init__(
+            offer.worker, DEFAULT_QUEUE.__eq__, lambda _: None, self._make_again, lambda _: None
+        )
+        self._offer = offer
+
+    def end(self) -> None:
+        """Hand the claim over, or let others have the offer. Never raises."""
+        if self.claim is None:
+            self._make_again()
+            return
+        try:
+            text = handover.pack(self.claim, milliseconds())
+        except LookupError:
+            put_back(self.claim, now=clock.now())
+            ports.wake([ports.Wake(self.claim.step, self.claim.run, self.claim.queue)])
+            return
+        try:
+            _push(handed_to(self.worker), text)
+        except redis.RedisError as error:
+            logger.warning("Redis is away (%s); a worker finds its claim by looking.", error)
+
+    def _make_again(self) -> None:
+        try:
+            if self._offer.is_good():
+                _push(_offers(), self._offer.text)
+        except redis.RedisError:
+            logger.debug("An offer was lost with Redis; it will be made anew.")
+
+
+class Standing:
+    """The one offer that this process makes."""
+
+    def __init__(self, worker: uuid.UUID) -> None:
+        self._worker = worker
+        self._offer: Offer | None = None
+        self._made_at = 0.0
+
+    def renew(self) -> None:
+        """Make the offer, or make it anew if it has stood for a while.
+
+        Raises `redis.RedisError`.
+        """
+        now = time.monotonic()
+        if self._offer is not None and now - self._made_at < RENEW_SECONDS:
+            return
+        if not self.withdraw() and now - self._made_at < FORGET_SECONDS:
+            return  # taken: its claim is on the way
+        self._offer = Offer(self._worker, milliseconds())
+        self._made_at = now
+        _push(_offers(), self._offer.text)
+
+    def withdraw(self) -> bool:
+        """Take the offer back; return False if somebody took it. Raises `redis.RedisError`."""
+        if self._offer is None:
+            return True
+        is_left = bool(connections.quick().lrem(_offers(), -1, self._offer.text))
+        if is_left:
+            self._offer = None
+        return is_left
+
+    def is_answered(self) -> None:
+        """Note that a claim came for it."""
+        self._offer = None

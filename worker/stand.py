@@ -1,0 +1,75 @@
+"""The worker thread that offers itself (`offers`), and begins with a claim when one comes.
+
+It waits for claims that were made for it and for hints alike, and works on either itself, without
+the two threads and the queue between that Dramatiq's workers have: those are for all that comes
+while it is at work. A process with one thread has none of this kind.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Collection
+from typing import Final, cast
+
+import redis
+from django.db import connection
+
+from worker import actors, connections, offers, stopping
+from worker import broker as brokers
+from workflows_app.engine import workers
+
+logger = logging.getLogger(__name__)
+
+
+class Stand(threading.Thread):
+    """One thread of a worker process of the distributed mode; it ends when a stop is asked."""
+
+    def __init__(self, queues: Collection[str]) -> None:
+        super().__init__(name="signalbox-stand", daemon=True)
+        self._worker: Final = workers.mine()
+        self._handed: Final = offers.handed_to(self._worker)
+        self._queues: Final = {brokers.key_of(queue): queue for queue in sorted(queues)}
+        self._offer = offers.Standing(self._worker)
+        self._client = connections.blocking()
+
+    def run(self) -> None:
+        """Work until a stop is asked. Redis being away is no reason to stop."""
+        while not stopping.is_asked():
+            try:
+                self._take_one()
+            except redis.RedisError:
+                time.sleep(brokers.RETRY_SECONDS)  # the consumer says so in the log
+            except Exception:
+                logger.exception("A worker thread could not go on; the sweep will try again.")
+        self._end()
+
+    def _take_one(self) -> None:
+        self._offer.renew()
+        keys = [self._handed, *self._queues]
+        found = self._client.blpop(keys, timeout=brokers.BLOCK_SECONDS)
+        if found is None:
+            return
+        key, text = cast("bytes", found[0]).decode(), found[1]
+        if key == self._handed:
+            self._offer.is_answered()
+            actors.run_handed(text)
+            return
+        hint = brokers.Hint.parsed(text)
+        if stopping.is_asked() or not self._offer.withdraw():
+            # A claim is on its way: the hint is for another thread.
+            brokers.push([(self._queues[key], hint)])
+        else:
+            actors.run_step(*hint)
+
+    def _end(self) -> None:
+        """Offer nothing any more, and give back what came meanwhile."""
+        try:
+            if not self._offer.withdraw():
+                found = self._client.blpop([self._handed], timeout=brokers.BLOCK_SECONDS)
+                if found is not None:
+                    actors.run_handed(found[1])
+        except redis.RedisError:
+            logger.debug("An offer was not taken back; it is good for a moment only.")
+        finally:
+            self._client.close()
+            connection.close()
