@@ -3,81 +3,19 @@
 import os
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import psycopg
 import pytest
 
-from tests.product import Workers, wait_until
-from tests.servers import Redis, redis_server
+from tests.integration.processes.elsewhere import look, ran, start
+from tests.product import wait_until
 
 pytestmark = pytest.mark.sqlite_only  # brings a PostgreSQL of its own
 
-START = """
-from workflows_app import get_workflow
-run = get_workflow("{workflow}").create_run(run_id="{run_id}")
-run.start({{"n": 1}}, wait=False)
-"""
-LOOK = """
-from workflows_app import get_workflow
-run = get_workflow("{workflow}").get_run("{run_id}")
-print(json.dumps({{
-    "status": run.status,
-    "result": run.result().result,
-    "numbers": [event.seq for event in run.events()],
-    "types": [event.type for event in run.events()],
-}}))
-"""
 PIDS = """
 from workflows_app.models import Worker
 alive = Worker.objects.filter(stopped_at=None)
 print(json.dumps([worker.pid for worker in alive]))
 """
-
-
-@pytest.fixture(scope="module")
-def redis() -> Iterator[Redis]:
-    """A Redis that the tests of this module may take away."""
-    with redis_server() as server:
-        yield server
-
-
-@pytest.fixture
-def workers(postgres_url: str, redis: Redis, tmp_path: Path) -> Iterator[Workers]:
-    """An installation without workers yet: an empty database with the tables, and Redis."""
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS distributed WITH (FORCE)")
-        connection.execute("CREATE DATABASE distributed")
-    redis.flush()
-    env = {
-        "WORKFLOWS_MODULES": "tests.integration.processes.workflows",
-        "MARKS": str(tmp_path),
-        "WORKFLOWS_LEASE_SECONDS": "3",
-    }
-    url = postgres_url.rpartition("/")[0] + "/distributed"
-    made = Workers(url, redis.url, tmp_path / "workers.log", env)
-    assert made.manage("migrate").returncode == 0
-    yield made
-    made.stop()
-
-
-def start(workers: Workers, workflow: str, run_id: str = "r") -> None:
-    """Start a run from a process that runs no steps."""
-    workers.python(START.format(workflow=workflow, run_id=run_id))
-
-
-def look(workers: Workers, workflow: str, run_id: str = "r") -> dict[str, Any]:
-    """Return what there is to know of a run."""
-    found: dict[str, Any] = workers.python(LOOK.format(workflow=workflow, run_id=run_id))
-    return found
-
-
-def ran(folder: Path) -> list[str]:
-    """Return what the steps left outside the database."""
-    file = folder / "ran"
-    return file.read_text().splitlines() if file.exists() else []
 
 
 def test_a_worker_runs_what_another_process_started_and_that_process_sees_the_result(workers):

@@ -1,0 +1,163 @@
+"""Claims that a verb makes for a worker which offered itself, and what becomes of them."""
+
+import time
+
+import pytest
+import redis as redis_client
+
+from tests.integration.processes.elsewhere import look, ran, start
+from tests.product import wait_until
+
+pytestmark = pytest.mark.sqlite_only  # brings a PostgreSQL of its own
+
+#: A client whose claims are made and never arrive.
+LOSING = """
+from worker import offers
+from workflows_app.models import StepSnapshot
+offers.OfferedSlot.end = lambda self: None
+from workflows_app import get_workflow
+run = get_workflow("{workflow}").create_run(run_id="{run_id}")
+run.start({{"n": 1}}, wait=False)
+print(json.dumps(StepSnapshot.objects.get(run=run.pk).status))
+"""
+WAITING = """
+import time
+from worker import offers
+from workflows_app import get_workflow, results
+taken, read = [], []
+take, standing = offers.take, results.standing
+offers.take = lambda: taken.append(take()) or taken[-1]
+results.standing = lambda pk: read.append(pk) or standing(pk)
+flow = get_workflow("killed")
+said = []
+for number in range(3):
+    run = flow.create_run()
+    result = run.start({"n": number}, initial_state={"pair": (1, 2)}, request_context={"a": [1]},
+                       output_options={"include_state": True, "include_resume_labels": True})
+    again = run.result(include_state=True)
+    row = {f.attname: str(getattr(run._row, f.attname)) for f in run._row._meta.concrete_fields}
+    run.refresh()
+    same = row == {f: str(getattr(run._row, f)) for f in row}
+    said.append([result == again, same, result.result])
+print(json.dumps({"said": said, "taken": len([one for one in taken if one]), "read": len(read)}))
+"""
+
+
+def client(server):
+    """Return a client of a Redis."""
+    return redis_client.Redis.from_url(server.url)
+
+
+def offered(redis):
+    """Return how many offers stand in Redis."""
+    return client(redis).llen("signalbox:offers:default")
+
+
+def test_an_idle_worker_is_given_what_is_started_and_tells_what_came_of_it(
+    workers, redis, tmp_path
+):
+    workers.start()
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+
+    found = workers.python(WAITING)
+
+    assert found["said"] == [
+        [True, True, {"n": number, "first": True, "restarted": False}] for number in range(3)
+    ]
+    assert found["taken"] == 3
+    assert found["read"] == 0
+
+
+def test_a_claim_that_is_lost_on_its_way_is_found_by_its_worker(workers, redis, tmp_path):
+    workers.start()
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+
+    assert workers.python(LOSING.format(workflow="killed", run_id="lost")) == "running"
+
+    wait_until(lambda: "last" in ran(tmp_path), 6, workers.said)
+    wait_until(lambda: look(workers, "killed", "lost")["status"] == "success", 5)
+    assert ran(tmp_path) == ["first", "held_up", "last"]
+
+
+def test_a_worker_that_was_killed_is_offered_for_a_moment_only(workers, redis, tmp_path):
+    first = workers.start()
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+    first.kill()
+    first.wait()
+    time.sleep(1.1)
+    workers.start("--threads", "1")
+
+    start(workers, "killed", "after")
+
+    wait_until(lambda: "last" in ran(tmp_path), 5, workers.said)
+    assert "was lost" not in workers.said()
+
+
+def test_a_claim_for_a_worker_that_was_just_killed_is_free_once_its_death_is_seen(
+    workers, redis, tmp_path
+):
+    first = workers.start()
+    (tmp_path / "go").touch()
+    workers.start("--threads", "1")
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+    offer = client(redis).lindex("signalbox:offers:default", 0)
+    first.kill()
+    first.wait()
+    form, worker, _ = offer.decode().split(":")
+    client(redis).delete("signalbox:offers:default")
+    fresh = f"{form}:{worker}:{int(time.time() * 1000)}"
+    client(redis).rpush("signalbox:offers:default", fresh)
+
+    start(workers, "killed", "just")
+
+    wait_until(lambda: "last" in ran(tmp_path), 8, workers.said)
+    assert ran(tmp_path) == ["first", "held_up", "last"]
+
+
+def test_a_busy_worker_offers_nothing_and_one_that_stops_takes_its_offer_back(
+    workers, redis, tmp_path
+):
+    first = workers.start("--threads", "2")
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+    start(workers, "killed", "a")
+    wait_until(lambda: ran(tmp_path).count("held_up") == 1, 5, workers.said)
+    assert offered(redis) == 0
+    start(workers, "killed", "b")  # by a hint, for the other thread
+    wait_until(lambda: ran(tmp_path).count("held_up") == 2, 5, workers.said)
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+
+    first.terminate()
+
+    assert first.wait(timeout=20) == 0
+    assert offered(redis) == 0
+
+
+def test_a_process_of_another_release_is_left_alone(workers, redis, tmp_path):
+    workers.start("--threads", "1")
+    (tmp_path / "go").touch()
+    client(redis).rpush("signalbox:offers:default", "99:another:form")
+
+    start(workers, "killed", "by-a-hint")
+
+    wait_until(lambda: "last" in ran(tmp_path), 5, workers.said)
+
+
+def test_a_worker_that_does_not_know_the_workflow_leaves_its_claim_to_others(
+    workers, redis, tmp_path
+):
+    workers.start(env={"WORKFLOWS_MODULES": "tests.benchmarks.flows"})
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+
+    start(workers, "killed", "elsewhere")
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+    workers.start("--threads", "1")
+
+    wait_until(lambda: "last" in ran(tmp_path), 10, workers.said)
+    wait_until(lambda: look(workers, "killed", "elsewhere")["status"] == "success", 5)
+    found = look(workers, "killed", "elsewhere")
+    assert found["result"] == {"n": 1, "first": True, "restarted": False}
