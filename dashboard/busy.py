@@ -12,11 +12,14 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 
-from django.db.models import Q
+from django.db import connection
+from django.db.models import Count, Q, Subquery
 
+from dashboard.statements import RUN, SINCE, Listing, prepared
 from workflows_app.engine import payloads
 from workflows_app.models import Run, RunEvent, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
@@ -68,23 +71,84 @@ def of(run: Run) -> Busy:
     return _kept.get(run)
 
 
-def _read(run: Run) -> Busy:
-    rows = list(
-        StepSnapshot.objects.filter(run=run.pk, kind__in=LEAVES)
-        .exclude(status=StepStatus.PLANNED)
-        .order_by()
-        .values_list(
-            "path", "status", "queued_at", "started_at", "ended_at", "suspended_at",
-            "resumed_at", "retry_count",
-        )[: MOST_RECORDS + 1]
+@dataclass(frozen=True)
+class _Ended:
+    """What plain records tell that have ended, which never changes: how many there are, and when.
+
+    None are known of a run whose steps asked or were tried again: pauses lie within their time.
+    """
+
+    number: int = 0
+    #: All of them ended before this moment.
+    last: datetime = datetime(1970, 1, 1, tzinfo=UTC)
+    ran: Sequence[Span] = ()
+    queued: Sequence[Span] = ()
+
+
+def _read(run: Run, known: _Ended) -> tuple[Busy, _Ended]:
+    """Return when steps of a run ran, and what of it need not be read again; one query or three.
+
+    Only what is new is read, and counted: where that is not all, as when a record came after one
+    that ended later, or was deleted, everything is read.
+    """
+    rows = _rows_of(run, known.last)
+    if known.number:
+        new = sum(row[_END] is not None for row in rows)
+        is_all = bool(rows) and rows[0][0] == known.number + new
+        if not is_all or any(map(_is_told, rows)):
+            known = _Ended()
+            rows = _rows_of(run, known.last)
+    if known.number + len(rows) > MOST_RECORDS:
+        return Busy(is_whole=False), _Ended()
+    if any(map(_is_told, rows)):
+        told = _told_of(run)
+        return Busy(*_spans_of(rows, told), attempts=told.attempts), _Ended()
+    # Those that ended last are read again: so there is always a row that tells the number.
+    last = max((row[_END] for row in rows if row[_END] is not None), default=known.last)
+    ended = [row for row in rows if row[_END] is not None and row[_END] < last]
+    known = _Ended(known.number + len(ended), last, *_spans_of(ended, _Told(), known))
+    rest = [row for row in rows if row[_END] is None or row[_END] >= last]
+    return Busy(*_spans_of(rest, _Told(), known)), known
+
+
+#: Where in a row of values stands when the step ended, and what tells that it paused.
+_END: Final = 5
+_PAUSED: Final = slice(6, 9)
+
+
+def _is_told(row: Sequence[Any]) -> bool:
+    return any(row[_PAUSED])
+
+
+def _rows_of(run: Run, since: datetime) -> list[list[Any]]:
+    """Return the records that have not ended, and those that ended at a moment or after it.
+
+    Each with how many have ended in all.
+    """
+    given = {RUN: prepared(run.pk), SINCE: prepared(since)}
+    return _rows_listing(connection.vendor).read(given)
+
+
+@lru_cache(maxsize=4)
+def _rows_listing(_vendor: str) -> Listing:
+    rows = StepSnapshot.objects.filter(run_id=RUN, kind__in=LEAVES)
+    rows = rows.exclude(status=StepStatus.PLANNED).order_by()
+    ended = rows.filter(ended_at__isnull=False).values("run").annotate(number=Count("pk"))
+    new = rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gte=SINCE))
+    values = new.annotate(number=Subquery(ended.values("number"))).values_list(
+        "number", "path", "status", "queued_at", "started_at", "ended_at", "suspended_at",
+        "resumed_at", "retry_count",
     )  # fmt: skip
-    if len(rows) > MOST_RECORDS:
-        return Busy(is_whole=False)
-    is_told = any(row[5] or row[6] or row[7] for row in rows)
-    told = _told_of(run) if is_told else _Told()
-    ran: list[Span] = []
-    queued: list[Span] = []
-    for path, status, queued_at, started, ended, suspended, *_ in rows:
+    return Listing(values[: MOST_RECORDS + 1], [RUN, SINCE])
+
+
+def _spans_of(
+    rows: Iterable[Sequence[Any]], told: _Told, known: _Ended | None = None
+) -> tuple[Sequence[Span], Sequence[Span]]:
+    """Return when one of these records, or of those that are known, ran, and when one waited."""
+    ran: list[Span] = list(known.ran) if known else []
+    queued: list[Span] = list(known.queued) if known else []
+    for _, path, status, queued_at, started, ended, suspended, *_ in rows:
         if started is None:
             queued += [(queued_at, None)] if status == StepStatus.QUEUED else []
             continue
@@ -96,7 +160,7 @@ def _read(run: Run) -> Busy:
             is_asking = status == StepStatus.SUSPENDED and suspended
             end = suspended if is_asking else max([at for at, _ in pauses] + [started])
         ran += _without((started, end), pauses)
-    return Busy(list(_merged(ran)), list(_merged(queued)), attempts=told.attempts)
+    return list(_merged(ran)), list(_merged(queued))
 
 
 @dataclass
@@ -180,7 +244,7 @@ class _Kept:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._found: OrderedDict[uuid.UUID, tuple[tuple[Any, ...], float, Busy]] = OrderedDict()
+        self._found: OrderedDict[uuid.UUID, _Known] = OrderedDict()
 
     def get(self, run: Run) -> Busy:
         """Return what was read of a run as it stands, or read it."""
@@ -188,16 +252,29 @@ class _Kept:
         with self._lock:
             known = self._found.get(run.pk)
         if known is not None:
-            is_fresh = not run.is_ended and time.monotonic() - known[1] < PAUSE
-            if known[0] == mark or (is_fresh and run.event_seq > LONG):
-                return known[2]
-        found = _read(run)
+            is_fresh = not run.is_ended and time.monotonic() - known.at < PAUSE
+            if known.mark == mark or (is_fresh and run.event_seq > LONG):
+                return known.busy
+        # A run that went on has its records still; one that was taken up again has them otherwise.
+        is_same = known is not None and known.timeline == run.timeline
+        found, ended = _read(run, known.ended if known is not None and is_same else _Ended())
         with self._lock:
-            self._found[run.pk] = (mark, time.monotonic(), found)
+            self._found[run.pk] = _Known(mark, run.timeline, time.monotonic(), found, ended)
             self._found.move_to_end(run.pk)
             while len(self._found) > MOST_KEPT:
                 self._found.popitem(last=False)
         return found
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What was told of a run: as it stood at this mark, on this timeline, read at this moment."""
+
+    mark: tuple[Any, ...]
+    timeline: int
+    at: float
+    busy: Busy
+    ended: _Ended
 
 
 _kept: Final = _Kept()

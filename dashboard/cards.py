@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -54,14 +54,25 @@ class Payload:
     is_away: bool = False
     #: Whether the value's own page draws more of it than this one.
     is_part: bool = False
+    #: How many rows its tree may have; None: it is drawn whole.
+    most: int | None = None
 
     @property
     def key(self) -> str:
         """Its place on the page."""
         return f"value-{self.url or self.label}"
 
+    @property
+    def mark(self) -> Hashable:
+        """All that its drawing shows; None of a large value, which is drawn each time."""
+        if len(self.preview.text) > previews.LIMIT:
+            return None
+        drawn = self.tree is not None, self.most, self.is_away, self.is_part
+        return self.label, self.preview, self.url, *drawn
+
     def draw(self, most: int = trees.MOST_ROWS) -> int:
         """Make the tree of a value that is known whole; return how many rows it has."""
+        self.most = most
         self.tree = None if self.preview.is_cut else trees.tree_of(self.preview.text, most)
         self.is_part = most < trees.MOST_ROWS
         return self.tree.size if self.tree else 1
@@ -70,6 +81,7 @@ class Payload:
         """Draw it if it is whole and fits into so many rows; if not, it stays away."""
         drawn = 0 if self.preview.is_cut or room <= 0 else self.draw(room)
         self.is_away = self.tree is None or not self.tree.is_whole
+        self.most = None
         return 0 if self.is_away else drawn
 
 

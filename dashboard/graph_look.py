@@ -5,7 +5,7 @@ All of it stands in the address, and every change of it is a link.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Final
@@ -161,6 +161,12 @@ class Sheet:
     def all_open(self) -> str:
         """The address at which none is."""
         return self._with(self.graph.shut_at_first)
+
+    @cached_property
+    def mark(self) -> Hashable:
+        """All that what stands above the drawing shows of it."""
+        frames = tuple(frame.place.path for frame in self.listed_frames)
+        return self.look, tuple(self.kept.items()), self.shut, frames
 
     @property
     def file_query(self) -> str:

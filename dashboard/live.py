@@ -15,11 +15,14 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, Protocol
+from weakref import WeakKeyDictionary
 
-from channels.db import database_sync_to_async
+from django.db import InterfaceError, OperationalError
 
 from dashboard.load import load
+from dashboard.readers import Readers
 from workflows_app.engine import log, ports
 from workflows_app.models import Run
 
@@ -193,13 +196,73 @@ def leave(run: uuid.UUID, listener: Listener) -> None:
         task.cancel()
 
 
-@database_sync_to_async
-def read(run: uuid.UUID, after: int) -> list[Event]:
-    """Return the events after a number, a frame of them where there are more."""
-    return log.read(run, after, FRAME)
+class _Reads:
+    """The looks at logs that one loop waits for: those of one moment are one look."""
+
+    def __init__(self) -> None:
+        self._asked: dict[tuple[uuid.UUID, int], asyncio.Future[list[Event]]] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def ask(self, run: uuid.UUID, after: int) -> list[Event]:
+        """Return the events after a number, read after this was asked for."""
+        if (run, after) not in self._asked:
+            self._asked[run, after] = asyncio.get_running_loop().create_future()
+        asked = self._asked[run, after]
+        if self._task is None:
+            self._task = asyncio.create_task(self._read())
+        # Others may wait for the same: who leaves does not take it from them.
+        return await asyncio.shield(asked)
+
+    async def _read(self) -> None:
+        while self._asked:
+            asked, self._asked = self._asked, {}
+            found: dict[tuple[uuid.UUID, int], list[Event] | Exception]
+            try:
+                found = await _readers.do(partial(_found, list(asked)))
+            except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+                found = dict.fromkeys(asked, error)
+            for key, future in asked.items():
+                events = found[key]
+                if isinstance(events, Exception):
+                    future.set_exception(events)
+                    future.exception()
+                else:
+                    future.set_result(events)
+        self._task = None
 
 
-@database_sync_to_async
+_readers: Final = Readers("logs", 1)
+_reads: WeakKeyDictionary[asyncio.AbstractEventLoop, _Reads] = WeakKeyDictionary()
+
+
+async def read(run: uuid.UUID, after: int) -> list[Event]:
+    """Return the events after a number, a frame of them where there are more.
+
+    What is asked for while the logs are read is read next, for all who ask together.
+    """
+    return await _reads.setdefault(asyncio.get_running_loop(), _Reads()).ask(run, after)
+
+
+def _found(
+    asked: list[tuple[uuid.UUID, int]],
+) -> dict[tuple[uuid.UUID, int], list[Event] | Exception]:
+    """Return the events that were asked for, or why they cannot be read."""
+    try:
+        return {**log.read_each(asked, FRAME)}
+    except (OperationalError, InterfaceError):
+        raise  # the database is away, for all of them
+    except Exception:
+        logger.exception("The news of %d runs could not be read together.", len(asked))
+    # One run that cannot be read, as it was deleted, is not in the way of the others.
+    found: dict[tuple[uuid.UUID, int], list[Event] | Exception] = {}
+    for run, after in asked:
+        try:
+            found[run, after] = log.read(run, after, FRAME)
+        except Exception as error:  # noqa: BLE001 - it is raised where it was asked for
+            found[run, after] = error
+    return found
+
+
 def _numbers(runs: list[uuid.UUID]) -> dict[uuid.UUID, int]:
     return dict(Run.objects.filter(pk__in=runs).values_list("pk", "event_seq"))
 
@@ -210,7 +273,7 @@ async def _look(loop: asyncio.AbstractEventLoop) -> None:
         await asyncio.sleep(SAFETY)
         mine = {run: follower for (of, run), follower in _followers.items() if of is loop}
         try:
-            numbers = await _numbers(list(mine))
+            numbers = await _readers.do(partial(_numbers, list(mine)))
         except Exception:
             logger.exception("The numbers of the runs could not be read; trying again.")
             continue

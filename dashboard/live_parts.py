@@ -15,14 +15,14 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 from weakref import WeakKeyDictionary
-
-from channels.db import database_sync_to_async
 
 from dashboard import live
 from dashboard.live import Follower, Listener
 from dashboard.load import load
+from dashboard.readers import Readers
 from dashboard.shared import FRESH, Part
 
 logger = logging.getLogger(__name__)
@@ -93,8 +93,7 @@ class _Look:
 
 async def _drawn(draw: Draw, seq: int) -> Part | None:
     try:
-        # On a thread of its own: the reading of the logs must not wait behind drawings.
-        return await database_sync_to_async(draw, thread_sensitive=False)(seq)
+        return await _readers.do(partial(draw, seq))
     except Exception:
         logger.exception("A live part could not be drawn; the pages ask for themselves.")
         return None
@@ -102,6 +101,8 @@ async def _drawn(draw: Draw, seq: int) -> Part | None:
 
 _looks: WeakKeyDictionary[Follower, OrderedDict[Hashable, _Look]] = WeakKeyDictionary()
 _turns: WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Semaphore] = WeakKeyDictionary()
+#: Apart from those that read the logs, which must not wait behind drawings.
+_readers: Final = Readers("parts", AT_ONCE)
 
 
 async def order(

@@ -9,14 +9,14 @@ from functools import lru_cache
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, Value, When
 
 from dashboard import past, previews
 from dashboard.graphs import Graph
 from dashboard.playback import Moment
 from dashboard.run_view import View
-from dashboard.statements import RUN, Statement, prepared, written
-from workflows_app.models import Run, StepSnapshot, Worker
+from dashboard.statements import RUN, Reading, Statement, prepared, written
+from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.statuses import StepStatus
 
@@ -24,7 +24,7 @@ from workflows_app.planner.statuses import StepStatus
 MOST_CARDS: Final = 100
 #: Records that ask for attention, wherever they stand.
 MOST_ASKING: Final = 200
-#: Records of entries inside a foreach or loop.
+#: Records of entries inside a foreach or loop: of each what asks, and the latest.
 MOST_REPEATED: Final = 100
 #: Rows of the timeline that are shown at once.
 MOST_ROWS: Final = 100
@@ -67,13 +67,13 @@ class Shown:
 def steps_of(
     run: Run, graph: Graph, moment: Moment | None = None, first: int | None = None
 ) -> Shown:
-    """Return the records to show, and the entries to list; one query or two, one more for workers.
+    """Return the records to show, and the entries to list; one query or two.
 
     A drawing shows the status of every entry, so that a graph that has one needs all of its
-    records. At most `MOST_CARDS` are listed, around
-    the first that asks for attention. What asks comes along wherever it stands; of what is inside
-    a foreach or loop, that comes first, then the latest. With a `moment`, all as it stood then;
-    with `first`, those from this index of the graph's entries on are listed.
+    records. At most `MOST_CARDS` are listed, around the first that asks for attention. What asks
+    comes along wherever it stands; of what is inside a foreach or loop, that comes first, then
+    the latest record of each entry. With a `moment`, all as it stood then; with `first`, those
+    from this index of the graph's entries on are listed.
     """
     if moment is not None:
         return _steps_at(run, graph, moment, first)
@@ -124,7 +124,7 @@ def _asking(run: Run) -> list[tuple[int, str]]:
 
 
 def _rows(run: Run, paths: tuple[str, ...], keys: list[int] | None) -> list[StepSnapshot]:
-    """Return the records of these entries, the latest of what is inside others, and these keys.
+    """Return the records of these entries, the latest of each inside others, and these keys.
 
     Without keys, with those that ask for attention.
     """
@@ -132,14 +132,8 @@ def _rows(run: Run, paths: tuple[str, ...], keys: list[int] | None) -> list[Step
     # The statement has a few places more than there are keys, so that few statements do for all.
     marks = 0 if keys is None else next(size for size in _SIZES if size >= len(given))
     filled = dict(zip(_KEYS, [*given, *[0] * (marks - len(given))], strict=False))
-    statement = _rows_statement(connection.vendor, paths, marks)
-    params = statement.given({RUN: prepared(run.pk), **filled})
-    rows = list(StepSnapshot.objects.raw(statement.sql, params))
-    workers = Worker.objects.in_bulk({step.worker_id for step in rows if step.worker_id})
-    for step in rows:
-        if step.worker_id in workers:
-            step.worker = workers[step.worker_id]
-    return rows
+    reading = _rows_reading(connection.vendor, paths, marks)
+    return reading.read({RUN: prepared(run.pk), **filled})
 
 
 #: How many keys a statement may have places for, and what stands for them.
@@ -161,19 +155,28 @@ def _asking_statement(_vendor: str) -> Statement:
     return written(_askers().values_list("pk", "base_path")[:MOST_ASKING], [RUN])
 
 
+def _latest(steps: QuerySet[StepSnapshot]) -> QuerySet[StepSnapshot, Any]:
+    """Return the key of the latest record of each entry inside a foreach or loop.
+
+    The page shows one of an entry: a hundred rounds of a loop need not be read for it.
+    """
+    rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by()
+    latest = rest.values("base_path").annotate(latest=Max("pk")).order_by("-latest")
+    return latest.values("latest")[:MOST_REPEATED]
+
+
 @lru_cache(maxsize=64)
-def _rows_statement(_vendor: str, paths: tuple[str, ...], marks: int) -> Statement:
+def _rows_reading(_vendor: str, paths: tuple[str, ...], marks: int) -> Reading[StepSnapshot]:
     steps = _current()
     parts = [steps.filter(path__in=[path for path in paths if "[" not in path])]
     if any("[" in path for path in paths):
-        rest = steps.filter(path__contains="[").exclude(status__in=ASKING).order_by(BY_KEY.desc())
-        parts.append(StepSnapshot.objects.filter(pk__in=rest.values("pk")[:MOST_REPEATED]))
+        parts.append(StepSnapshot.objects.filter(pk__in=_latest(steps)))
     # One statement, each part by keys: an OR of them would read the table from end to end.
     found = Q(pk__in=_KEYS[:marks]) if marks else Q(pk__in=_askers().values("pk")[:MOST_ASKING])
     keys = StepSnapshot.objects.filter(found).order_by().values("pk")
     keys = keys.union(*(part.order_by().values("pk") for part in parts))
-    rows = _previewed(StepSnapshot.objects.filter(pk__in=keys)).select_related(None)
-    return written(rows, [RUN, *_KEYS[:marks]])
+    rows = _previewed(StepSnapshot.objects.filter(pk__in=keys))
+    return Reading(rows, [RUN, *_KEYS[:marks]])
 
 
 def window_of(

@@ -55,6 +55,7 @@ from dashboard.markdown import Words
 from dashboard.notices import Notice, is_lost, notices_of
 from dashboard.previews import Preview
 from dashboard.run_view import View
+from dashboard.statements import ID
 from workflows_app import actions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import log, places
@@ -360,15 +361,14 @@ def _people(run: Run, view: View, moment: playback.Moment | None) -> list[Action
         return list(audit_page.with_reasons(acted)[: MOST_EVENTS + 1])
     if moment is not None:
         return list(acted.defer("data").order_by("-pk")[: MOST_EVENTS + 1])
-    statement = _people_statement(connection.vendor)
-    params = statement.given({statements.RUN: statements.prepared(run.pk)})
-    return list(Action.objects.raw(statement.sql, params))
+    reading = _people_reading(connection.vendor)
+    return reading.read({statements.RUN: statements.prepared(run.pk)})
 
 
 @lru_cache(maxsize=4)
-def _people_statement(_vendor: str) -> statements.Statement:
+def _people_reading(_vendor: str) -> statements.Reading[Action]:
     rows = Action.objects.filter(run_id=statements.RUN).defer("data")
-    return statements.written(rows.order_by("-pk")[: MOST_EVENTS + 1], [statements.RUN])
+    return statements.Reading(rows.order_by("-pk")[: MOST_EVENTS + 1], [statements.RUN])
 
 
 def _draw(page: RunPage) -> None:
@@ -461,7 +461,13 @@ def find(run_id: str, *, has_values: bool = False) -> Run | None:
     """
     if "\0" in run_id:  # PostgreSQL takes no such text
         return None
+    found = _find_reading(connection.vendor, has_values).read({ID: run_id})
+    return found[0] if found else None
+
+
+@lru_cache(maxsize=8)
+def _find_reading(_vendor: str, has_values: bool) -> statements.Reading[Run]:  # noqa: FBT001 - a key
     runs = Run.objects.light().select_related("workflow", "started_by")
     runs = runs.annotate(version_hash=F("version__hash"))
     shown = with_values(runs) if has_values else runs
-    return shown.filter(run_id=run_id).first()
+    return statements.Reading(shown.filter(run_id=ID), [ID])

@@ -12,6 +12,7 @@ from dramatiq.errors import QueueJoinTimeout
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
+from dashboard import readers
 from tests import servers
 from worker import actors, database, process
 
@@ -37,6 +38,9 @@ def _threads_stop_before_their_database_goes(
     _let_background_threads_go_on()
     with django_db_blocker.unblock():
         process.stop(timeout=2.0)
+        for thread in threading.enumerate():
+            if thread.name.startswith("signalbox-reader"):
+                thread.join(timeout=2 * readers.IDLE)
         connections.close_all()
 
 

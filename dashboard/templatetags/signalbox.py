@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from dashboard import answering, failure, inbox_page
+from dashboard import answering, failure, fragments, inbox_page
 from dashboard.addresses import Addresses
 from dashboard.cards import Payload
 from dashboard.forms.form import SchemaForm
@@ -21,6 +21,7 @@ from workflows_app.definition.schedules import cron_in_words
 from workflows_app.models import Run
 
 register = template.Library()
+register.tag("kept", fragments.kept)
 
 #: The words of statuses that are not their own: what no status says by itself.
 WORDS = {

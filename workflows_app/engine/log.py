@@ -1,7 +1,7 @@
 """The event log of a run: appended in the transaction that makes the change, read by number."""
 
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
@@ -83,6 +83,35 @@ def read(
     else:
         for event in found:
             event["payload"].update(dict.fromkeys(event.pop("refs", {}), LEFT_OUT))
+    return found
+
+
+def read_each(
+    asked: Sequence[tuple[uuid.UUID, int]], limit: int
+) -> dict[tuple[uuid.UUID, int], list[Event]]:
+    """Return what `read` does, for many runs at once, each after a number; mostly one query."""
+    pairs = list(dict.fromkeys(asked))
+    size = next((size for size in _SIZES if size >= len(pairs)), 0)
+    if len(pairs) == 1 or not size:
+        return {(run, after): read(run, after, limit) for run, after in pairs}
+    # Few sizes, so that few statements are kept prepared; of the last run it is read again.
+    padded = pairs + pairs[-1:] * (size - len(pairs))
+    rows: dict[uuid.UUID, dict[int, RunEvent]] = {run: {} for run, _ in pairs}
+    for row in _AFTER.all_of_each([(run, after, limit) for run, after in padded]):
+        rows[row.run_id][row.first_seq] = row
+    return {(run, after): _events_in(rows[run], run, after, limit) for run, after in pairs}
+
+
+#: For so many runs at once there is a statement.
+_SIZES: Final = (1, 2, 4, 8, 16, 32, 64)
+
+
+def _events_in(rows: Mapping[int, RunEvent], run: uuid.UUID, after: int, limit: int) -> list[Event]:
+    found: list[Event] = []
+    for first in sorted(rows):
+        if len(found) < limit:
+            found += [e for e in _expand(rows[first], _public_id(run)) if e["seq"] > after]
+    _resolve(run, found)
     return found
 
 

@@ -72,6 +72,18 @@ class Reader:
         """Return the rows that fit."""
         return self._read(values, lock=False)
 
+    def all_of_each(self, asked: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return what `all` returns for each of these values, one after another; one statement."""
+        connection = sqltext.connection_here()
+        kind = (self._model, self._by, self._leaving, self._and_where, connection.vendor)
+        sql, columns = sqltext.select_each(*kind, number=len(asked))
+        prepare = _prepared(self._model, self._by, connection.vendor)
+        values = [value for by, *rest in asked for value in (prepare(by), *rest)]
+        with _cursor(connection) as cursor:
+            cursor.execute(sql, values)
+            found = cursor.fetchall()
+        return [_built(self._model, columns, row, connection) for row in found]
+
     def _read(self, values: Sequence[Any], *, lock: bool) -> list[Any]:
         connection = sqltext.connection_here()
         vendor = connection.vendor

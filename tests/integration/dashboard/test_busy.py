@@ -174,3 +174,87 @@ def test_a_canceled_question_counts_as_waiting():
     run.cancel()
 
     assert row_of(run).duration < MINUTE
+
+
+@step
+def count(number: int) -> int:
+    """Count a round."""
+    return number + 1
+
+
+ROUNDS = Workflow("busy-rounds").do_until(count, lambda number: number >= 4).commit()
+
+
+def read_anew(run):
+    return busy._read(run, busy._Ended())[0]
+
+
+def gone_on(run, *, at, ended_at, **values):
+    """Let one more round of a run have been recorded."""
+    row = row_of(run)
+    last = row.steps.filter(path__contains="[").order_by("-pk").first()
+    index = int(last.path.partition("[")[2].rstrip("]")) + 1
+    last.pk, last.path = last.pk + 1, f"count[{index}]"
+    last.queued_at, last.started_at, last.ended_at = at, at + SECOND, ended_at
+    for name, value in values.items():
+        setattr(last, name, value)
+    last.save(force_insert=True)
+    Run.objects.filter(pk=row.pk).update(event_seq=row.event_seq + 1, revision=row.revision + 1)
+    return row_of(run)
+
+
+def known_run():
+    """Return a run under way whose records so far are known, and when it went on."""
+    run = ROUNDS.create_run()
+    run.start(0)
+    Run.objects.filter(run_id=run.run_id).update(status="running", ended_at=None)
+    busy.of(row_of(run))
+    return run, timezone.now() + MINUTE
+
+
+def test_of_a_run_that_goes_on_only_what_is_new_is_read(django_assert_num_queries):
+    run, now = known_run()
+    row = gone_on(run, at=now, ended_at=now + MINUTE)
+
+    with django_assert_num_queries(1):
+        found = busy.of(row)
+
+    assert found.ran_for(now, now + MINUTE) == MINUTE - SECOND
+    assert found == read_anew(row)
+    assert len(busy._rows_of(row, busy._kept._found[row.pk].ended.last)) == 1
+
+
+def test_a_step_that_has_not_ended_is_read_again_until_it_has():
+    run, now = known_run()
+    row = gone_on(run, at=now, ended_at=None, status="running")
+    assert busy.of(row).runs_at(now + MINUTE)
+
+    StepSnapshot.objects.filter(run=row, ended_at=None).update(
+        status="success", ended_at=now + 2 * SECOND
+    )
+    row = gone_on(run, at=now + MINUTE, ended_at=now + 2 * MINUTE, status="success")
+
+    assert not busy.of(row).runs_at(now + 30 * SECOND)
+    assert busy.of(row) == read_anew(row)
+
+
+def test_a_record_that_came_after_one_that_ended_later_is_found():
+    run, now = known_run()
+    busy.of(gone_on(run, at=now + MINUTE, ended_at=now + 2 * MINUTE))
+
+    row = gone_on(run, at=now, ended_at=now + MINUTE)
+
+    assert busy.of(row).ran_for(now, now + MINUTE) == MINUTE - SECOND
+    assert busy.of(row) == read_anew(row)
+
+
+def test_a_run_whose_step_asks_after_many_rounds_is_read_whole():
+    run, now = known_run()
+    busy.of(gone_on(run, at=now, ended_at=now + MINUTE))
+
+    row = gone_on(
+        run, at=now + MINUTE, ended_at=None, suspended_at=now + 2 * MINUTE, status="suspended"
+    )
+
+    assert not busy.of(row).runs_at(now + 3 * MINUTE)
+    assert busy.of(row) == read_anew(row)

@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import time
+import uuid
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from django.db import OperationalError
 from django.test import Client
 from django.utils import timezone
 
+from dashboard import live as bridge
 from dashboard.asgi import application
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, started
@@ -271,3 +274,49 @@ async def test_who_is_no_longer_allowed_is_told_so_in_time(monkeypatch):
         await User.objects.filter(username="ana").aupdate(is_superuser=False)
 
         assert (await socket.receive_output(5))["code"] == 4403
+
+
+async def test_the_news_of_many_runs_are_read_together(monkeypatch):
+    runs = [await a_run(amount=5) for _ in range(3)]
+    cookie = await cookie_of()
+    asked = []
+    whole = log.read_each
+
+    def counted(pairs, limit):
+        asked.append(len(pairs))
+        time.sleep(0.05)  # meanwhile the others ask
+        return whole(pairs, limit)
+
+    monkeypatch.setattr(log, "read_each", counted)
+    async with contextlib.AsyncExitStack() as stack:
+        for run in runs:
+            address = f"/ws/runs/{run.run_id}/?after=2"
+            socket = await stack.enter_async_context(opened(address, cookie))
+            first = await socket.receive_json_from(5)
+            assert {event["run_id"] for event in first["events"]} == {run.run_id}
+            assert first["events"][0]["seq"] == 3
+        found = await asyncio.gather(*(bridge.read(run.pk, 2) for run in runs))
+
+    assert max(asked) >= 2
+    assert found == [await sync_to_async(log.read)(run.pk, 2) for run in runs]
+
+
+async def test_a_run_that_is_gone_is_not_in_the_way_of_the_others():
+    run = await a_run(amount=5)
+    gone = uuid.uuid4()
+
+    there, none = await asyncio.gather(bridge.read(run.pk, 0), bridge.read(gone, 0))
+
+    assert there[0]["seq"] == 1
+    assert none == []
+
+
+@pytest.mark.parametrize("limit", [1000, 7])
+def test_logs_that_are_read_together_say_what_each_says_alone(limit):
+    runs = [started(amount=5), started(), started(amount=5)]
+    _many_events(runs[1])
+    asked = [(runs[0].pk, 0), (runs[0].pk, 3), (runs[1].pk, 2), (runs[2].pk, 10_000)]
+
+    found = log.read_each(asked, limit)
+
+    assert found == {pair: log.read(*pair, limit) for pair in asked}

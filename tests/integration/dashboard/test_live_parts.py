@@ -210,3 +210,26 @@ async def test_a_transient_event_alone_draws_nothing():
         live.hub.publish(run.pk, None, [{"type": "data-x", "seq": None}])
         assert (await socket.receive_json_from(5))["type"] == "events"
         assert await socket.receive_nothing(0.6)
+
+
+async def test_what_was_drawn_for_others_brings_neither_their_clock_nor_their_rights():
+    run = await a_run(amount=5)
+    address = f"/ws/runs/{run.run_id}/"
+    may_all, looker = await cookie_of("ana"), await cookie_of("cora", is_superuser=False)
+    await sync_to_async(allow)("cora", "view_run")
+    there = await User.objects.aget(username="cora")
+    await Preference.objects.acreate(user=there, zone="Asia/Tokyo")
+    found = []
+    for cookie in (may_all, looker, may_all):
+        async with opened(address, cookie) as socket:
+            await ordered(socket, run, 0)
+            found.append((await part_from(socket))["html"])
+
+    first, others, again = found
+    assert "/rerun/" in first
+    assert "/rerun/" in again
+    assert "/rerun/" not in others
+    assert " UTC" in first
+    assert " UTC" not in others
+    assert "JST (+09:00)" in others
+    assert "JST" not in again
