@@ -22,7 +22,7 @@ from django.db.models import Count, Q, Subquery
 from dashboard.statements import RUN, SINCE, Listing, prepared
 from workflows_app.engine import payloads
 from workflows_app.models import Run, RunEvent, StepSnapshot
-from workflows_app.planner.statuses import StepStatus
+from workflows_app.planner.statuses import SETTLED, StepStatus
 
 #: Kinds of records that do something themselves.
 LEAVES: Final = ("step", "map")
@@ -252,7 +252,7 @@ class _Kept:
         with self._lock:
             known = self._found.get(run.pk)
         if known is not None:
-            is_fresh = not run.is_ended and time.monotonic() - known.at < PAUSE
+            is_fresh = run.status not in SETTLED and time.monotonic() - known.at < PAUSE
             if known.mark == mark or (is_fresh and run.event_seq > LONG):
                 return known.busy
         # A run that went on has its records still; one that was taken up again has them otherwise.

@@ -79,7 +79,7 @@ class Reader:
         sql, columns = sqltext.select_each(*kind, number=len(asked))
         prepare = _prepared(self._model, self._by, connection.vendor)
         values = [value for by, *rest in asked for value in (prepare(by), *rest)]
-        with _cursor(connection) as cursor:
+        with prepared.cursor(connection) as cursor:
             cursor.execute(sql, values)
             found = cursor.fetchall()
         return [_built(self._model, columns, row, connection) for row in found]

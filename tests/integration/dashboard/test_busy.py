@@ -57,6 +57,21 @@ def test_a_run_that_waits_for_an_answer_does_not_count_as_running(pages):
     assert "Going for" not in said
 
 
+def test_a_long_run_that_has_just_stopped_is_looked_at_anew(monkeypatch):
+    monkeypatch.setattr(busy, "LONG", 0)
+    row = row_of(started())
+    asked = StepSnapshot.objects.get(run=row, status="suspended")
+    StepSnapshot.objects.filter(pk=asked.pk).update(status="running", suspended_at=None)
+    row.status, row.event_seq = "running", row.event_seq - 1
+    assert busy.of(row).runs_at(timezone.now())
+
+    StepSnapshot.objects.filter(pk=asked.pk).update(
+        status="suspended", suspended_at=asked.suspended_at
+    )
+
+    assert not busy.of(row_of(row)).runs_at(timezone.now())
+
+
 def test_an_answered_run_tells_how_long_it_ran_and_how_long_it_waited(pages):
     run = started()
     shifted(run, 5 * MINUTE)
