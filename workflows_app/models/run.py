@@ -55,7 +55,10 @@ class Run(models.Model):
     run_id = models.CharField(max_length=255, unique=True)
     # Its own index would stand beside `run_by_workflow`.
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="runs", db_index=False)
-    version = models.ForeignKey(WorkflowVersion, models.PROTECT, related_name="runs")
+    # Checked with its workflow, when the run is made; nobody looks for runs by it.
+    version = models.ForeignKey(
+        WorkflowVersion, models.PROTECT, related_name="runs", db_index=False, db_constraint=False
+    )
     status = models.CharField(
         max_length=12,
         default=RunStatus.PENDING.value,
