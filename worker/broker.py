@@ -122,10 +122,10 @@ def push(hints: Sequence[tuple[str, Hint]]) -> None:
     by_queue: dict[str, list[str]] = {}
     for queue, hint in hints:
         by_queue.setdefault(queue, []).append(hint.text)
-    client = connections.quick()
     for queue, steps in by_queue.items():
-        if client.rpush(key_of(queue), *steps) > MOST_WAITING:
-            client.ltrim(key_of(queue), -MOST_WAITING, -1)
+        (waiting,) = connections.ask(("RPUSH", key_of(queue), *steps))
+        if waiting > MOST_WAITING:
+            connections.ask(("LTRIM", key_of(queue), -MOST_WAITING, -1))
 
 
 def key_of(queue: str) -> str:

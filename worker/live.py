@@ -142,7 +142,7 @@ class _Publisher:
         if not news and not aborts:
             return
         try:
-            connections.quick().publish(_channel(), _packed(news, aborts))
+            connections.ask(("PUBLISH", _channel(), _packed(news, aborts)))
             self._is_away = False
         except redis.RedisError as error:
             if not self._is_away:

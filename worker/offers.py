@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
-from typing import Final, NamedTuple, Self, cast
+from typing import Final, NamedTuple, Self
 
 import redis
 
@@ -77,21 +77,17 @@ def handed_to(worker: uuid.UUID) -> str:
 
 def _push(key: str, text: str) -> None:
     """Add to a list, which goes by itself when nobody takes from it."""
-    with connections.quick().pipeline(transaction=False) as together:
-        together.rpush(key, text)
-        together.expire(key, KEPT_SECONDS)
-        together.execute()
+    connections.ask(("RPUSH", key, text), ("EXPIRE", key, KEPT_SECONDS))
 
 
 def take() -> Offer | None:
     """Take the newest offer. Raises `redis.RedisError`."""
-    client = connections.quick()
-    found = client.rpop(_offers())
+    (found,) = connections.ask(("RPOP", _offers()))
     if found is None:
         return None
-    offer = Offer.parsed(cast("bytes", found))
+    offer = Offer.parsed(found)
     if offer is not None and not offer.is_good():
-        client.delete(_offers())  # the others are older
+        connections.ask(("DEL", _offers()))  # the others are older
         return None
     return offer
 
@@ -157,10 +153,10 @@ class Standing:
         """Take the offer back; return False if somebody took it. Raises `redis.RedisError`."""
         if self._offer is None:
             return True
-        is_left = bool(connections.quick().lrem(_offers(), -1, self._offer.text))
-        if is_left:
+        (left,) = connections.ask(("LREM", _offers(), -1, self._offer.text))
+        if left:
             self._offer = None
-        return is_left
+        return bool(left)
 
     def is_answered(self) -> None:
         """Note that a claim came for it."""

@@ -17,7 +17,7 @@ from workflows_app.engine.change import LEAVING
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.recall import Recall, as_read
 from workflows_app.jsontext import Raw, dumps, loads
-from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.models import Run, StepSnapshot, sqltext, statements
 from workflows_app.models.step import PAYLOAD_FIELDS
 
 #: A process leaves what was written in another form alone.
@@ -121,49 +121,62 @@ def _text(value: Any) -> Any:
 def _packed(row: models.Model, leaving: Collection[str] = ()) -> dict[str, Any]:
     """Return the columns of a row that are not as they are by default, and what it is without."""
     known = row.__dict__
+    plain, made, _ = _columns(type(row))
     values: dict[str, Any] = {}
-    without = []
-    for name, default, _ in _columns(type(row)):
-        if name not in known or name in leaving:
+    without = list(leaving)
+    for name, default in plain.items():
+        value = known.get(name, _ABSENT)
+        if value is default or name in leaving:
+            continue
+        if value is _ABSENT:
             without.append(name)
-        elif (value := known[name]) != default():
+        elif value != default:
+            values[name] = value
+    for name in made:
+        if name in known and name not in leaving:
+            value = known[name]
             values[name] = _micros(value) if isinstance(value, timedelta) else value
+        elif name not in leaving:
+            without.append(name)
     return {"values": values, "without": without}
 
 
 def _row(model: Any, packed: Mapping[str, Any]) -> Any:
     """Return the object for a row that stands in the database, by what is known of it."""
-    values, without = packed["values"], set(packed["without"])
-    known: dict[str, Any] = {}
-    for name, default, read in _columns(model):
-        if name in values:
-            known[name] = None if values[name] is None else read(values[name])
-        elif name not in without:
-            known[name] = default()
+    plain, _, read = _columns(model)
+    known = dict(plain)
+    known.update(packed["values"])
+    for name in packed["without"]:
+        known.pop(name, None)
+    for name in read.keys() & packed["values"].keys():
+        if known[name] is not None:
+            known[name] = read[name](known[name])
     return statements.known(model, known)
 
 
 @cache
 def _columns(
     model: type[models.Model],
-) -> list[tuple[str, Callable[[], Any], Callable[[Any], Any]]]:
-    """Return the columns of a model: what each is by default, and how it is read from JSON."""
-    columns = []
+) -> tuple[dict[str, Any], list[str], dict[str, Callable[[Any], Any]]]:
+    """Return a model's columns with a default, those whose default is made anew, and how to read.
+
+    The last for columns whose values are no JSON.
+    """
+    plain, made = sqltext.defaults_of(model)
+    read = {}
     for field in model._meta.concrete_fields:  # noqa: SLF001 - documented API
         target = field.target_field if isinstance(field, models.ForeignKey) else field
-        read = next((how for kind, how in _READ.items() if isinstance(target, kind)), _same)
-        columns.append((field.attname, field.get_default, read))
-    return columns
-
-
-def _same(value: Any) -> Any:
-    return value
+        how = next((how for kind, how in _READ.items() if isinstance(target, kind)), None)
+        if how is not None:
+            read[field.attname] = how
+    return plain, [name for name, _ in made], read
 
 
 def _micros(value: timedelta) -> int:
     return value // timedelta(microseconds=1)
 
 
+_ABSENT: Final = object()
 _READ: Final[Mapping[type[Any], Callable[[Any], Any]]] = {
     models.UUIDField: uuid.UUID,
     models.DateTimeField: datetime.fromisoformat,
