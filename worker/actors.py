@@ -121,7 +121,7 @@ def run_handed(text: bytes | str) -> None:
     if received is None or brokers.milliseconds() - received.at > offers.LATE:
         return
     keep(received.claim)
-    _run(received.claim.step, received.claim)
+    _run(received.claim.step, received.claim, is_alone=True)
 
 
 def run_step(step: int, said_at: int, place: int = 0) -> None:
@@ -136,13 +136,13 @@ def run_step(step: int, said_at: int, place: int = 0) -> None:
     _run(step, handed)
 
 
-def _run(step: int, handed: Claim | None) -> None:
+def _run(step: int, handed: Claim | None, *, is_alone: bool = False) -> None:
     with _lock:
         _engage(1)
     connection.close_if_unusable_or_obsolete()
     try:
         try:
-            _work_from(step, handed)
+            _work_from(step, handed, is_alone=is_alone)
         except (OperationalError, InterfaceError):
             # The connection may have died while this thread was idle: once more with another.
             connection.close()
@@ -157,12 +157,12 @@ def _run(step: int, handed: Claim | None) -> None:
         give_back()
 
 
-def _work_from(step: int, held: Claim | None) -> None:
+def _work_from(step: int, held: Claim | None, *, is_alone: bool = False) -> None:
     global _found_nothing_at  # noqa: PLW0603 - one worker a process
     worker, queues = workers.mine(), serving.queues()
     if held is not None:
         # Whoever made it has told nobody to look for more: what else waits has its own hint.
-        _work_on(held)
+        _work_on(held, is_alone=is_alone)
         return
     if stopping.is_asked():
         return
@@ -182,11 +182,13 @@ def _work_from(step: int, held: Claim | None) -> None:
         held = None
 
 
-def _work_on(held: Claim) -> None:
+def _work_on(held: Claim, *, is_alone: bool) -> None:
+    """Work on a claim; if `is_alone`, without others that might wait beside it."""
     if stopping.is_asked() or not _is_known(held):
         _put_back(held)
     elif not rounds.give(held):
-        work(held, is_stopping=stopping.is_asked, queues=serving.queues(), with_others=True)
+        queues = serving.queues()
+        work(held, is_stopping=stopping.is_asked, queues=queues, with_others=not is_alone)
 
 
 def _is_known(held: Claim) -> bool:
