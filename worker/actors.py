@@ -184,11 +184,18 @@ def _work_from(step: int, held: Claim | None, *, is_alone: bool = False) -> None
 
 def _work_on(held: Claim, *, is_alone: bool) -> None:
     """Work on a claim; if `is_alone`, without others that might wait beside it."""
-    if stopping.is_asked() or not _is_known(held):
-        _put_back(held)
-    elif not rounds.give(held):
-        queues = serving.queues()
-        work(held, is_stopping=stopping.is_asked, queues=queues, with_others=not is_alone)
+    is_given = False
+    try:
+        if stopping.is_asked() or not _is_known(held):
+            _put_back(held)
+            return
+        is_given = rounds.give(held)
+        if not is_given:
+            queues = serving.queues()
+            work(held, is_stopping=stopping.is_asked, queues=queues, with_others=not is_alone)
+    finally:
+        if not is_given:
+            let_go(held)  # or the sweep would take it for one that a thread works on
 
 
 def _is_known(held: Claim) -> bool:
@@ -201,10 +208,7 @@ def _is_known(held: Claim) -> bool:
 
 def _put_back(held: Claim) -> None:
     """Leave a claim that was handed over, and that nobody has begun with, to others."""
-    try:
-        put_back(held, now=clock.now())
-    finally:
-        let_go(held)
+    put_back(held, now=clock.now())
     ports.wake([ports.Wake(held.step, held.run, held.queue)])
 
 

@@ -38,7 +38,9 @@ def ask(*commands: Sequence[str | bytes | int]) -> list[Any]:
     """
     connection: Any = getattr(_local, "connection", None)
     if connection is None:
-        connection = _local.connection = quick().connection_pool.get_connection()
+        # Not the pool's: it would hold on to those of threads that have ended.
+        pool = quick().connection_pool
+        connection = _local.connection = pool.connection_class(**pool.connection_kwargs)
     try:
         if _is_stale(connection):
             connection.disconnect()

@@ -17,6 +17,7 @@ import redis
 
 from worker import connections
 from workflows_app.engine import clock, handover, ports
+from workflows_app.engine.claims import Claim
 from workflows_app.engine.handing import Slot
 from workflows_app.engine.recover import put_back
 from workflows_app.planner.enter import DEFAULT_QUEUE
@@ -109,15 +110,20 @@ class OfferedSlot(Slot):
             self._make_again()
             return
         try:
-            text = handover.pack(self.claim, milliseconds())
-        except LookupError:
-            put_back(self.claim, now=clock.now())
-            ports.wake([ports.Wake(self.claim.step, self.claim.run, self.claim.queue)])
-            return
-        try:
-            _push(handed_to(self.worker), text)
+            self._hand_over(self.claim)
         except redis.RedisError as error:
             logger.warning("Redis is away (%s); a worker finds its claim by looking.", error)
+        except Exception:
+            logger.exception("A claim was not handed over; its worker finds it by looking.")
+
+    def _hand_over(self, held: Claim) -> None:
+        try:
+            text = handover.pack(held, milliseconds())
+        except LookupError:
+            put_back(held, now=clock.now())
+            ports.wake([ports.Wake(held.step, held.run, held.queue)])
+        else:
+            _push(handed_to(self.worker), text)
 
     def _make_again(self) -> None:
         try:

@@ -20,6 +20,9 @@ from workflows_app.engine import workers
 
 logger = logging.getLogger(__name__)
 
+#: Seconds for which a claim is awaited that an offer was taken for.
+AWAITED_SECONDS: Final = 0.2
+
 
 class Stand(threading.Thread):
     """One thread of a worker process of the distributed mode; it ends when a stop is asked."""
@@ -51,23 +54,33 @@ class Stand(threading.Thread):
             return
         key, text = cast("bytes", found[0]).decode(), found[1]
         if key == self._handed:
-            self._offer.is_answered()
-            actors.run_handed(text)
+            self._work(text)
             return
         hint = brokers.Hint.parsed(text)
-        if stopping.is_asked() or not self._offer.withdraw():
-            # A claim is on its way: the hint is for another thread.
-            brokers.push([(self._queues[key], hint)])
-        else:
+        if not stopping.is_asked() and self._offer.withdraw():
             actors.run_step(*hint)
+            return
+        brokers.push([(self._queues[key], hint)])
+        self._await_claim()
+
+    def _work(self, text: bytes | str) -> None:
+        self._offer.is_answered()
+        actors.run_handed(text)
+
+    def _await_claim(self) -> None:
+        """Wait for the claim that is on its way if somebody took the offer: not for hints."""
+        if self._offer.withdraw():
+            return
+        found = self._client.blpop([self._handed], timeout=AWAITED_SECONDS)
+        if found is None:
+            self._offer.is_answered()  # it was lost with Redis, or nothing comes of it
+        else:
+            self._work(found[1])
 
     def _end(self) -> None:
         """Offer nothing any more, and give back what came meanwhile."""
         try:
-            if not self._offer.withdraw():
-                found = self._client.blpop([self._handed], timeout=brokers.BLOCK_SECONDS)
-                if found is not None:
-                    actors.run_handed(found[1])
+            self._await_claim()
         except redis.RedisError:
             logger.debug("An offer was not taken back; it is good for a moment only.")
         finally:

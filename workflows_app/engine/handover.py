@@ -22,6 +22,8 @@ from workflows_app.models.step import PAYLOAD_FIELDS
 
 #: A process leaves what was written in another form alone.
 FORM: Final = 1
+#: Longest text, in characters, as which a claim travels.
+MOST_HANDED: Final = 65_536
 #: Longest text, in characters, that tells what came of a run: every process gets it.
 MOST_TOLD: Final = 16_384
 
@@ -44,14 +46,14 @@ class Received(NamedTuple):
 def pack(held: Claim, at: int) -> str:
     """Return a claim as text, with what its maker knows of the run; `at`: ms since 1970.
 
-    Raises LookupError when nothing is known of the run any more.
+    Raises LookupError when nothing is known of the run any more, or too much.
     """
     session = held.session
     with session.lock:
         run, step = session.model, session.rows.by_path.get(held.path)
         if run is None or step is None or step.pk != held.step:
             raise LookupError(f"Nothing is known of run {held.run_id} any more.")
-        return dumps(
+        text = dumps(
             {
                 "form": FORM,
                 "at": at,
@@ -61,6 +63,9 @@ def pack(held: Claim, at: int) -> str:
                 "recall": session.recall is not None,
             }
         )
+    if len(text) > MOST_HANDED:
+        raise LookupError(f"Run {held.run_id} has too much with it to be handed over.")
+    return text
 
 
 def unpack(text: bytes | str) -> Received | None:

@@ -70,7 +70,9 @@ def keep(held: Claim) -> None:
 
 def let_go(held: Claim) -> None:
     """Know that no thread of this process works on a claim any more."""
-    _held.pop(held.step, None)
+    # Another one may work on the next claim of the same step by now.
+    if _held.get(held.step) == held.token:
+        _held.pop(held.step, None)
 
 
 @contextmanager

@@ -7,14 +7,23 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from django.db import connection
+from django.db import OperationalError, connection
 
-from worker import process
+from worker import actors, process
 from workflows_app import Workflow, errors, step
-from workflows_app.engine import clock, verbs, workers
+from workflows_app.engine import clock, handover, verbs, workers
 from workflows_app.engine import settle as settling
 from workflows_app.engine.claim import claim
-from workflows_app.engine.recover import _recover, holding, lost, orphans, recover, release
+from workflows_app.engine.recover import (
+    _recover,
+    holding,
+    keep,
+    let_go,
+    lost,
+    orphans,
+    recover,
+    release,
+)
 from workflows_app.engine.settle import settle
 from workflows_app.engine.work import work
 from workflows_app.jsontext import Raw
@@ -226,6 +235,34 @@ def test_a_claim_that_a_thread_works_on_is_no_orphan(queued):
     with holding(held):
         assert orphans(now, seen) == {}
     assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
+
+
+def test_who_lets_an_old_claim_go_does_not_let_the_next_one_go(queued):
+    now = clock.now()
+    old = claim(queued.pk, worker=workers.mine(), now=now)
+    release(old, now=now)
+    with holding(old):
+        held = claim(queued.pk, worker=workers.mine(), now=now)
+        keep(held)
+    assert orphans(now, {queued.pk: held.token}) == {}
+    assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
+    let_go(held)
+
+
+def test_a_claim_that_was_handed_over_and_not_begun_with_is_nobodys(queued, monkeypatch):
+    now = clock.now()
+    held = claim(queued.pk, worker=workers.mine(), now=now)
+    text = handover.pack(held, actors.brokers.milliseconds())
+    monkeypatch.setattr(actors, "_is_known", fails)
+
+    actors.run_handed(text)
+
+    assert orphans(now, {}) == {queued.pk: 1}
+
+
+def fails(_):
+    """Fail as a query does while the database is away."""
+    raise OperationalError
 
 
 def test_outcomes_that_threads_bring_together_are_recorded_in_one_change():

@@ -81,6 +81,36 @@ def test_a_claim_that_is_lost_on_its_way_is_found_by_its_worker(workers, redis, 
     assert ran(tmp_path) == ["first", "held_up", "last"]
 
 
+def test_a_claim_with_too_much_to_travel_is_left_to_a_hint(workers, redis, tmp_path):
+    workers.start()
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+
+    found = workers.python(
+        "from workflows_app import get_workflow\n"
+        "result = get_workflow('killed').create_run().start({'n': 'x' * 100_000}, timeout=10)\n"
+        "print(json.dumps([len(result.result['n']), result.result['restarted']]))"
+    )
+
+    assert found == [100_000, False]
+
+
+def test_offers_that_redis_forgot_are_made_again_and_hints_are_taken_meanwhile(
+    workers, redis, tmp_path
+):
+    workers.start("--threads", "2")
+    (tmp_path / "go").touch()
+    wait_until(lambda: offered(redis) == 1, 5, workers.said)
+    redis.flush()
+    began = time.monotonic()
+
+    start(workers, "killed", "forgotten")
+
+    wait_until(lambda: "last" in ran(tmp_path), 5, workers.said)
+    wait_until(lambda: offered(redis) == 1, 3, workers.said)
+    assert time.monotonic() - began < 5
+
+
 def test_a_worker_that_was_killed_is_offered_for_a_moment_only(workers, redis, tmp_path):
     first = workers.start()
     (tmp_path / "go").touch()
