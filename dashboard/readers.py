@@ -42,8 +42,8 @@ class Readers:
             self._due += 1
             self._calls.put((future, call))
             if self._threads < min(self._due, self._most):
-                self._threads += 1
                 threading.Thread(target=self._work, name=self._name, daemon=True).start()
+                self._threads += 1
         return await asyncio.wrap_future(future)
 
     def _work(self) -> None:

@@ -117,11 +117,11 @@ def run_handed(text: bytes | str) -> None:
 
     A late one is left alone: the sweep frees it, or has freed it.
     """
-    received = handover.unpack(text)
-    if received is None or brokers.milliseconds() - received.at > offers.LATE:
+    held = handover.unpack(text)
+    if held is None or clock.now() - held.claimed_at > offers.LATE:
         return
-    keep(received.claim)
-    _run(received.claim.step, received.claim, is_alone=True)
+    keep(held)
+    _run(held.step, held, is_alone=True)
 
 
 def run_step(step: int, said_at: int, place: int = 0) -> None:

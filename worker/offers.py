@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from datetime import timedelta
 from typing import Final, NamedTuple, Self
 
 import redis
@@ -24,12 +25,12 @@ from workflows_app.planner.enter import DEFAULT_QUEUE
 
 logger = logging.getLogger(__name__)
 
-#: Milliseconds for which an offer is good.
-GOOD_FOR: Final = 1000
+#: For so long an offer is good.
+GOOD_FOR: Final = timedelta(seconds=1)
 #: Seconds after which an idle process makes its offer anew.
 RENEW_SECONDS: Final = 0.4
-#: Milliseconds after which a claim that was handed over is left to the sweep, which may have it.
-LATE: Final = 900
+#: So long after it was made a claim that comes is left to the sweep, which may have freed it.
+LATE: Final = timedelta(seconds=0.9)
 #: Seconds after which an offer that somebody took, and nothing came of, is made again.
 FORGET_SECONDS: Final = 2.0
 #: Seconds for which Redis keeps offers, or claims, that nobody takes.
@@ -40,8 +41,8 @@ class Offer(NamedTuple):
     """One idle thread of a worker process, as it stands in Redis."""
 
     worker: uuid.UUID
-    #: When it was made, ms since 1970.
-    at: int
+    #: When it was made, in seconds since 1970, by the database's clock.
+    at: float
 
     @property
     def text(self) -> str:
@@ -55,16 +56,11 @@ class Offer(NamedTuple):
         if form != str(handover.FORM):
             return None
         worker, at = rest
-        return cls(uuid.UUID(worker), int(at))
+        return cls(uuid.UUID(worker), float(at))
 
     def is_good(self) -> bool:
         """Return whether it was made a moment ago."""
-        return milliseconds() - self.at <= GOOD_FOR
-
-
-def milliseconds() -> int:
-    """Return the database's time."""
-    return int(clock.now().timestamp() * 1000)
+        return clock.now().timestamp() - self.at <= GOOD_FOR.total_seconds()
 
 
 def _offers() -> str:
@@ -100,9 +96,13 @@ class OfferedSlot(Slot):
 
     def __init__(self, offer: Offer) -> None:
         super().__init__(
-            offer.worker, DEFAULT_QUEUE.__eq__, lambda _: None, self._make_again, lambda _: None
+            offer.worker, self._serves, lambda _: None, self._make_again, lambda _: None
         )
         self._offer = offer
+
+    def _serves(self, queue: str) -> bool:
+        """Return whether a step may be claimed now: the verb may have taken its time."""
+        return queue == DEFAULT_QUEUE and self._offer.is_good()
 
     def end(self) -> None:
         """Hand the claim over, or let others have the offer. Never raises."""
@@ -118,7 +118,7 @@ class OfferedSlot(Slot):
 
     def _hand_over(self, held: Claim) -> None:
         try:
-            text = handover.pack(held, milliseconds())
+            text = handover.pack(held)
         except LookupError:
             put_back(held, now=clock.now())
             ports.wake([ports.Wake(held.step, held.run, held.queue)])
@@ -129,8 +129,8 @@ class OfferedSlot(Slot):
         try:
             if self._offer.is_good():
                 _push(_offers(), self._offer.text)
-        except redis.RedisError:
-            logger.debug("An offer was lost with Redis; it will be made anew.")
+        except Exception:
+            logger.debug("An offer was lost; it will be made anew.", exc_info=True)
 
 
 class Standing:
@@ -151,7 +151,7 @@ class Standing:
             return
         if not self.withdraw() and now - self._made_at < FORGET_SECONDS:
             return  # taken: its claim is on the way
-        self._offer = Offer(self._worker, milliseconds())
+        self._offer = Offer(self._worker, clock.now().timestamp())
         self._made_at = now
         _push(_offers(), self._offer.text)
 

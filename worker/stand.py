@@ -61,17 +61,17 @@ class Stand(threading.Thread):
             actors.run_step(*hint)
             return
         brokers.push([(self._queues[key], hint)])
-        self._await_claim()
+        self._await_claim(AWAITED_SECONDS)
 
     def _work(self, text: bytes | str) -> None:
         self._offer.is_answered()
         actors.run_handed(text)
 
-    def _await_claim(self) -> None:
+    def _await_claim(self, seconds: float) -> None:
         """Wait for the claim that is on its way if somebody took the offer: not for hints."""
         if self._offer.withdraw():
             return
-        found = self._client.blpop([self._handed], timeout=AWAITED_SECONDS)
+        found = self._client.blpop([self._handed], timeout=seconds)
         if found is None:
             self._offer.is_answered()  # it was lost with Redis, or nothing comes of it
         else:
@@ -80,7 +80,7 @@ class Stand(threading.Thread):
     def _end(self) -> None:
         """Offer nothing any more, and give back what came meanwhile."""
         try:
-            self._await_claim()
+            self._await_claim(offers.GOOD_FOR.total_seconds() + AWAITED_SECONDS)
         except redis.RedisError:
             logger.debug("An offer was not taken back; it is good for a moment only.")
         finally:

@@ -6,6 +6,7 @@ anything is not plain, or not as this process remembers it, the caller takes the
 holds the two equal (`tests/integration/engine/test_express.py`).
 """
 
+import logging
 import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -27,6 +28,8 @@ from workflows_app.models import Run, StepSnapshot, grouped, statements
 from workflows_app.models.fields import step_key
 from workflows_app.planner.outcomes import Outcome, Succeeded
 from workflows_app.planner.statuses import StepStatus
+
+logger = logging.getLogger(__name__)
 
 #: Switched off by the test that holds the two ways equal.
 is_open = True
@@ -116,7 +119,7 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     if not is_written:
         return False, None
     if recall is not None and recall.is_told and recall.run is not None:
-        ports.told_end(model.pk, handover.pack_end(recall))
+        _tell(model, recall)
     ports.published(model.pk, move.written["last_seq"], is_settled=following is None)
     if following is None:
         return True, None
@@ -143,6 +146,14 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
         suspend_payload=None,
         claimed_at=move.now,
     )
+
+
+def _tell(model: Run, recall: Recall) -> None:
+    """Tell the caller in another process what came of its run; if that fails, it reads it."""
+    try:
+        ports.told_end(model.pk, handover.pack_end(recall))
+    except Exception:
+        logger.exception("A caller was not told what came of run %s; it reads it.", model.run_id)
 
 
 def _note(move: _Move, recall: Recall) -> None:

@@ -8,7 +8,7 @@ import uuid
 from collections.abc import Callable, Collection, Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from django.db import models
 
@@ -36,15 +36,8 @@ _OWN: Final = (
 _TEXTS: Final = frozenset({"payload", "resume_payload", "suspend_payload"})
 
 
-class Received(NamedTuple):
-    """A claim that was handed over, and when, in ms since 1970."""
-
-    claim: Claim
-    at: int
-
-
-def pack(held: Claim, at: int) -> str:
-    """Return a claim as text, with what its maker knows of the run; `at`: ms since 1970.
+def pack(held: Claim) -> str:
+    """Return a claim as text, with what its maker knows of the run.
 
     Raises LookupError when nothing is known of the run any more, or too much.
     """
@@ -56,7 +49,6 @@ def pack(held: Claim, at: int) -> str:
         text = dumps(
             {
                 "form": FORM,
-                "at": at,
                 "run": _packed(run, LEAVING),
                 "step": _packed(step, PAYLOAD_FIELDS),
                 "own": {name: _text(getattr(held, name)) for name in _OWN},
@@ -68,7 +60,7 @@ def pack(held: Claim, at: int) -> str:
     return text
 
 
-def unpack(text: bytes | str) -> Received | None:
+def unpack(text: bytes | str) -> Claim | None:
     """Return the claim, its session knowing what its maker knew; None: it has another form."""
     given = loads(text)
     if given.get("form") != FORM:
@@ -86,14 +78,13 @@ def unpack(text: bytes | str) -> Received | None:
         for name, value in given["own"].items()
     }
     own["claimed_at"] = datetime.fromisoformat(own["claimed_at"])
-    claim = Claim(
+    return Claim(
         run=run.pk, run_id=run.run_id, workflow_id=run.workflow_id, resource_id=run.resource_id,
         trace_id=run.trace_id, span_id=run.span_id, step=step.pk, path=step.path,
         base_path=step.base_path, kind=step.kind, token=step.token,
         worker=step.worker_id or uuid.UUID(int=0), queue=step.queue, retry_count=step.retry_count,
         state=run.state, request_context=run.request_context, session=session, **own,
     )  # fmt: skip
-    return Received(claim, given["at"])
 
 
 def pack_end(recall: Recall) -> str | None:
@@ -120,7 +111,7 @@ def unpack_end(text: str, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
 
 def _text(value: Any) -> Any:
     """Return JSON text as the text that it is, instead of the value it stands for."""
-    return str(value) if isinstance(value, Raw) else value
+    return str(value) if isinstance(value, Raw) else _plain(value)
 
 
 def _packed(row: models.Model, leaving: Collection[str] = ()) -> dict[str, Any]:
@@ -136,11 +127,11 @@ def _packed(row: models.Model, leaving: Collection[str] = ()) -> dict[str, Any]:
         if value is _ABSENT:
             without.append(name)
         elif value != default:
-            values[name] = value
+            values[name] = _plain(value)
     for name in made:
         if name in known and name not in leaving:
             value = known[name]
-            values[name] = _micros(value) if isinstance(value, timedelta) else value
+            values[name] = _plain(value)
         elif name not in leaving:
             without.append(name)
     return {"values": values, "without": without}
@@ -177,8 +168,15 @@ def _columns(
     return plain, [name for name, _ in made], read
 
 
-def _micros(value: timedelta) -> int:
-    return value // timedelta(microseconds=1)
+def _plain(value: Any) -> Any:
+    """Return a column's value as any encoder of JSON takes it."""
+    if isinstance(value, uuid.UUID):
+        return str(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, timedelta):
+        return value // timedelta(microseconds=1)
+    return value
 
 
 _ABSENT: Final = object()

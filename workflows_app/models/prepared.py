@@ -7,6 +7,7 @@ interpreter's lock; values are converted by psycopg as ever.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Final, Self, cast
@@ -21,8 +22,18 @@ from psycopg.types.numeric import Int8Dumper
 #: Statements that are kept prepared on one connection.
 MOST: Final = 200
 
-#: Names of what a connection has prepared, by its text and the types of its values.
-_Names = dict[tuple[str, tuple[int, ...]], bytes]
+#: What tells a statement from others: its text, and the types of its values.
+_Key = tuple[str, tuple[int, ...]]
+
+
+class _Names(dict[_Key, bytes]):
+    """What a connection has prepared. A name is taken once, whatever came of it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.next = itertools.count()
+
+
 _names: Final[WeakKeyDictionary[Any, _Names]] = WeakKeyDictionary()
 
 
@@ -41,7 +52,7 @@ def cursor(connection: Any) -> AbstractContextManager[Any]:
     if names is None:
         # One type for every number: a statement is prepared anew for each mix of types.
         raw.adapters.register_dumper(int, Int8Dumper)
-        names = _names[raw] = {}
+        names = _names[raw] = _Names()
     return PreparedCursor(raw, names, connection)
 
 
@@ -64,10 +75,17 @@ class PreparedCursor:
     def execute(self, query: str, values: Sequence[Any] = ()) -> None:
         """Run a statement. Raises what Django raises for the database's refusal."""
         with self._wrapper.wrap_database_errors:
-            if self._is_direct():
-                self._execute(query, values)
-            else:
+            if not self._is_direct():
                 self._execute_plainly(query, values)
+                return
+            try:
+                self._execute(query, values)
+            except errors.InvalidSqlStatementName:
+                # Somebody has told the server to forget them all: DISCARD ALL, DEALLOCATE ALL.
+                self._names.clear()
+                if not self._raw.autocommit:
+                    raise  # and with it the transaction
+                self._execute(query, values)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
         """Return the rows of the last statement."""
@@ -80,7 +98,7 @@ class PreparedCursor:
     def _is_direct(self) -> bool:
         """Return whether nothing but the statement is to be sent: no BEGIN before it."""
         pgconn = self._raw.pgconn
-        if pgconn.status != ConnStatus.OK or len(self._names) >= MOST:
+        if pgconn.status != ConnStatus.OK:
             return False
         return self._raw.autocommit or pgconn.transaction_status == TransactionStatus.INTRANS
 
@@ -92,11 +110,15 @@ class PreparedCursor:
         key = (query, tuple(convert.types or ()))
         with raw.lock:
             name = self._names.get(key)
-            if name is None:
-                name = b"signalbox_%d" % len(self._names)
+            if name is None and len(self._names) < MOST:
+                name = b"signalbox_%d" % next(self._names.next)
                 self._checked(raw.pgconn.prepare(name, query.encode(), key[1]))
                 self._names[key] = name
-            result = self._checked(raw.pgconn.exec_prepared(name, given, convert.formats))
+            if name is None:
+                result = raw.pgconn.exec_params(query.encode(), given, key[1], convert.formats)
+            else:
+                result = raw.pgconn.exec_prepared(name, given, convert.formats)
+            self._checked(result)
         self.rowcount = result.command_tuples or 0
         self._rows = []
         if result.status == ExecStatus.TUPLES_OK:

@@ -252,12 +252,32 @@ def test_who_lets_an_old_claim_go_does_not_let_the_next_one_go(queued):
 def test_a_claim_that_was_handed_over_and_not_begun_with_is_nobodys(queued, monkeypatch):
     now = clock.now()
     held = claim(queued.pk, worker=workers.mine(), now=now)
-    text = handover.pack(held, actors.brokers.milliseconds())
+    text = handover.pack(held)
     monkeypatch.setattr(actors, "_is_known", fails)
 
     actors.run_handed(text)
 
     assert orphans(now, {}) == {queued.pk: 1}
+
+
+@pytest.mark.parametrize("value", [2**70, "\ud800", {"a": [None]}], ids=["big", "half", "plain"])
+def test_a_claim_travels_with_all_that_it_has(queued, value):
+    Run.objects.filter(pk=queued.run_id).update(state={"value": value}, tracing={"tags": ["x"]})
+    held = claim(queued.pk, worker=workers.mine(), now=clock.now())
+    model, row = held.session.model, held.session.rows.by_path[held.path]
+    text = handover.pack(held)
+    held.session.forget()
+
+    arrived = handover.unpack(text.encode(errors="surrogatepass"))
+
+    assert arrived == held
+    assert arrived.state == {"value": value}
+    left = {"_state", "payload", "resume_payload", "suspend_payload"}  # the claim has them
+    there = arrived.session
+    for known, came in ((model, there.model), (row, there.rows.by_path[row.path])):
+        assert {k: v for k, v in came.__dict__.items() if k not in left} == {
+            k: v for k, v in known.__dict__.items() if k not in left
+        }
 
 
 def fails(_):

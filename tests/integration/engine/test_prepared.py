@@ -96,3 +96,26 @@ def test_beyond_the_most_that_is_kept_the_driver_goes_on(monkeypatch):
     monkeypatch.setattr(prepared, "MOST", 0)
 
     assert ask("SELECT $1::bigint, 'beyond'", 3) == [(3, "beyond")]
+
+
+def test_statements_that_the_server_was_told_to_forget_are_prepared_anew():
+    assert ask("SELECT $1::bigint, 'kept'", 1) == [(1, "kept")]
+    for forgets in ("DISCARD ALL", "DEALLOCATE ALL"):
+        with connection.cursor() as cursor:
+            cursor.execute(forgets)
+        assert ask("SELECT $1::bigint, 'kept'", 2) == [(2, "kept")]
+
+
+def test_a_name_that_was_taken_before_an_interruption_is_not_taken_again(monkeypatch):
+    def interrupted(_cursor, _result):
+        raise KeyboardInterrupt
+
+    ask("SELECT $1::bigint, 'before'", 1)
+    checked = prepared.PreparedCursor._checked
+    monkeypatch.setattr(prepared.PreparedCursor, "_checked", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        ask("SELECT $1::bigint, 'interrupted'", 1)
+    monkeypatch.setattr(prepared.PreparedCursor, "_checked", checked)
+
+    assert ask("SELECT $1::bigint, 'after'", 1) == [(1, "after")]
+    assert ask("SELECT $1::bigint, 'interrupted'", 1) == [(1, "interrupted")]

@@ -138,7 +138,7 @@ def test_a_claim_for_a_worker_that_was_just_killed_is_free_once_its_death_is_see
     first.wait()
     form, worker, _ = offer.decode().split(":")
     client(redis).delete("signalbox:offers:default")
-    fresh = f"{form}:{worker}:{int(time.time() * 1000)}"
+    fresh = f"{form}:{worker}:{time.time()}"
     client(redis).rpush("signalbox:offers:default", fresh)
 
     start(workers, "killed", "just")
@@ -179,15 +179,17 @@ def test_a_process_of_another_release_is_left_alone(workers, redis, tmp_path):
 def test_a_worker_that_does_not_know_the_workflow_leaves_its_claim_to_others(
     workers, redis, tmp_path
 ):
-    workers.start(env={"WORKFLOWS_MODULES": "tests.benchmarks.flows"})
+    unknowing = workers.start(env={"WORKFLOWS_MODULES": "tests.benchmarks.flows"})
     (tmp_path / "go").touch()
     wait_until(lambda: offered(redis) == 1, 5, workers.said)
 
     start(workers, "killed", "elsewhere")
-    wait_until(lambda: offered(redis) == 1, 5, workers.said)
-    workers.start("--threads", "1")
+    wait_until(lambda: "is left to other workers" in workers.said(), 10, workers.said)
+    unknowing.terminate()
+    unknowing.wait(timeout=20)
+    workers.start()
 
-    wait_until(lambda: "last" in ran(tmp_path), 10, workers.said)
+    wait_until(lambda: "last" in ran(tmp_path), 15, workers.said)
     wait_until(lambda: look(workers, "killed", "elsewhere")["status"] == "success", 5)
     found = look(workers, "killed", "elsewhere")
     assert found["result"] == {"n": 1, "first": True, "restarted": False}
