@@ -254,6 +254,7 @@ def test_a_claim_that_was_handed_over_and_not_begun_with_is_nobodys(queued, monk
     held = claim(queued.pk, worker=workers.mine(), now=now)
     text = handover.pack(held)
     monkeypatch.setattr(actors, "_is_known", fails)
+    monkeypatch.setattr(actors.stopping, "is_asked", lambda: False)  # others have stopped here
 
     actors.run_handed(text)
 
