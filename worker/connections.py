@@ -25,21 +25,22 @@ def named(name: str) -> str:
 
 
 @cache
-def quick() -> "redis.Redis":
-    """Return the client for what must not hold anybody up: it gives up after 200 ms."""
-    return _client(socket_timeout=QUICK_SECONDS, socket_connect_timeout=QUICK_SECONDS)
+def _quick() -> Any:
+    """Return how to connect for what must not hold anybody up: it gives up after 200 ms."""
+    options = {"socket_timeout": QUICK_SECONDS, "socket_connect_timeout": QUICK_SECONDS}
+    return _client(**options).connection_pool
 
 
 def ask(*commands: Sequence[str | bytes | int]) -> list[Any]:
     """Send commands at once, and return the answer to each. Raises `redis.RedisError`.
 
-    The same as with `quick()`, on a connection that the calling thread keeps: the client's pool
-    and its pipelines take twice as long as Redis does. Nothing is sent a second time.
+    For what must not hold anybody up. The calling thread keeps its connection: a client's pool and
+    its pipelines take twice as long as Redis does. Nothing is sent a second time.
     """
     connection: Any = getattr(_local, "connection", None)
     if connection is None:
         # Not the pool's: it would hold on to those of threads that have ended.
-        pool = quick().connection_pool
+        pool = _quick()
         connection = _local.connection = pool.connection_class(**pool.connection_kwargs)
     try:
         if _is_stale(connection):

@@ -61,14 +61,16 @@ class Hub:
 
         def forget() -> None:
             unsubscribe()
-            self._ends.pop(run, None)
+            with self._lock:
+                self._ends.pop(run, None)
 
         return forget
 
     def told_end(self, run: uuid.UUID, end: str) -> None:
         """Keep what came of a run for who waits for it; before it is published that it settled."""
-        if run in self._waiting:
-            self._ends[run] = end
+        with self._lock:
+            if run in self._waiting:
+                self._ends[run] = end
 
     def end_of(self, run: uuid.UUID) -> str | None:
         """Return what was told of a run that somebody waits for, if it was."""

@@ -6,7 +6,7 @@ import pytest
 from django.db import connection
 
 from workflows_app import StepContext, Workflow, errors, results, step
-from workflows_app.engine import recall
+from workflows_app.engine import handing, handover, recall
 from workflows_app.models import Run as RunRow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("embedded")]
@@ -95,3 +95,20 @@ def test_a_failure_is_read(read):
     assert result.status == "failed"
     assert result.error.message == "no"
     assert read
+
+
+def test_a_caller_elsewhere_that_cannot_be_told_changes_nothing_for_the_run(monkeypatch):
+    asked = []
+
+    def fails(of):
+        asked.append(of.run.run_id)
+        raise ValueError
+
+    monkeypatch.setattr(handing, "Recall", lambda: recall.Recall(is_told=True))
+    monkeypatch.setattr(handover, "pack_end", fails)
+    run = chain(step(add, id="a"), step(add, id="b")).create_run()
+
+    assert run.start({"n": 0}).result == {"n": 2}
+
+    assert asked == ([run.run_id] if connection.vendor == "postgresql" else [])
+    assert run.refresh().status == "success"
