@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from typing import Final
 
 import dramatiq
@@ -11,7 +12,7 @@ from worker import broker as brokers
 from worker import offers, serving, stopping
 from workflows_app import conf
 from workflows_app.definition import registry
-from workflows_app.engine import clock, handover, ports, rounds, versions, workers
+from workflows_app.engine import clock, handover, ports, rounds, transactions, versions, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.recover import keep, let_go, put_back
@@ -22,6 +23,9 @@ logger = logging.getLogger(__name__)
 
 #: The queue of the broker in this process, through which the hints of all queues go.
 IN_PROCESS: Final = "steps"
+
+#: For so long a thread takes it that its connection is still there.
+TRUSTED_SECONDS: Final = 1.0
 
 #: Hints and looks are of different clocks, milliseconds apart.
 STALE_AFTER: Final = 100
@@ -38,6 +42,7 @@ def broker() -> dramatiq.Broker:
 #: When threads of this process last began to look for work and found none, ms since 1970.
 _found_nothing_at = 0
 
+_local = threading.local()
 _lock = threading.Lock()
 #: Threads that take hints in this process, and how many of them work or are kept for a claim.
 _threads = 0
@@ -139,7 +144,7 @@ def run_step(step: int, said_at: int, place: int = 0) -> None:
 def _run(step: int, handed: Claim | None, *, is_alone: bool = False) -> None:
     with _lock:
         _engage(1)
-    connection.close_if_unusable_or_obsolete()
+    _look_at_connection()
     try:
         try:
             _work_from(step, handed, is_alone=is_alone)
@@ -154,7 +159,20 @@ def _run(step: int, handed: Claim | None, *, is_alone: bool = False) -> None:
         logger.warning("A step left its worker thread by a foreign exception.", exc_info=True)
         connection.close()
     finally:
+        _local.worked_at = time.monotonic()
         give_back()
+
+
+def _look_at_connection() -> None:
+    """Take a connection that works, unless this thread's did a moment ago.
+
+    With a pool the thread's goes back to it, and another is asked whether it is still there.
+    """
+    worked_at = getattr(_local, "worked_at", None)
+    if worked_at is None or time.monotonic() - worked_at > TRUSTED_SECONDS:
+        connection.close_if_unusable_or_obsolete()
+    else:
+        transactions.mend_connection()
 
 
 def _work_from(step: int, held: Claim | None, *, is_alone: bool = False) -> None:

@@ -39,9 +39,7 @@ def ask(*commands: Sequence[str | bytes | int]) -> list[Any]:
     """
     connection: Any = getattr(_local, "connection", None)
     if connection is None:
-        # Not the pool's: it would hold on to those of threads that have ended.
-        pool = _quick()
-        connection = _local.connection = pool.connection_class(**pool.connection_kwargs)
+        connection = _local.connection = _own()
     try:
         if _is_stale(connection):
             connection.disconnect()
@@ -52,12 +50,30 @@ def ask(*commands: Sequence[str | bytes | int]) -> list[Any]:
         raise
 
 
+def _own() -> Any:
+    """Return a connection that is not the pool's, which holds on to those of ended threads."""
+    pool = _quick()
+    return pool.connection_class(**pool.connection_kwargs)
+
+
 def _is_stale(connection: Any) -> bool:
     """Return whether the server has closed a connection, or said what nobody asked."""
     try:
         return bool(connection.can_read(timeout=0))
     except (redis.RedisError, OSError):
         return True
+
+
+def subscribed(channel: str) -> Any:
+    """Return a connection that hears what is published there. Raises `redis.RedisError`."""
+    connection = _own()
+    try:
+        connection.send_command("SUBSCRIBE", channel, check_health=False)
+        connection.read_response(push_request=True)
+    except BaseException:
+        connection.disconnect()
+        raise
+    return connection
 
 
 def blocking() -> "redis.Redis":

@@ -3,8 +3,8 @@
 One channel carries batches of (run, number of its newest event, transient events) and the runs
 that were canceled. A thread of each process that has something to say publishes what has gathered
 for a moment; that a run has settled is said at once by the thread that settled it, since callers
-wait for that, unless another was said just now. News may be lost: who watches also looks at the
-database now and then.
+wait for that, unless another was said just now, or the one caller was told (`lines`). News may be
+lost: who watches also looks at the database now and then.
 """
 
 import logging
@@ -18,7 +18,7 @@ from typing import Any, Final
 import orjson
 import redis
 
-from worker import connections
+from worker import connections, lines
 from workflows_app.engine import attempts
 from workflows_app.engine.live import Event, hub
 
@@ -34,6 +34,9 @@ RETRY_SECONDS: Final = 0.5
 #: Who published: a process does not listen to itself.
 _ME: Final = uuid.uuid4().hex
 
+#: The run whose caller this thread told last that it has ended.
+_told = threading.local()
+
 
 @dataclass(slots=True)
 class News:
@@ -42,15 +45,12 @@ class News:
     seq: int | None
     transient: list[Event]
     is_settled: bool
-    #: What came of the run, for who waits for it elsewhere.
-    end: str | None = None
 
     def add(self, later: "News") -> None:
         """Say this too."""
         self.seq = later.seq if self.seq is None else max(self.seq, later.seq or 0)
         self.transient += later.transient
         self.is_settled = self.is_settled or later.is_settled
-        self.end = later.end or self.end
 
 
 def _channel() -> str:
@@ -71,12 +71,15 @@ class RedisNotifier:
         """Pass the news on; never raises, never waits."""
         hub.publish(run, seq, transient, is_settled=is_settled)
         _publisher.add(run, News(seq, list(transient), is_settled))
-        if is_settled:
+        if is_settled and getattr(_told, "run", None) != run:
             _publisher.hurry()
 
-    def told_end(self, run: uuid.UUID, end: str) -> None:
-        """Let the news say what came of a run; that it has settled is published after this."""
-        _publisher.add(run, News(None, [], is_settled=False, end=end), is_news=False)
+    def told_end(self, caller: str, run: uuid.UUID, end: str) -> None:
+        """Tell the caller; the news, for all others, need not be hurried after that.
+
+        Raises `redis.RedisError`.
+        """
+        _told.run = run if lines.tell(caller, run, end) else None
 
     def listen(self) -> None:
         """Let what other processes say reach the hub of this one."""
@@ -95,15 +98,14 @@ class _Publisher:
         self._is_away = False
         self._hurried_at = 0.0
 
-    def add(self, run: uuid.UUID, news: News, *, is_news: bool = True) -> None:
-        """Note that a run has changed; without `is_news` more is to come at once."""
+    def add(self, run: uuid.UUID, news: News) -> None:
+        """Note that a run has changed."""
         with self._lock:
             known = self._news.setdefault(run, news)
             if known is not news:
                 known.add(news)
             self._start()
-        if is_news:
-            self._something.set()
+        self._something.set()
 
     def abort(self, run: uuid.UUID) -> None:
         """Note that the running steps of a run are to end."""
@@ -152,8 +154,7 @@ class _Publisher:
 
 def _packed(news: dict[uuid.UUID, News], aborts: list[str]) -> bytes:
     runs = [[run.hex, n.seq, n.transient, n.is_settled] for run, n in news.items()]
-    ends = {run.hex: n.end for run, n in news.items() if n.end is not None}
-    said = {"by": _ME, "runs": runs, "abort": aborts, "ends": ends}
+    said = {"by": _ME, "runs": runs, "abort": aborts}
     return orjson.dumps(said, default=str)
 
 
@@ -213,7 +214,5 @@ def _hear(batch: dict[str, Any]) -> None:
         return
     for run in batch["abort"]:
         attempts.abort(uuid.UUID(run))
-    for run, end in batch.get("ends", {}).items():  # none by an older release
-        hub.told_end(uuid.UUID(run), end)
     for run, seq, transient, is_settled in batch["runs"]:
         hub.publish(uuid.UUID(run), seq, transient, is_settled=is_settled)

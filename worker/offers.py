@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Self
 
 import redis
 
-from worker import connections
+from worker import connections, lines
 from workflows_app.engine import clock, handover, ports
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.handing import Slot
@@ -100,6 +100,17 @@ class OfferedSlot(Slot):
         )
         self._offer = offer
 
+    def await_end(self) -> None:
+        """Have the process that works on the run tell this thread what comes of it."""
+        line = lines.mine()
+        try:
+            line.open()
+        except redis.RedisError:
+            logger.debug("No line could be opened; the caller waits for the news.", exc_info=True)
+        else:
+            super().await_end()
+            self.ear = line
+
     def _serves(self, queue: str) -> bool:
         """Return whether a step may be claimed now: the verb may have taken its time."""
         return queue == DEFAULT_QUEUE and self._offer.is_good()
@@ -118,7 +129,7 @@ class OfferedSlot(Slot):
 
     def _hand_over(self, held: Claim) -> None:
         try:
-            text = handover.pack(held)
+            text = handover.pack(held, None if self.ear is None else self.ear.address)
         except LookupError:
             put_back(held, now=clock.now())
             ports.wake([ports.Wake(held.step, held.run, held.queue)])

@@ -363,16 +363,29 @@ class Verbs:
                     ports.wake(wakes)
                     if is_free and slot is not None:
                         slot.work_here()
-                    if slot is not None and slot.recall is not None and slot.recall.run:
-                        self._row, shown = slot.recall.run, slot.recall.steps
-                    else:
-                        shown = self._wait(expected, timeout, begun)
+                    if slot is None or not (shown := self._recalled(slot, begun)):
+                        ear = None if slot is None or slot.claim is None else slot.ear
+                        shown = self._wait(expected, timeout, begun, ear)
                 else:
                     self.refresh()
         return results.of(self._row, shown, **output_options(options.get("output_options")))
 
+    def _recalled(self, slot: handing.Slot, begun: object) -> list[StepSnapshot] | None:
+        """Return the steps of a run that was worked on here from its start, if it has ended."""
+        if slot.recall is None or not isinstance(begun, RunRow):
+            return None
+        known = slot.recall.rows(begun)
+        if known is None:
+            return None
+        self._row, shown = known
+        return shown
+
     def _wait(
-        self, expected: waiting.Expected, timeout: float | None, begun: object
+        self,
+        expected: waiting.Expected,
+        timeout: float | None,
+        begun: object,
+        ear: ports.Ear | None,
     ) -> list[StepSnapshot]:
         """Wait until the run has settled, and return what its result shows of its steps.
 
@@ -392,7 +405,7 @@ class Verbs:
                 ) from None
             return waiting.is_settled(self._row)
 
-        expected.wait(timeout, is_settled)
+        expected.wait(timeout, is_settled, ear)
         return shown
 
     def _begin_stream(

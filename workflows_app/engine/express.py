@@ -113,13 +113,13 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     held, model, following = move.held, move.model, move.following
     if is_written and held.session.recall is not None:
         _note(move, held.session.recall)
-    recall = held.session.recall
+    recall, caller = held.session.recall, held.session.caller
     if not is_written or following is None or not move.is_kept:
         held.session.forget()
     if not is_written:
         return False, None
-    if recall is not None and recall.is_told and recall.run is not None:
-        _tell(model, recall)
+    if following is None and caller is not None:
+        _tell(model, recall, caller)
     ports.published(model.pk, move.written["last_seq"], is_settled=following is None)
     if following is None:
         return True, None
@@ -148,10 +148,10 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     )
 
 
-def _tell(model: Run, recall: Recall) -> None:
+def _tell(model: Run, recall: Recall | None, caller: str) -> None:
     """Tell the caller in another process what came of its run; if that fails, it reads it."""
     try:
-        ports.told_end(model.pk, handover.pack_end(recall))
+        ports.told_end(caller, model.pk, "" if recall is None else handover.pack_end(recall))
     except Exception:
         logger.exception("A caller was not told what came of run %s; it reads it.", model.run_id)
 

@@ -47,8 +47,14 @@ class Slot:
         self._work = work
         #: The claim that was made for the thread, once it is committed.
         self.claim: Claim | None = None
-        #: What the caller knows of its run at the end, if it works on it itself from its start.
+        #: What is known of the run at its end, if the caller waits for it from its start.
         self.recall: Recall | None = None
+        #: How the caller hears of the end, if it waits and another process works on the claim.
+        self.ear: ports.Ear | None = None
+
+    def await_end(self) -> None:
+        """Note that the caller waits for what comes of the run."""
+        self.recall = Recall()
 
     def end(self) -> None:
         """Let a thread begin with the claim: one that has room beside others like it, else this."""
@@ -58,8 +64,11 @@ class Slot:
             self._hand(self.claim)
 
     def work_here(self) -> None:
-        """Work on the claim in the calling thread, while the one that was kept stays idle."""
-        if self.claim is None:
+        """Work on the claim in the calling thread, while the one that was kept stays idle.
+
+        Nothing, if the thread is another process's: it has the claim already.
+        """
+        if self.claim is None or not self.is_here:
             return
         try:
             with _working():
@@ -80,7 +89,7 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
     if reserve is not None and not connection.in_atomic_block:
         reserved = reserve()
         if is_waiting and reserved is not None:
-            reserved.recall = Recall()
+            reserved.await_end()
             is_waiting = reserved.is_here
     _local.slot = reserved
     is_left = False

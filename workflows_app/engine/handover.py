@@ -5,27 +5,27 @@ remembers the claim, and whoever waits for a result reads it.
 """
 
 import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from django.db import models
 
 from workflows_app.engine import sessions
 from workflows_app.engine.change import LEAVING
 from workflows_app.engine.claims import Claim
-from workflows_app.engine.recall import Recall, as_read
+from workflows_app.engine.recall import Recall
 from workflows_app.jsontext import Raw, dumps, loads
 from workflows_app.models import Run, StepSnapshot, sqltext, statements
 from workflows_app.models.step import PAYLOAD_FIELDS
 
 #: A process leaves what was written in another form alone.
-FORM: Final = 1
+FORM: Final = 2
 #: Longest text, in characters, as which a claim travels.
 MOST_HANDED: Final = 65_536
-#: Longest text, in characters, that tells what came of a run: every process gets it.
-MOST_TOLD: Final = 16_384
+#: Longest text, in characters, that tells what came of a run.
+MOST_TOLD: Final = 65_536
 
 #: What a claim has besides what stands in the run's row and the step's.
 _OWN: Final = (
@@ -36,22 +36,24 @@ _OWN: Final = (
 _TEXTS: Final = frozenset({"payload", "resume_payload", "suspend_payload"})
 
 
-def pack(held: Claim) -> str:
+def pack(held: Claim, caller: str | None = None) -> str:
     """Return a claim as text, with what its maker knows of the run.
 
-    Raises LookupError when nothing is known of the run any more, or too much.
+    `caller`: who is to be told when the run has ended. Raises LookupError when nothing is known
+    of the run any more, or too much.
     """
     session = held.session
     with session.lock:
         run, step = session.model, session.rows.by_path.get(held.path)
         if run is None or step is None or step.pk != held.step:
             raise LookupError(f"Nothing is known of run {held.run_id} any more.")
-        text = dumps(
+        text = _dumps(
             {
                 "form": FORM,
-                "run": _packed(run, LEAVING),
-                "step": _packed(step, PAYLOAD_FIELDS),
+                "run": _packed(run, _columns(Run)),
+                "step": _packed(step, _columns(StepSnapshot)),
                 "own": {name: _text(getattr(held, name)) for name in _OWN},
+                "caller": caller,
                 "recall": session.recall is not None,
             }
         )
@@ -65,14 +67,16 @@ def unpack(text: bytes | str) -> Claim | None:
     given = loads(text)
     if given.get("form") != FORM:
         return None
-    run, step = _row(Run, given["run"]), _row(StepSnapshot, given["step"])
+    run = _row(Run, given["run"], _columns(Run))
+    step = _row(StepSnapshot, given["step"], _columns(StepSnapshot))
     session = sessions.of(run.pk)
     with session.lock:
         if session.model is None or session.model.revision < run.revision:
             rows = sessions.Rows()
             rows.add(step)
             session.keep(run, rows)
-            session.recall = Recall(is_told=True) if given["recall"] else None
+            session.recall = Recall() if given["recall"] else None
+            session.caller = given["caller"]
     own: dict[str, Any] = {
         name: Raw(value) if name in _TEXTS and value is not None else value
         for name, value in given["own"].items()
@@ -87,89 +91,108 @@ def unpack(text: bytes | str) -> Claim | None:
     )  # fmt: skip
 
 
-def pack_end(recall: Recall) -> str | None:
-    """Return what came of a run as text: its row, and those of its steps; None: too much."""
-    if recall.run is None:
-        return None
-    steps = [_packed(step) for step in recall.steps]
-    text = dumps({"form": FORM, "run": _packed(recall.run), "steps": steps})
-    return text if len(text) <= MOST_TOLD else None
+def pack_end(recall: Recall) -> str:
+    """Return what came of a run as text; empty: too much, or not all of it is known."""
+    if recall.ended is None:
+        return ""
+    text = _dumps({"form": FORM, "run": recall.ended, "steps": recall.steps})
+    return text if len(text) <= MOST_TOLD else ""
 
 
 def unpack_end(text: str, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
-    """Return the rows of a run that has ended and of its steps; None: it has another form.
+    """Return the rows of a run that has ended and of its steps; None: they are to be read.
 
-    `begun` is the run as the caller's process started it: it has what did not travel.
+    `begun` is the run as the caller's process started it.
     """
-    given = loads(text)
+    given = loads(text) if text else {}
     if given.get("form") != FORM:
         return None
-    run = as_read(begun)
-    run.__dict__.update(_row(Run, given["run"]).__dict__)
-    return run, [_row(StepSnapshot, step) for step in given["steps"]]
+    recall = Recall()
+    recall.steps, recall.ended = given["steps"], given["run"]
+    return recall.rows(begun)
+
+
+def _dumps(value: Any) -> str:
+    """Return JSON text of a value in which keys and times may stand as they are."""
+    try:
+        return dumps(value)
+    except TypeError:  # the encoder that takes big numbers knows neither, and none knows spans
+        return dumps(_plain(value))
 
 
 def _text(value: Any) -> Any:
     """Return JSON text as the text that it is, instead of the value it stands for."""
-    return str(value) if isinstance(value, Raw) else _plain(value)
+    return str(value) if isinstance(value, Raw) else value
 
 
-def _packed(row: models.Model, leaving: Collection[str] = ()) -> dict[str, Any]:
-    """Return the columns of a row that are not as they are by default, and what it is without."""
-    known = row.__dict__
-    plain, made, _ = _columns(type(row))
-    values: dict[str, Any] = {}
-    without = list(leaving)
-    for name, default in plain.items():
-        value = known.get(name, _ABSENT)
-        if value is default or name in leaving:
-            continue
-        if value is _ABSENT:
-            without.append(name)
-        elif value != default:
-            values[name] = _plain(value)
-    for name in made:
-        if name in known and name not in leaving:
-            value = known[name]
-            values[name] = _plain(value)
-        elif name not in leaving:
-            without.append(name)
-    return {"values": values, "without": without}
+class _Columns(NamedTuple):
+    """The columns of a model that travel."""
 
-
-def _row(model: Any, packed: Mapping[str, Any]) -> Any:
-    """Return the object for a row that stands in the database, by what is known of it."""
-    plain, _, read = _columns(model)
-    known = dict(plain)
-    known.update(packed["values"])
-    for name in packed["without"]:
-        known.pop(name, None)
-    for name in read.keys() & packed["values"].keys():
-        if known[name] is not None:
-            known[name] = read[name](known[name])
-    return statements.known(model, known)
+    #: What most rows have; a column whose default is made anew for each row is not among them.
+    defaults: dict[str, Any]
+    #: Those of them that are containers.
+    containers: dict[str, Callable[[], Any]]
+    names: frozenset[str]
+    #: How to read columns whose values are no JSON.
+    read: dict[str, Callable[[Any], Any]]
 
 
 @cache
-def _columns(
-    model: type[models.Model],
-) -> tuple[dict[str, Any], list[str], dict[str, Callable[[Any], Any]]]:
-    """Return a model's columns with a default, those whose default is made anew, and how to read.
-
-    The last for columns whose values are no JSON.
-    """
+def _columns(model: type[models.Model]) -> _Columns:
+    leaving = LEAVING if model is Run else PAYLOAD_FIELDS
     plain, made = sqltext.defaults_of(model)
+    containers: dict[str, Callable[[], Any]] = {
+        name: how for name, how in made if how in sqltext.CONTAINERS
+    }
+    defaults = plain | {name: how() for name, how in made if how in _ALIKE}
     read = {}
+    names = []
     for field in model._meta.concrete_fields:  # noqa: SLF001 - documented API
+        if field.attname in leaving:
+            defaults.pop(field.attname, None)
+            containers.pop(field.attname, None)
+            continue
+        names.append(field.attname)
         target = field.target_field if isinstance(field, models.ForeignKey) else field
         how = next((how for kind, how in _READ.items() if isinstance(target, kind)), None)
         if how is not None:
             read[field.attname] = how
-    return plain, [name for name, _ in made], read
+    return _Columns(defaults, containers, frozenset(names), read)
+
+
+def _packed(row: models.Model, columns: _Columns) -> dict[str, Any]:
+    """Return the columns of a row that are not as they are by default, and what it is without."""
+    known, defaults = row.__dict__, columns.defaults
+    values = {
+        name: value
+        for name, value in known.items()
+        if name in columns.names and defaults.get(name, _ABSENT) != value
+    }
+    without = columns.names - known.keys()
+    return {"values": values, "without": list(without)} if without else {"values": values}
+
+
+def _row(model: Any, packed: Mapping[str, Any], columns: _Columns) -> Any:
+    """Return the object for a row that stands in the database, by what is known of it."""
+    values = packed["values"]
+    known = dict(columns.defaults)
+    for name, make in columns.containers.items():
+        known[name] = make()
+    known.update(values)
+    for name in packed.get("without", ()):
+        known.pop(name, None)
+    for name in columns.read.keys() & values.keys():
+        if known[name] is not None:
+            known[name] = columns.read[name](known[name])
+    return statements.known(model, known)
 
 
 def _plain(value: Any) -> Any:
-    """Return a column's value as any encoder of JSON takes it."""
+    """Return a value as any encoder of JSON takes it."""
+    if isinstance(value, dict):
+        return {name: _plain(item) for name, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
     if isinstance(value, uuid.UUID):
         return str(value)
     if isinstance(value, datetime):
@@ -180,6 +203,8 @@ def _plain(value: Any) -> Any:
 
 
 _ABSENT: Final = object()
+#: What makes a default that is the same for every row.
+_ALIKE: Final = (*sqltext.CONTAINERS, timedelta)
 _READ: Final[Mapping[type[Any], Callable[[Any], Any]]] = {
     models.UUIDField: uuid.UUID,
     models.DateTimeField: datetime.fromisoformat,

@@ -45,8 +45,6 @@ class Hub:
         self._runs: dict[uuid.UUID, set[RunCallback]] = {}
         self._waiting: dict[uuid.UUID, set[Callable[[], object]]] = {}
         self._feed: set[FeedCallback] = set()
-        #: What other processes told of runs that somebody waits for, as text.
-        self._ends: dict[uuid.UUID, str] = {}
 
     def subscribe(self, run: uuid.UUID, callback: RunCallback) -> Unsubscribe:
         """Call `callback` with each new event number of the run, and its transient events.
@@ -57,24 +55,7 @@ class Hub:
 
     def subscribe_settled(self, run: uuid.UUID, callback: Callable[[], object]) -> Unsubscribe:
         """Call `callback` when the run settles; the same rules."""
-        unsubscribe = self._add(self._waiting, run, callback)
-
-        def forget() -> None:
-            unsubscribe()
-            with self._lock:
-                self._ends.pop(run, None)
-
-        return forget
-
-    def told_end(self, run: uuid.UUID, end: str) -> None:
-        """Keep what came of a run for who waits for it; before it is published that it settled."""
-        with self._lock:
-            if run in self._waiting:
-                self._ends[run] = end
-
-    def end_of(self, run: uuid.UUID) -> str | None:
-        """Return what was told of a run that somebody waits for, if it was."""
-        return self._ends.get(run)
+        return self._add(self._waiting, run, callback)
 
     def _add(self, of: dict[uuid.UUID, set[T]], run: uuid.UUID, callback: T) -> Unsubscribe:
         with self._lock:

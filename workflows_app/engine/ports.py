@@ -49,6 +49,20 @@ class Dispatcher(Protocol):
         """Raise the abort signal of the run's steps where they are running."""
 
 
+class Ear(Protocol):
+    """How a waiting thread hears of its run from the process that works on it."""
+
+    @property
+    def address(self) -> str:
+        """Where to tell it; see `told_end`."""
+
+    def hear(self, run: uuid.UUID, seconds: float) -> str | None:
+        """Return what is told of the run; None: not in this time, or somebody rang."""
+
+    def ring(self) -> None:
+        """Let the thread that hears look up. Safe from every thread."""
+
+
 @cache
 def _load(path: str) -> object:
     return cast("object", import_string(path)())
@@ -76,10 +90,13 @@ def published(run: uuid.UUID, seq: int, *, is_settled: bool) -> None:
     notifier().published(run, seq, is_settled=is_settled)
 
 
-def told_end(run: uuid.UUID, end: str | None) -> None:
-    """Let a caller in another process know what came of its run, with the news that it settled."""
-    if end is not None and (tell := getattr(notifier(), "told_end", None)):
-        tell(run, end)
+def told_end(caller: str, run: uuid.UUID, end: str) -> None:
+    """Let a caller in another process know that its run has ended, before others hear of it.
+
+    `end` says what came of it; empty: the caller reads it.
+    """
+    if tell := getattr(notifier(), "told_end", None):
+        tell(caller, run, end)
 
 
 def wake(steps: Sequence[Wake]) -> None:

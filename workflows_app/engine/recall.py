@@ -1,7 +1,8 @@
-"""What a caller knows of the run that it worked on itself, so that it need not read it again.
+"""What a caller knows of the run that it waits for, so that it need not read it again.
 
-Kept while a run that was just started goes on by plain steps alone, in its caller's thread. As
-soon as anything else happens, the session forgets it, and the caller reads what came of the run.
+Kept while a run that was just started goes on by plain steps alone, in one process: its caller's,
+or that of the worker which its caller gave the first claim to. As soon as anything else happens,
+the session forgets it, and the caller reads what came of the run.
 """
 
 from datetime import datetime
@@ -11,26 +12,31 @@ from workflows_app.engine import payloads
 from workflows_app.engine.claims import Claim
 from workflows_app.jsontext import Raw, dumps, loads
 from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.planner.statuses import RunStatus, StepStatus
 
 #: Most steps that are kept in memory: whoever waits for a longer run reads it.
 MOST: Final = 32
 
-#: What a step does not have that succeeded at once.
-_NONE: Final = (
-    "error", "suspend_payload", "resume_payload", "state_changes", "context_changes",
-)  # fmt: skip
 _JSON: Final = ("input", "state", "initial_state", "request_context", "initial_request_context")
+
+#: What is noted of a step that succeeded; input and output as they are written.
+_COLUMNS: Final = (
+    "id", "path", "base_path", "queue", "token", "metadata", "queued_at", "started_at", "ended_at",
+    "payload", "output",
+)  # fmt: skip
+_TIMES: Final = ("queued_at", "started_at", "ended_at")
+Noted = tuple[Any, ...]
+#: A run that succeeded: its revision, its newest event, when it ended, its result.
+Ended = tuple[int, int, Any, Any]
 
 
 class Recall:
-    """The steps of one run that have ended, and at its end the run, as they would be read."""
+    """The steps of one run that have ended, and at its end the run: all that is to be read."""
 
-    def __init__(self, *, is_told: bool = False) -> None:
-        """`is_told`: the caller is in another process, which is told of it with the news."""
-        self.is_told = is_told
-        self.steps: list[StepSnapshot] = []
+    def __init__(self) -> None:
+        self.steps: list[Noted] = []
         #: The run, once it has ended.
-        self.run: Run | None = None
+        self.ended: Ended | None = None
 
     def note(
         self, row: StepSnapshot, held: Claim, output: Raw, metadata: Any, at: datetime
@@ -38,33 +44,69 @@ class Recall:
         """Keep a step that succeeded; return False if no more can be kept."""
         if len(self.steps) == MOST or payloads.is_large(held.payload) or payloads.is_large(output):
             return False
-        kept = statements.duplicate(row)
-        kept.__dict__.update(
-            status="success", worker_id=None, settled_token=held.token, ended_at=at,
-            payload=loads(held.payload), output=loads(output), metadata=loads(dumps(metadata)),
-            **dict.fromkeys(_NONE),
+        noted = (
+            held.step, held.path, held.base_path, held.queue, held.token, metadata,
+            row.queued_at, row.started_at, at, held.payload, output,
         )  # fmt: skip
-        self.steps.append(kept)
+        self.steps.append(noted)
         return True
 
     def end(self, model: Run, output: Raw, last_seq: int, at: datetime) -> None:
-        """Keep the run, which has ended with success."""
-        run = as_read(model)
+        """Keep what changes with the end of a run: it has ended with success."""
+        self.ended = (model.revision + 1, last_seq, at, output)
+
+    def rows(self, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
+        """Return the run and its steps as they would be read; None: not all of it is known.
+
+        `begun` is the run as it was started.
+        """
+        if self.ended is None:
+            return None
+        revision, last_seq, at, result = self.ended
+        run = _as_read(begun)
+        ended_at = _time(at)
         run.__dict__.update(
-            status="success", active_count=0, settled_at=at, ended_at=at, error=None,
-            result=loads(output), revision=model.revision + 1, event_seq=last_seq,
+            status=RunStatus.SUCCESS.value, active_count=0, settled_at=ended_at,
+            ended_at=ended_at, error=None, result=_value(result), revision=revision,
+            event_seq=last_seq,
         )  # fmt: skip
-        self.run = run
+        return run, [_step(run, noted) for noted in self.steps]
 
 
-def as_read(model: Run) -> Run:
+def _step(run: Run, noted: Noted) -> StepSnapshot:
+    given = dict(zip(_COLUMNS, noted, strict=True))
+    for name in _TIMES:
+        given[name] = _time(given[name])
+    given["payload"], given["output"] = _value(given["payload"]), _value(given["output"])
+    given["metadata"] = _copy(given["metadata"])
+    row = statements.new(
+        StepSnapshot, run_id=run.pk, kind="step", status=StepStatus.SUCCESS.value,
+        timeline=run.timeline, settled_token=given["token"], **given,
+    )  # fmt: skip
+    statements.adopted(row)
+    return row
+
+
+def _as_read(model: Run) -> Run:
     """Return a run that was just written as it would be read, as far as it is known."""
     run = statements.duplicate(model)
     known = run.__dict__
-    known.update({name: _read(known[name]) for name in _JSON if name in known})
+    known.update({name: _copy(known[name]) for name in _JSON if name in known})
     return run
 
 
-def _read(value: Any) -> Any:
+def _copy(value: Any) -> Any:
     """Return a value as it is read once it was written."""
-    return None if value is None else loads(dumps(value))
+    if not value:
+        return type(value)() if isinstance(value, (dict, list)) else value
+    return loads(dumps(value))
+
+
+def _value(text: Any) -> Any:
+    """Return what JSON text says; what came from another process was read already."""
+    return loads(text) if isinstance(text, Raw) else text
+
+
+def _time(at: Any) -> Any:
+    """Return a time, which came as text if it is another process's."""
+    return datetime.fromisoformat(at) if isinstance(at, str) else at

@@ -62,6 +62,8 @@ class Session:
         self.brought: deque[Any] = deque()
         #: What a caller wants to know of all that ends, while all of it is known here.
         self.recall: Recall | None = None
+        #: Whom to tell when the run has ended, in another process.
+        self.caller: str | None = None
 
     def take(self) -> tuple[Run, Rows]:
         """Hand out what is known, to be changed: it is not known any more until it is kept."""
@@ -77,7 +79,7 @@ class Session:
 
     def forget(self) -> None:
         """Know nothing: somebody else may have written to the run."""
-        self.model, self.rows, self.recall = None, Rows(), None
+        self.model, self.rows, self.recall, self.caller = None, Rows(), None, None
 
 
 def of(run: uuid.UUID) -> Session:

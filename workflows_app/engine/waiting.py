@@ -46,7 +46,10 @@ class Expected:
     def __init__(self, run: uuid.UUID) -> None:
         self._run = run
         self._changed = threading.Event()
-        self._unsubscribe = ports.hub().subscribe_settled(run, self._changed.set)
+        #: What the process that ended the run told of it.
+        self._told: str | None = None
+        self._ear: ports.Ear | None = None
+        self._unsubscribe = ports.hub().subscribe_settled(run, self._look_up)
 
     def __enter__(self) -> Self:
         return self
@@ -56,23 +59,42 @@ class Expected:
 
     def end(self, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
         """Return the run and its steps if the process that ended it told what came of it."""
-        text = ports.hub().end_of(self._run)
-        return None if text is None else handover.unpack_end(text, begun)
+        return handover.unpack_end(self._told, begun) if self._told else None
 
-    def wait(self, timeout: float | None, is_settled: Callable[[], bool]) -> None:
-        """Wait until it settles, as `wait` does; look when there is news.
+    def wait(
+        self,
+        timeout: float | None,
+        is_settled: Callable[[], bool],
+        ear: ports.Ear | None = None,
+    ) -> None:
+        """Wait until it settles, as `wait` does; look when there is news, or the ear hears of it.
 
         Now and then it is asked without news whether it has settled, before that is looked at.
         """
+        self._ear = ear
         started = time.monotonic()
         pause = _FIRST_LOOK
         while True:
             left = _left(self._run, started, timeout)
-            woken = self._changed.wait(min(pause, left))
-            self._changed.clear()
+            woken = self._is_woken(min(pause, left))
             if (woken or has_settled(self._run)) and is_settled():
                 return
             pause = _FIRST_LOOK if woken else min(pause * 2, _LAST_LOOK)
+
+    def _look_up(self) -> None:
+        self._changed.set()
+        if self._ear is not None:
+            self._ear.ring()
+
+    def _is_woken(self, seconds: float) -> bool:
+        if self._ear is None:
+            woken = self._changed.wait(seconds)
+        else:
+            if not self._changed.is_set():  # whoever sets it from here on rings
+                self._told = self._ear.hear(self._run, seconds)
+            woken = self._told is not None or self._changed.is_set()
+        self._changed.clear()
+        return woken
 
 
 def wait(run: uuid.UUID, timeout: float | None) -> None:

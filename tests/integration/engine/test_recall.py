@@ -6,8 +6,9 @@ import pytest
 from django.db import connection
 
 from workflows_app import StepContext, Workflow, errors, results, step
-from workflows_app.engine import handing, handover, recall
+from workflows_app.engine import beginning, handover, recall, sessions
 from workflows_app.models import Run as RunRow
+from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("embedded")]
 
@@ -97,18 +98,40 @@ def test_a_failure_is_read(read):
     assert read
 
 
+def test_the_steps_are_as_they_are_read(monkeypatch):
+    known = []
+    rows = recall.Recall.rows
+    monkeypatch.setattr(
+        recall.Recall, "rows", lambda self, begun: known.append(rows(self, begun)) or known[-1]
+    )
+    run = chain(step(add, id="a", metadata={"team": ["x", 1]}), step(add, id="b")).create_run()
+    run.start({"n": 0})
+
+    if connection.vendor == "postgresql":
+        _, steps = known[0]
+        found = {row.path: values_of(row) for row in StepSnapshot.objects.filter(run=run.pk)}
+        assert {row.path: values_of(row) for row in steps} == found
+    else:
+        assert known in ([], [None])
+
+
 def test_a_caller_elsewhere_that_cannot_be_told_changes_nothing_for_the_run(monkeypatch):
     asked = []
+    hand = beginning._hand
+
+    def hand_for_a_caller(slot, begun, *others):
+        hand(slot, begun, *others)
+        sessions.of(begun.pk).caller = "elsewhere"
 
     def fails(of):
-        asked.append(of.run.run_id)
+        asked.append(len(of.steps))
         raise ValueError
 
-    monkeypatch.setattr(handing, "Recall", lambda: recall.Recall(is_told=True))
+    monkeypatch.setattr(beginning, "_hand", hand_for_a_caller)
     monkeypatch.setattr(handover, "pack_end", fails)
     run = chain(step(add, id="a"), step(add, id="b")).create_run()
 
     assert run.start({"n": 0}).result == {"n": 2}
 
-    assert asked == ([run.run_id] if connection.vendor == "postgresql" else [])
+    assert asked == ([2] if connection.vendor == "postgresql" else [])
     assert run.refresh().status == "success"
