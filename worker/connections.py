@@ -37,17 +37,55 @@ def ask(*commands: Sequence[str | bytes | int]) -> list[Any]:
     For what must not hold anybody up. The calling thread keeps its connection: a client's pool and
     its pipelines take twice as long as Redis does. Nothing is sent a second time.
     """
+    return send(*commands).answers()
+
+
+class Asked:
+    """Commands that were sent, and whose answers nobody has read yet."""
+
+    def __init__(self, connection: Any, number: int) -> None:
+        self._connection = connection
+        self._number = number
+        self._answers: list[Any] = []
+        self._error: BaseException | None = None
+
+    def answers(self) -> list[Any]:
+        """Return the answer to each. Raises `redis.RedisError`."""
+        self.read()
+        if self._error is not None:
+            raise self._error
+        return self._answers
+
+    def read(self) -> None:
+        """Read the answers, unless that was done; what goes wrong is kept for who asks."""
+        number, self._number = self._number, 0
+        try:
+            self._answers += [self._connection.read_response() for _ in range(number)]
+        except redis.RedisError as error:
+            self._connection.disconnect()
+            self._error = error
+        except BaseException:
+            self._connection.disconnect()
+            raise
+
+
+def send(*commands: Sequence[str | bytes | int]) -> Asked:
+    """Do what `ask` does, but wait for the answers when they are needed, in the same thread."""
     connection: Any = getattr(_local, "connection", None)
     if connection is None:
         connection = _local.connection = _own()
+    else:
+        _local.asked.read()
     try:
         if _is_stale(connection):
             connection.disconnect()
         connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-        return [connection.read_response() for _ in commands]
     except BaseException:
         connection.disconnect()
+        _local.asked = Asked(connection, 0)
         raise
+    asked = _local.asked = Asked(connection, len(commands))
+    return asked
 
 
 def _own() -> Any:
@@ -62,6 +100,35 @@ def _is_stale(connection: Any) -> bool:
         return bool(connection.can_read(timeout=0))
     except (redis.RedisError, OSError):
         return True
+
+
+class Popper:
+    """A thread's own connection that waits for what comes to lists, and wakes at once for it."""
+
+    def __init__(self) -> None:
+        self._connection: Any = None
+
+    def pop(self, keys: Sequence[str], seconds: float) -> tuple[str, bytes] | None:
+        """Take the first of what is in these lists, in their order; return its list, and it.
+
+        None: nothing came in this time. Raises `redis.RedisError`.
+        """
+        if self._connection is None:
+            pool = blocking().connection_pool
+            self._connection = pool.connection_class(**pool.connection_kwargs)
+        connection = self._connection
+        try:
+            connection.send_command("BLPOP", *keys, seconds, check_health=False)
+            found = connection.read_response()
+        except BaseException:
+            connection.disconnect()
+            raise
+        return None if found is None else (found[0].decode(), found[1])
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._connection is not None:
+            self._connection.disconnect()
 
 
 def subscribed(channel: str) -> Any:
@@ -82,4 +149,7 @@ def blocking() -> "redis.Redis":
 
 
 def _client(**options: Any) -> "redis.Redis":
-    return redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), **options)
+    client = redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), **options)
+    # Bytes, whatever the address asks for.
+    client.connection_pool.connection_kwargs["decode_responses"] = False
+    return client

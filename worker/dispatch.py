@@ -3,7 +3,7 @@
 import logging
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import redis
 
@@ -136,14 +136,21 @@ class DistributedDispatcher:
         if transactions.is_inside_testcase() or now < max(self._ask_again, self._no_offer_until):
             return None
         try:
-            offer = offers.take()
+            taken = offers.take()
+        except redis.RedisError as error:
+            self._is_away(error)
+            return None
+        return offers.OfferedSlot(lambda: self._offer(taken))
+
+    def _offer(self, taken: Callable[[], offers.Offer | None]) -> offers.Offer | None:
+        try:
+            offer = taken()
         except redis.RedisError as error:
             self._is_away(error)
             return None
         if offer is None:
-            self._no_offer_until = now + NO_OFFER_SECONDS
-            return None
-        return offers.OfferedSlot(offer)
+            self._no_offer_until = time.monotonic() + NO_OFFER_SECONDS
+        return offer
 
     def look_again(self) -> None:
         """Let an idle worker look for the oldest step."""

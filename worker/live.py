@@ -1,7 +1,8 @@
 """News of runs over Redis: from the process that committed to all that watch or wait.
 
-One channel carries batches of (run, number of its newest event, transient events) and the runs
-that were canceled. A thread of each process that has something to say publishes what has gathered
+One channel carries batches of (run, number of its newest event, transient events), another the
+runs that were canceled: who works on steps hears that one, who watches or waits the first. A
+thread of each process that has something to say publishes what has gathered
 for a moment; that a run has settled is said at once by the thread that settled it, since callers
 wait for that, unless another was said just now, or the one caller was told (`lines`). News may be
 lost: who watches also looks at the database now and then.
@@ -11,7 +12,7 @@ import logging
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -30,6 +31,10 @@ PAUSE_SECONDS: Final = 0.02
 AT_ONCE_SECONDS: Final = 0.005
 #: Seconds between attempts while Redis is away.
 RETRY_SECONDS: Final = 0.5
+
+#: The channels.
+_NEWS: Final = "live"
+_ABORTS: Final = "aborts"
 
 #: Who published: a process does not listen to itself.
 _ME: Final = uuid.uuid4().hex
@@ -51,10 +56,6 @@ class News:
         self.seq = later.seq if self.seq is None else max(self.seq, later.seq or 0)
         self.transient += later.transient
         self.is_settled = self.is_settled or later.is_settled
-
-
-def _channel() -> str:
-    return connections.named("live")
 
 
 class RedisNotifier:
@@ -105,14 +106,16 @@ class _Publisher:
             if known is not news:
                 known.add(news)
             self._start()
-        self._something.set()
+        if not self._something.is_set():
+            self._something.set()
 
     def abort(self, run: uuid.UUID) -> None:
         """Note that the running steps of a run are to end."""
         with self._lock:
             self._aborts.append(run.hex)
             self._start()
-        self._something.set()
+        if not self._something.is_set():
+            self._something.set()
 
     def _start(self) -> None:
         if self._thread is None:
@@ -144,7 +147,12 @@ class _Publisher:
         if not news and not aborts:
             return
         try:
-            connections.ask(("PUBLISH", _channel(), _packed(news, aborts)))
+            said = []
+            if news:
+                said.append(("PUBLISH", connections.named(_NEWS), _packed(news)))
+            if aborts:
+                said.append(("PUBLISH", connections.named(_ABORTS), orjson.dumps(aborts)))
+            connections.ask(*said)
             self._is_away = False
         except redis.RedisError as error:
             if not self._is_away:
@@ -152,10 +160,9 @@ class _Publisher:
             self._is_away = True
 
 
-def _packed(news: dict[uuid.UUID, News], aborts: list[str]) -> bytes:
+def _packed(news: dict[uuid.UUID, News]) -> bytes:
     runs = [[run.hex, n.seq, n.transient, n.is_settled] for run, n in news.items()]
-    said = {"by": _ME, "runs": runs, "abort": aborts}
-    return orjson.dumps(said, default=str)
+    return orjson.dumps({"by": _ME, "runs": runs}, default=str)
 
 
 _publisher = _Publisher()
@@ -169,50 +176,72 @@ def abort(run: uuid.UUID) -> None:
 
 # Listening.
 
-_lock = threading.Lock()
-_listener: threading.Thread | None = None
-_is_heard = threading.Event()
+
+class _Listener:
+    """The thread that hears what other processes say on one channel, once a process."""
+
+    def __init__(self, channel: str, hear: Callable[[Any], None]) -> None:
+        self._channel = channel
+        self._hear = hear
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._is_heard = threading.Event()
+
+    def start(self) -> None:
+        """Start it, unless it has been; wait until it hears."""
+        if self._thread is not None:
+            return
+        with self._lock:
+            if self._thread is None:
+                name = f"signalbox-{self._channel}"
+                self._thread = threading.Thread(target=self._listen, name=name, daemon=True)
+                self._thread.start()
+        self._is_heard.wait(1.0)
+
+    def _listen(self) -> None:
+        is_away = False
+        while True:
+            try:
+                with connections.blocking() as client, client.pubsub() as channel:
+                    channel.subscribe(connections.named(self._channel))
+                    if is_away:
+                        logger.info("Redis is back.")
+                    is_away = False
+                    while True:
+                        message = channel.get_message(timeout=2.0)
+                        if message is not None and message["type"] == "message":
+                            self._hear(orjson.loads(message["data"]))
+                        self._is_heard.set()
+            except redis.RedisError as error:
+                if not is_away:
+                    logger.warning("Redis is away (%s); news come by looking.", error)
+                is_away = True
+                time.sleep(RETRY_SECONDS)
+            except Exception:
+                logger.exception("News could not be understood; listening anew.")
+
+
+def _hear_news(batch: dict[str, Any]) -> None:
+    if batch["by"] == _ME:
+        return
+    for run, seq, transient, is_settled in batch["runs"]:
+        hub.publish(uuid.UUID(run), seq, transient, is_settled=is_settled)
+
+
+def _hear_aborts(runs: list[str]) -> None:
+    for run in runs:
+        attempts.abort(uuid.UUID(run))
+
+
+_news: Final = _Listener(_NEWS, _hear_news)
+_aborts: Final = _Listener(_ABORTS, _hear_aborts)
 
 
 def listen() -> None:
-    """Start the thread that hears what other processes say, once a process; wait until it does."""
-    global _listener  # noqa: PLW0603 - one thread a process
-    if _listener is not None:
-        return
-    with _lock:
-        if _listener is None:
-            _listener = threading.Thread(target=_listen, name="signalbox-listener", daemon=True)
-            _listener.start()
-    _is_heard.wait(1.0)
+    """Let what other processes say of runs reach the hub of this one."""
+    _news.start()
 
 
-def _listen() -> None:
-    is_away = False
-    while True:
-        try:
-            with connections.blocking() as client, client.pubsub() as channel:
-                channel.subscribe(_channel())
-                if is_away:
-                    logger.info("Redis is back.")
-                is_away = False
-                while True:
-                    message = channel.get_message(timeout=2.0)
-                    if message is not None and message["type"] == "message":
-                        _hear(orjson.loads(message["data"]))
-                    _is_heard.set()
-        except redis.RedisError as error:
-            if not is_away:
-                logger.warning("Redis is away (%s); news come by looking.", error)
-            is_away = True
-            time.sleep(RETRY_SECONDS)
-        except Exception:
-            logger.exception("News could not be understood; listening anew.")
-
-
-def _hear(batch: dict[str, Any]) -> None:
-    if batch["by"] == _ME:
-        return
-    for run in batch["abort"]:
-        attempts.abort(uuid.UUID(run))
-    for run, seq, transient, is_settled in batch["runs"]:
-        hub.publish(uuid.UUID(run), seq, transient, is_settled=is_settled)
+def listen_for_aborts() -> None:
+    """Let the steps that this process runs end when another one cancels their runs."""
+    _aborts.start()

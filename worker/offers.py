@@ -11,7 +11,9 @@ from __future__ import annotations
 import logging
 import time
 import uuid
+from collections.abc import Callable
 from datetime import timedelta
+from functools import cached_property
 from typing import Final, NamedTuple, Self
 
 import redis
@@ -77,28 +79,41 @@ def _push(key: str, text: str) -> None:
     connections.ask(("RPUSH", key, text), ("EXPIRE", key, KEPT_SECONDS))
 
 
-def take() -> Offer | None:
-    """Take the newest offer. Raises `redis.RedisError`."""
-    (found,) = connections.ask(("RPOP", _offers()))
-    if found is None:
-        return None
-    offer = Offer.parsed(found)
-    if offer is not None and not offer.is_good():
-        connections.ask(("DEL", _offers()))  # the others are older
-        return None
-    return offer
+def take() -> Callable[[], Offer | None]:
+    """Ask for the newest offer; return what waits for it. Both raise `redis.RedisError`."""
+    asked = connections.send(("RPOP", _offers()))
+
+    def taken() -> Offer | None:
+        (found,) = asked.answers()
+        if found is None:
+            return None
+        offer = Offer.parsed(found)
+        if offer is not None and not offer.is_good():
+            connections.ask(("DEL", _offers()))  # the others are older
+            return None
+        return offer
+
+    return taken
 
 
 class OfferedSlot(Slot):
-    """An idle thread of another process, whose claim travels to it over Redis."""
+    """An idle thread of another process, if there is one; its claim travels to it over Redis."""
 
     is_here = False
 
-    def __init__(self, offer: Offer) -> None:
+    def __init__(self, taken: Callable[[], Offer | None]) -> None:
+        """`taken` waits for the offer, which is on its way while the verb looks at its values."""
         super().__init__(
-            offer.worker, self._serves, lambda _: None, self._make_again, lambda _: None
+            uuid.UUID(int=0), self._serves, lambda _: None, self._make_again, lambda _: None
         )
-        self._offer = offer
+        self._taken = taken
+
+    @cached_property
+    def _offer(self) -> Offer | None:
+        offer = self._taken()
+        if offer is not None:
+            self.worker = offer.worker
+        return offer
 
     def await_end(self) -> None:
         """Have the process that works on the run tell this thread what comes of it."""
@@ -113,7 +128,8 @@ class OfferedSlot(Slot):
 
     def _serves(self, queue: str) -> bool:
         """Return whether a step may be claimed now: the verb may have taken its time."""
-        return queue == DEFAULT_QUEUE and self._offer.is_good()
+        offer = self._offer
+        return offer is not None and queue == DEFAULT_QUEUE and offer.is_good()
 
     def end(self) -> None:
         """Hand the claim over, or let others have the offer. Never raises."""
@@ -138,8 +154,9 @@ class OfferedSlot(Slot):
 
     def _make_again(self) -> None:
         try:
-            if self._offer.is_good():
-                _push(_offers(), self._offer.text)
+            offer = self._offer
+            if offer is not None and offer.is_good():
+                _push(_offers(), offer.text)
         except Exception:
             logger.debug("An offer was lost; it will be made anew.", exc_info=True)
 

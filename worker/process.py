@@ -69,7 +69,7 @@ def _dramatiq_worker(threads: int) -> dramatiq.Worker:
     broker = actors.broker()
     if broker is not actors.over_redis:
         return dramatiq.Worker(broker, worker_threads=threads, worker_timeout=100)
-    live.listen()
+    live.listen_for_aborts()
     served = serving.queues()
     queues = serving.known() if served is None else served
     for queue in queues:

@@ -9,7 +9,7 @@ import logging
 import threading
 import time
 from collections.abc import Collection
-from typing import Final, cast
+from typing import Final
 
 import redis
 from django.db import connection
@@ -33,7 +33,7 @@ class Stand(threading.Thread):
         self._handed: Final = offers.handed_to(self._worker)
         self._queues: Final = {brokers.key_of(queue): queue for queue in sorted(queues)}
         self._offer = offers.Standing(self._worker)
-        self._client = connections.blocking()
+        self._popper = connections.Popper()
 
     def run(self) -> None:
         """Work until a stop is asked. Redis being away is no reason to stop."""
@@ -49,10 +49,10 @@ class Stand(threading.Thread):
     def _take_one(self) -> None:
         self._offer.renew()
         keys = [self._handed, *self._queues]
-        found = self._client.blpop(keys, timeout=brokers.BLOCK_SECONDS)
+        found = self._popper.pop(keys, brokers.BLOCK_SECONDS)
         if found is None:
             return
-        key, text = cast("bytes", found[0]).decode(), found[1]
+        key, text = found
         if key == self._handed:
             self._work(text)
             return
@@ -71,7 +71,7 @@ class Stand(threading.Thread):
         """Wait for the claim that is on its way if somebody took the offer: not for hints."""
         if self._offer.withdraw():
             return
-        found = self._client.blpop([self._handed], timeout=seconds)
+        found = self._popper.pop([self._handed], seconds)
         if found is None:
             self._offer.is_answered()  # it was lost with Redis, or nothing comes of it
         else:
@@ -84,5 +84,5 @@ class Stand(threading.Thread):
         except redis.RedisError:
             logger.debug("An offer was not taken back; it is good for a moment only.")
         finally:
-            self._client.close()
+            self._popper.close()
             connection.close()

@@ -20,18 +20,24 @@ class AbortSignal:
     """Tells a step that its run is being canceled, or that its time is up."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._is_aborted = False
+        #: Made for the first that waits: hardly any step does.
+        self._event: threading.Event | None = None
         self._lock = threading.Lock()
         self._callbacks: list[Callable[[], object]] = []
 
     @property
     def aborted(self) -> bool:
         """Whether the step should stop."""
-        return self._event.is_set()
+        return self._is_aborted
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait up to `timeout` seconds for the signal; return whether it came."""
-        return self._event.wait(timeout)
+        with self._lock:
+            if self._is_aborted:
+                return True
+            event = self._event = self._event or threading.Event()
+        return event.wait(timeout)
 
     def on_abort(self, callback: Callable[[], object]) -> None:
         """Call `callback` when the signal comes; at once if it has."""
@@ -46,7 +52,9 @@ class AbortSignal:
         with self._lock:
             if self.aborted:
                 return
-            self._event.set()
+            self._is_aborted = True
+            if self._event is not None:
+                self._event.set()
             callbacks, self._callbacks = self._callbacks, []
         for callback in callbacks:
             try:
@@ -56,7 +64,7 @@ class AbortSignal:
 
 
 class Attempt:
-    """One attempt that runs in one thread of this process."""
+    """One attempt that runs in one thread of this process; its block is the user's code."""
 
     def __init__(self, run: uuid.UUID, timeout: float | None) -> None:
         self.run = run
@@ -65,19 +73,19 @@ class Attempt:
         self.timed_out = False
         self._lock = threading.Lock()
         self._thread: int | None = None
+        self._timer: timers.Timer | None = None
 
-    @contextmanager
-    def user_code(self) -> Iterator[None]:
+    def __enter__(self) -> None:
         """Mark that user code is on this thread's stack; only here may it be interrupted."""
-        timer = timers.after(self.timeout, self._time_is_up) if self.timeout else None
+        self._timer = timers.after(self.timeout, self._time_is_up) if self.timeout else None
         with self._lock:
             self._thread = threading.get_ident()
-        try:
-            yield
-        finally:
-            self._leave()
-            if timer is not None:
-                timer.cancel()
+
+    def __exit__(self, *_: object) -> None:
+        """Mark that user code has left the stack."""
+        self._leave()
+        if self._timer is not None:
+            self._timer.cancel()
 
     def _leave(self) -> None:
         with self._lock:

@@ -1,7 +1,7 @@
 """A claim: one worker's hold on one attempt of one step, and all it needs to execute it."""
 
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Final
 
@@ -47,6 +47,18 @@ class Claim:
     session: Session = field(compare=False, repr=False)
     #: Of a loop that is to be tested: the number of its last round.
     round: int | None = None
+
+    def but(self, **changed: Any) -> "Claim":
+        """Return this claim with other values: `dataclasses.replace`, in half the time."""
+        made = object.__new__(Claim)
+        values = {name: getattr(self, name) for name in _NAMES}
+        values.update(changed)
+        for name, value in values.items():
+            object.__setattr__(made, name, value)
+        return made
+
+
+_NAMES: Final = tuple(each.name for each in fields(Claim))
 
 
 def describe(run: Run, step: StepSnapshot, session: Session, payload: Raw, now: datetime) -> Claim:

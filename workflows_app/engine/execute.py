@@ -273,7 +273,7 @@ class _Execution:
     # Common to all.
 
     def _call(self, fn: Callable[..., Any], arity: int, value: Any) -> Any:
-        with self.attempt.user_code():
+        with self.attempt:
             returned = fn(*(value, self.ctx)[:arity])
             if inspect.iscoroutine(returned):
                 returned = loops.run(returned, self.attempt)

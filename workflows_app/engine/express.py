@@ -11,7 +11,7 @@ import uuid
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -132,8 +132,7 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     session = held.session
     session.rows.drop(held.path)
     session.rows.add(_begun(held, model, following, move.key, move.now))
-    return True, replace(
-        held,
+    return True, held.but(
         step=move.key,
         path=following.path,
         base_path=following.path,

@@ -8,7 +8,6 @@ itself by dividing by zero where anything is not plain. Then the caller takes th
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from functools import cache
 from typing import Any, Final
@@ -159,8 +158,7 @@ def _keep_up(held: Claim, ended: Sequence[Ended], found: Sequence[tuple[Any, ...
 
 def _following(held: Claim, now: datetime, found: tuple[Any, ...]) -> Claim:
     state, context, step, path, token, payload = found[5:11]
-    return replace(
-        held,
+    return held.but(
         step=step,
         path=path,
         token=token,

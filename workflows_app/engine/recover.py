@@ -2,8 +2,7 @@
 
 import logging
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -73,16 +72,6 @@ def let_go(held: Claim) -> None:
     # Another one may work on the next claim of the same step by now.
     if _held.get(held.step) == held.token:
         _held.pop(held.step, None)
-
-
-@contextmanager
-def holding(held: Claim) -> Iterator[None]:
-    """Know that a thread of this process works on a claim while the block runs."""
-    keep(held)
-    try:
-        yield
-    finally:
-        let_go(held)
 
 
 def orphans(now: datetime, before: Mapping[int, int]) -> dict[int, int]:

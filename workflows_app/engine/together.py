@@ -44,13 +44,17 @@ class Together(Generic[Wanted, Given]):
 
     def get(self, wanted: Wanted, key: Hashable = None) -> Given:
         """Return what comes of it. Those with the same key, but None, are not served together."""
-        mine: _Entry[Wanted, Given] = _Entry(wanted, key)
         with self._lock:
-            self._waiting.append(mine)
-            leads = not self._is_led
+            mine: _Entry[Wanted, Given] | None = _Entry(wanted, key) if self._is_led else None
+            if mine is not None:
+                self._waiting.append(mine)
             self._is_led = True
-        if not leads:
-            mine.woken.acquire()
+        if mine is None:
+            try:
+                return self._serve([wanted])[0]
+            finally:
+                self._pass_on()
+        mine.woken.acquire()
         if not mine.is_done:
             self._lead(mine)
         if mine.error is not None:
@@ -68,15 +72,18 @@ class Together(Generic[Wanted, Given]):
                 entry.error = error if entry is mine else _for_others(error)
             raise
         finally:
-            with self._lock:
-                heir = self._waiting[0] if self._waiting else None
-                self._is_led = heir is not None
-            if heir is not None:
-                heir.woken.release()
+            self._pass_on()
             for entry in batch:
                 entry.is_done = True
                 if entry is not mine:
                     entry.woken.release()
+
+    def _pass_on(self) -> None:
+        with self._lock:
+            heir = self._waiting[0] if self._waiting else None
+            self._is_led = heir is not None
+        if heir is not None:
+            heir.woken.release()
 
     def _take(self, mine: _Entry[Wanted, Given]) -> list[_Entry[Wanted, Given]]:
         batch = [mine]

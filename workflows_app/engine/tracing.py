@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
@@ -229,13 +229,14 @@ def _attributes(run: Run, told: Mapping[str, Any], verb: str) -> dict[str, Any]:
 # The span of a step.
 
 
-@contextmanager
-def step(claim: Claim) -> Iterator[Any]:
+def step(claim: Claim) -> AbstractContextManager[Any]:
     """Open the span of one attempt of a step below that of its run's latest verb."""
     tracer = _tracer()
-    if tracer is None:
-        yield NO_SPAN
-        return
+    return nullcontext(NO_SPAN) if tracer is None else _step(claim, tracer)
+
+
+@contextmanager
+def _step(claim: Claim, tracer: Any) -> Iterator[Any]:
     above = None
     if claim.trace_id:
         parent = claim.span_id or claim.run.hex[-16:]

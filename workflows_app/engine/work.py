@@ -13,7 +13,7 @@ from workflows_app.engine import bundles, clock, express, hooks, paces, rounds, 
 from workflows_app.engine.claim import is_work_waiting
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
-from workflows_app.engine.recover import holding, release
+from workflows_app.engine.recover import keep, let_go, release
 from workflows_app.engine.settle import settle_hook, settle_until_recorded
 from workflows_app.planner.outcomes import Bailed, Succeeded
 
@@ -80,8 +80,8 @@ def work(
     while following is not None:
         held = following
         try:
-            with holding(held):
-                following = _attempt(held, turn)
+            keep(held)
+            following = _attempt(held, turn)
         except errors.LostLease as lost:
             logger.warning("%s", lost)
             following = None
@@ -94,6 +94,8 @@ def work(
             )
             release(held, now=clock.now())
             raise
+        finally:
+            let_go(held)
 
 
 def _attempt(claim: Claim, turn: _Turn) -> Claim | None:

@@ -16,7 +16,6 @@ from workflows_app.engine import settle as settling
 from workflows_app.engine.claim import claim
 from workflows_app.engine.recover import (
     _recover,
-    holding,
     keep,
     let_go,
     lost,
@@ -232,8 +231,9 @@ def test_a_claim_that_a_thread_works_on_is_no_orphan(queued):
     now = clock.now()
     held = claim(queued.pk, worker=workers.mine(), now=now)
     seen = {queued.pk: 1}
-    with holding(held):
-        assert orphans(now, seen) == {}
+    keep(held)
+    assert orphans(now, seen) == {}
+    let_go(held)
     assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
 
 
@@ -241,9 +241,10 @@ def test_who_lets_an_old_claim_go_does_not_let_the_next_one_go(queued):
     now = clock.now()
     old = claim(queued.pk, worker=workers.mine(), now=now)
     release(old, now=now)
-    with holding(old):
-        held = claim(queued.pk, worker=workers.mine(), now=now)
-        keep(held)
+    keep(old)
+    held = claim(queued.pk, worker=workers.mine(), now=now)
+    keep(held)
+    let_go(old)
     assert orphans(now, {queued.pk: held.token}) == {}
     assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
     let_go(held)

@@ -1,4 +1,4 @@
-"""What a waiting thread is told over Redis by who ended its run, and that it never hangs."""
+"""What threads say and hear over connections to Redis of their own, and that none ever hangs."""
 
 import threading
 import time
@@ -6,6 +6,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import redis as redis_client
 
 from worker import connections, lines
 
@@ -73,3 +74,36 @@ def test_a_line_that_broke_waits_no_longer_than_asked_and_is_opened_again(line, 
     line.open()
     assert elsewhere(lines.tell, line.address, RUN, "again")
     assert line.hear(RUN, 5) == "again"
+
+
+def test_answers_are_kept_for_who_asked_though_another_asks_meanwhile(redis):
+    redis.flush()
+    first = connections.send(("RPUSH", "list", "a"), ("RPUSH", "list", "b"))
+    assert connections.ask(("RPOP", "list")) == [b"b"]
+    assert first.answers() == [1, 2]
+    assert first.answers() == [1, 2]
+
+
+def test_what_goes_wrong_is_told_to_who_asked_it_alone(redis):
+    redis.flush()
+    wrong = connections.send(("SET", "text", "a"), ("RPUSH", "text", "b"), ("GET", "text"))
+    assert connections.ask(("GET", "text")) == [b"a"]
+    with pytest.raises(redis_client.ResponseError):
+        wrong.answers()
+
+
+def test_what_comes_to_lists_is_taken_in_the_order_of_the_lists(redis):
+    redis.flush()
+    popper = connections.Popper()
+    assert popper.pop(["first", "second"], 0.05) is None
+    connections.ask(("RPUSH", "second", "b"), ("RPUSH", "first", "a"))
+    assert popper.pop(["first", "second"], 1) == ("first", b"a")
+    assert popper.pop(["first", "second"], 1) == ("second", b"b")
+
+    redis.stop()
+    with pytest.raises(redis_client.RedisError):
+        popper.pop(["first"], 1)
+    redis.start()
+    connections.ask(("RPUSH", "first", "again"))
+    assert popper.pop(["first"], 1) == ("first", b"again")
+    popper.close()
