@@ -39,6 +39,10 @@ _CONDITION: Final = (
 _SHOWN: Final = statements.Reader(StepSnapshot, "run", and_where=_CONDITION.format(""))
 _WITH_RUN: Final = statements.JoinedReader(StepSnapshot, "run", leaving=(), leaving_there=())
 _ALL_SHOWN: Final = f"WHERE here.run_id = %s {_CONDITION.format('here.')}"
+_ALL_SUSPENDED: Final = (
+    "WHERE here.run_id = %s AND here.superseded_on IS NULL AND here.status = 'suspended'"
+    " ORDER BY here.id"
+)
 
 
 class ErrorInfo(BaseModel):
@@ -155,6 +159,12 @@ def standing(pk: uuid.UUID) -> tuple[Run, list[StepSnapshot]]:
     """
     shown, run = _WITH_RUN.all_of_one(_ALL_SHOWN, [statements.key(pk)])
     return (_RUN.get(pk), []) if run is None else (run, shown)
+
+
+def asking(pk: uuid.UUID) -> tuple[Run | None, list[StepSnapshot]]:
+    """Return a run and its snapshots that wait for an answer, in one look; None: there are none."""
+    suspended, run = _WITH_RUN.all_of_one(_ALL_SUSPENDED, [statements.key(pk)])
+    return run, suspended
 
 
 def suspended_steps(pk: uuid.UUID) -> list[StepSnapshot]:

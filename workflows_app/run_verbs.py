@@ -129,13 +129,18 @@ class Verbs:
         question = _as_uuid(suspension)
 
         def act(trace: tracing.Trace | None) -> None:
-            self.refresh()
+            run, suspended = results.asking(self.pk)
+            if run is None:
+                self.refresh()
+                suspended = results.suspended_steps(self.pk)
+            else:
+                self._row = run
             asked = targets.Asked(step, label, question, foreach_index)
             verbs.resume(
                 self.workflow,
                 self._row,
                 resume_data,
-                targets.find(self.workflow, self._row, asked),
+                targets.find(self.workflow, self._row, suspended, asked),
                 suspension=question,
                 retry_count=retry_count,
                 per_step=per_step,

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workflows_app import errors, results
+from workflows_app import errors
 from workflows_app.definition.graph import places_of
 from workflows_app.engine import places
 from workflows_app.models import StepSnapshot
@@ -60,12 +60,13 @@ class Asked:
     foreach_index: int | None = None
 
 
-def find(definition: Builder, run: Run, asked: Asked) -> list[StepSnapshot]:
-    """Return the suspended steps that are meant; raises what `resume` raises.
+def find(
+    definition: Builder, run: Run, suspended: list[StepSnapshot], asked: Asked
+) -> list[StepSnapshot]:
+    """Return those of a run's suspended steps that are meant; raises what `resume` raises.
 
     Several are meant only where they are items of one foreach.
     """
-    suspended = results.suspended_steps(run.pk)
     if asked.suspension is not None:
         found = [_by_suspension(run, suspended, asked.suspension)]
         return _that_fit(definition, run, found, asked)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final, NoReturn, TypeVar
 
-from django.db import connection, models
+from django.db import models
 
 from workflows_app.definition import Graph, Node, registry
 from workflows_app.engine import clock, payloads, ports, transactions
@@ -24,6 +24,7 @@ from workflows_app.models import Run, RunEvent, StepSnapshot, statements
 from workflows_app.models import run as run_fields
 from workflows_app.models import step as step_fields
 from workflows_app.models.fields import step_key
+from workflows_app.models.sqltext import connection_here
 from workflows_app.models.step import StepQuerySet
 from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus, StepStatus
 from workflows_app.planner.view import Row, RunView
@@ -436,6 +437,7 @@ def perform(session: Session, now: datetime, act: Callable[[Change], Result]) ->
     possible; if that fails in any way, or the run was written to meanwhile, anew under the lock.
     None when `act` called `leave`. The caller holds the session's lock.
     """
+    connection = connection_here()
     if not connection.in_atomic_block and session.model is not None:
         guarded = _guarded if connection.vendor == "postgresql" else _compared
         try:

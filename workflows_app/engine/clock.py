@@ -13,6 +13,8 @@ from typing import Final
 
 from django.db import connection
 
+from workflows_app.models.sqltext import connection_here
+
 #: Seconds after which the offset is measured anew.
 MEASURE_EVERY: Final = 30.0
 
@@ -25,7 +27,7 @@ def now() -> datetime:
     monotonic = time.monotonic()
     measured = _measured
     if measured is None or monotonic - measured[0] > MEASURE_EVERY:
-        if connection.vendor != "postgresql":
+        if connection_here().vendor != "postgresql":
             return datetime.now(UTC)
         measured = _measure()
     return measured[1] + timedelta(seconds=monotonic - measured[0])

@@ -15,8 +15,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import DEFAULT_DB_ALIAS, connections
-
 from workflows_app.definition import Builder, Graph, Kind, Node, registry
 from workflows_app.engine import clock, handover, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
@@ -26,6 +24,7 @@ from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw, dumps
 from workflows_app.models import Run, StepSnapshot, grouped, statements
 from workflows_app.models.fields import step_key
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.outcomes import Outcome, Succeeded
 from workflows_app.planner.statuses import StepStatus
 
@@ -187,7 +186,7 @@ def is_possible(node: Node, held: Claim, outcome: Outcome) -> bool:
 
 def is_here() -> bool:
     """Return whether this thread may write in one statement: PostgreSQL, and no transaction."""
-    connection = connections[DEFAULT_DB_ALIAS]
+    connection = connection_here()
     return connection.vendor == "postgresql" and not connection.in_atomic_block
 
 

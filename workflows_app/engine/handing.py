@@ -12,8 +12,6 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import cast
 
-from django.db import connection
-
 from workflows_app.definition import Builder, Kind, registry
 from workflows_app.engine import attempts, definitions, ports, rounds, sessions, transactions
 from workflows_app.engine.change import Change
@@ -21,6 +19,7 @@ from workflows_app.engine.claim import take
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.recall import Recall
 from workflows_app.models import StepSnapshot
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
 
 _local = threading.local()
@@ -86,7 +85,7 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
     """
     reserve = getattr(ports.dispatcher(), "reserve", None)
     reserved: Slot | None = None
-    if reserve is not None and not connection.in_atomic_block:
+    if reserve is not None and not connection_here().in_atomic_block:
         reserved = reserve()
         if is_waiting and reserved is not None:
             reserved.await_end()

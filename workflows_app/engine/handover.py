@@ -116,7 +116,7 @@ def _dumps(value: Any) -> str:
     """Return JSON text of a value in which keys and times may stand as they are."""
     try:
         return dumps(value)
-    except TypeError:  # the encoder that takes big numbers knows neither, and none knows spans
+    except TypeError:  # the encoder that takes big numbers knows neither
         return dumps(_plain(value))
 
 
@@ -135,6 +135,8 @@ class _Columns(NamedTuple):
     names: frozenset[str]
     #: How to read columns whose values are no JSON.
     read: dict[str, Callable[[Any], Any]]
+    #: Those of them that no encoder takes.
+    spans: frozenset[str]
 
 
 @cache
@@ -157,7 +159,8 @@ def _columns(model: type[models.Model]) -> _Columns:
         how = next((how for kind, how in _READ.items() if isinstance(target, kind)), None)
         if how is not None:
             read[field.attname] = how
-    return _Columns(defaults, containers, frozenset(names), read)
+    spans = frozenset(name for name, how in read.items() if how is _span)
+    return _Columns(defaults, containers, frozenset(names), read, spans)
 
 
 def _packed(row: models.Model, columns: _Columns) -> dict[str, Any]:
@@ -168,6 +171,8 @@ def _packed(row: models.Model, columns: _Columns) -> dict[str, Any]:
         for name, value in known.items()
         if name in columns.names and defaults.get(name, _ABSENT) != value
     }
+    for name in columns.spans & values.keys():
+        values[name] = _plain(values[name])
     without = columns.names - known.keys()
     return {"values": values, "without": list(without)} if without else {"values": values}
 
@@ -202,11 +207,15 @@ def _plain(value: Any) -> Any:
     return value
 
 
+def _span(micros: int) -> timedelta:
+    return timedelta(microseconds=micros)
+
+
 _ABSENT: Final = object()
 #: What makes a default that is the same for every row.
 _ALIKE: Final = (*sqltext.CONTAINERS, timedelta)
 _READ: Final[Mapping[type[Any], Callable[[Any], Any]]] = {
     models.UUIDField: uuid.UUID,
     models.DateTimeField: datetime.fromisoformat,
-    models.DurationField: lambda micros: timedelta(microseconds=micros),
+    models.DurationField: _span,
 }

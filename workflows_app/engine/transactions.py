@@ -9,7 +9,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from django.db import connection, transaction
+from django.db import transaction
+
+from workflows_app.models.sqltext import connection_here
 
 _sqlite_writers = threading.RLock()
 _local = threading.local()
@@ -17,12 +19,13 @@ _local = threading.local()
 
 def is_inside_user_transaction() -> bool:
     """Return whether the caller has an open `transaction.atomic()` of its own."""
-    return any(not getattr(block, "_from_testcase", False) for block in connection.atomic_blocks)
+    blocks = connection_here().atomic_blocks
+    return any(not getattr(block, "_from_testcase", False) for block in blocks)
 
 
 def is_inside_testcase() -> bool:
     """Return whether all this connection writes is seen by this thread alone, for a test."""
-    return connection.in_atomic_block and not is_inside_user_transaction()
+    return connection_here().in_atomic_block and not is_inside_user_transaction()
 
 
 @contextmanager
@@ -73,6 +76,7 @@ def _run_when_committed(callback: Callable[[], object]) -> None:
 
 @contextmanager
 def _single_writer() -> Iterator[None]:
+    connection = connection_here()
     if connection.vendor != "sqlite" or connection.in_atomic_block:
         yield
         return
@@ -82,5 +86,6 @@ def _single_writer() -> Iterator[None]:
 
 def mend_connection() -> None:
     """Do not let a connection that user code broke keep its result from being recorded."""
+    connection = connection_here()
     if connection.errors_occurred and not connection.in_atomic_block:
         connection.close_if_unusable_or_obsolete()

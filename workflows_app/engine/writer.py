@@ -14,6 +14,7 @@ from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
 from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, StepSnapshot
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
@@ -37,7 +38,7 @@ class Writer:
         self._buffer: list[Said] = []
         self._is_closed = False
         #: Whether what is said may be recorded before the step has ended.
-        self.may_flush = not connection.in_atomic_block
+        self.may_flush = not connection_here().in_atomic_block
 
     def write(self, chunk: Any) -> None:
         """Emit `workflow-step-output` with this chunk; anything JSON can hold.

@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
+from datetime import UTC, datetime
 from typing import Any, Final, Self, cast
 from weakref import WeakKeyDictionary
 
@@ -17,6 +18,7 @@ import psycopg
 from psycopg import errors
 from psycopg.adapt import PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
+from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8Dumper
 
 #: Statements that are kept prepared on one connection.
@@ -52,8 +54,24 @@ def cursor(connection: Any) -> AbstractContextManager[Any]:
     if names is None:
         # One type for every number: a statement is prepared anew for each mix of types.
         raw.adapters.register_dumper(int, Int8Dumper)
+        if connection.timezone is UTC:
+            raw.adapters.register_loader("timestamptz", Instants)
         names = _names[raw] = _Names()
     return PreparedCursor(raw, names, connection)
+
+
+class Instants(TimestamptzLoader):
+    """Reads times of a session in UTC: psycopg's own does it in Python, at ten times the cost."""
+
+    #: Where Django looks for the zone of what it reads.
+    timezone = UTC
+
+    def load(self, data: Any) -> datetime:
+        """Return the time. Raises DataError for what Python's times do not hold."""
+        try:
+            return datetime.fromisoformat(bytes(data).decode())
+        except ValueError:
+            return super().load(data).replace(tzinfo=UTC)
 
 
 class PreparedCursor:
