@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -12,10 +13,14 @@ from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
 from workflows_app.engine import payloads, places
 from workflows_app.engine.claims import HOOK
+from workflows_app.engine.recall import Recalled
 from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, StepSnapshot, Timeline, statements
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
 from workflows_app.threads import in_thread
+
+#: What a result shows of a step.
+Shown = StepSnapshot | Recalled
 
 #: Entries without a record of their own, and what is no entry.
 HIDDEN: Final = (Kind.PARALLEL.value, Kind.BRANCH.value, HOOK)
@@ -123,7 +128,7 @@ def build(
 
 def of(
     run: Run,
-    shown: list[StepSnapshot] | None = None,
+    shown: Sequence[Shown] | None = None,
     /,
     *,
     include_state: bool = False,
@@ -132,7 +137,8 @@ def of(
     """Return the result of a run whose row was read just now; `shown`: its steps, if known."""
     if shown is None:
         shown = _SHOWN.all(run.pk)
-    suspended = [row for row in shown if row.status == StepStatus.SUSPENDED]
+    snapshots = [row for row in shown if isinstance(row, StepSnapshot)]
+    suspended = [row for row in snapshots if row.status == StepStatus.SUSPENDED]
     rows = [row for row in shown if not row.base_path.endswith(BODY)]
     rows = [row for row in rows if row.kind not in HIDDEN]
     return WorkflowResult(
@@ -172,7 +178,7 @@ def suspended_steps(pk: uuid.UUID) -> list[StepSnapshot]:
     return SUSPENDED.all(pk)
 
 
-def _named_once(suspended: list[StepSnapshot]) -> list[list[str]]:
+def _named_once(suspended: Sequence[StepSnapshot]) -> list[list[str]]:
     """Return the paths as lists of ids; the items of one foreach are named once."""
     return [list(ids) for ids in dict.fromkeys(tuple(places.ids_of(s.path)) for s in suspended)]
 
@@ -188,7 +194,7 @@ def visible(pk: uuid.UUID, timeline: int | None = None) -> list[StepSnapshot]:
     return list(rows.exclude(status=StepStatus.QUEUED).order_by("pk"))
 
 
-def labels_of(suspended: list[StepSnapshot]) -> dict[str, dict[str, Any]]:
+def labels_of(suspended: Sequence[StepSnapshot]) -> dict[str, dict[str, Any]]:
     """Return the resume labels of suspended steps, and which step each one means."""
     return {label: places.label_place(row) for row in suspended for label in row.resume_labels}
 
@@ -203,7 +209,7 @@ class Place:
     timeline: int
 
 
-def step_results(rows: list[StepSnapshot], timeline: int) -> dict[str, StepResult]:
+def step_results(rows: Sequence[Shown], timeline: int) -> dict[str, StepResult]:
     """Return the results of these snapshots by path, as they stand on a timeline."""
     open_ones = [row for row in rows if row.kind in CONTAINERS and _is_open(row)]
     inside = _statuses_inside(open_ones, timeline)
@@ -219,9 +225,10 @@ def iterations_of(place: Place) -> list[StepResult]:
     return [_step_result(row) for row in ordered.iterator(chunk_size=2000)]
 
 
-def _result_of(row: StepSnapshot, timeline: int, status: str | None) -> StepResult:
+def _result_of(row: Shown, timeline: int, status: str | None) -> StepResult:
     result = _step_result(row)
-    result.status = status or row.status
+    if status:
+        result.status = status
     if row.kind in REPEATING:
         result._place = Place(row.run_id, row.path, row.base_path, timeline)  # noqa: SLF001 - ours
         if row.kind in LOOPS:
@@ -229,7 +236,7 @@ def _result_of(row: StepSnapshot, timeline: int, status: str | None) -> StepResu
     return result
 
 
-def _show_latest_round(result: StepResult, loop: StepSnapshot, timeline: int) -> None:
+def _show_latest_round(result: StepResult, loop: Shown, timeline: int) -> None:
     rounds = StepSnapshot.objects.on_timeline(loop.run_id, timeline).filter(
         path=f"{loop.path}[{loop.opened - 1}]"
     )
@@ -240,11 +247,15 @@ def _show_latest_round(result: StepResult, loop: StepSnapshot, timeline: int) ->
         setattr(result, name, getattr(shown, name))
 
 
-def _step_result(row: StepSnapshot) -> StepResult:
+def _step_result(row: Shown) -> StepResult:
+    payload, output = row.payload, row.output
+    if isinstance(row, StepSnapshot):
+        payload = loads(payloads.payload_of(row)) if row.payload_from else payload
+        output = loads(payloads.output_of(row)) if row.output_from else output
     return StepResult(
         status=row.status,
-        payload=loads(payloads.payload_of(row)) if row.payload_from else row.payload,
-        output=loads(payloads.output_of(row)) if row.output_from else row.output,
+        payload=payload,
+        output=output,
         error=None if row.error is None else ErrorInfo(**row.error),
         suspend_payload=row.suspend_payload,
         resume_payload=row.resume_payload,
@@ -257,11 +268,11 @@ def _step_result(row: StepSnapshot) -> StepResult:
     )
 
 
-def _is_open(row: StepSnapshot) -> bool:
+def _is_open(row: Shown) -> bool:
     return row.status == StepStatus.RUNNING and row.worker_id is None
 
 
-def _statuses_inside(open_ones: list[StepSnapshot], timeline: int) -> dict[str, str]:
+def _statuses_inside(open_ones: Sequence[Shown], timeline: int) -> dict[str, str]:
     """Return what open containers show: they have the status of what goes on inside them."""
     if not open_ones:
         return {}
@@ -283,7 +294,7 @@ def status_of(row: StepSnapshot, rows: list[StepSnapshot]) -> str:
     return _status_of(row, alive)
 
 
-def _status_of(row: StepSnapshot, inside: list[tuple[str, str]]) -> str:
+def _status_of(row: Shown, inside: list[tuple[str, str]]) -> str:
     statuses = {s for path, s in inside if path.startswith((f"{row.path}.", f"{row.path}["))}
     if statuses & {StepStatus.RUNNING, StepStatus.QUEUED}:
         return row.status

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
@@ -13,7 +13,6 @@ from workflows_app.engine import given, handing, ports, steering, tracing, trave
 from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
-from workflows_app.models import StepSnapshot
 from workflows_app.stream import RunStream
 
 if TYPE_CHECKING:
@@ -351,7 +350,7 @@ class Verbs:
         self, act: Callable[[], object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         timeout: float | None = options.get("timeout")
-        shown: list[StepSnapshot] | None = None
+        shown: Sequence[results.Shown] | None = None
         if not options.get("wait", True):
             with nullcontext() if ports.is_holding_back() else handing.slot():
                 begun = act()
@@ -375,7 +374,7 @@ class Verbs:
                     self.refresh()
         return results.of(self._row, shown, **output_options(options.get("output_options")))
 
-    def _recalled(self, slot: handing.Slot, begun: object) -> list[StepSnapshot] | None:
+    def _recalled(self, slot: handing.Slot, begun: object) -> Sequence[results.Shown] | None:
         """Return the steps of a run that was worked on here from its start, if it has ended."""
         if slot.recall is None or not isinstance(begun, RunRow):
             return None
@@ -391,12 +390,12 @@ class Verbs:
         timeout: float | None,
         begun: object,
         ear: ports.Ear | None,
-    ) -> list[StepSnapshot]:
+    ) -> Sequence[results.Shown]:
         """Wait until the run has settled, and return what its result shows of its steps.
 
         `begun`: the run's row as it was started here, if it was.
         """
-        shown: list[StepSnapshot] = []
+        shown: list[results.Shown] = []
 
         def is_settled() -> bool:
             if isinstance(begun, RunRow) and (told := expected.end(begun)):

@@ -15,7 +15,7 @@ from django.db import models
 from workflows_app.engine import sessions
 from workflows_app.engine.change import LEAVING
 from workflows_app.engine.claims import Claim
-from workflows_app.engine.recall import Recall
+from workflows_app.engine.recall import Recall, Recalled
 from workflows_app.jsontext import Raw, dumps, loads
 from workflows_app.models import Run, StepSnapshot, sqltext, statements
 from workflows_app.models.step import PAYLOAD_FIELDS
@@ -99,8 +99,8 @@ def pack_end(recall: Recall) -> str:
     return text if len(text) <= MOST_TOLD else ""
 
 
-def unpack_end(text: str, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
-    """Return the rows of a run that has ended and of its steps; None: they are to be read.
+def unpack_end(text: str, begun: Run) -> tuple[Run, list[Recalled]] | None:
+    """Return the row of a run that has ended, and its steps; None: they are to be read.
 
     `begun` is the run as the caller's process started it.
     """
@@ -134,7 +134,7 @@ class _Columns(NamedTuple):
     containers: dict[str, Callable[[], Any]]
     names: frozenset[str]
     #: How to read columns whose values are no JSON.
-    read: dict[str, Callable[[Any], Any]]
+    read: list[tuple[str, Callable[[Any], Any]]]
     #: Those of them that no encoder takes.
     spans: frozenset[str]
 
@@ -147,7 +147,7 @@ def _columns(model: type[models.Model]) -> _Columns:
         name: how for name, how in made if how in sqltext.CONTAINERS
     }
     defaults = plain | {name: how() for name, how in made if how in _ALIKE}
-    read = {}
+    read: list[tuple[str, Callable[[Any], Any]]] = []
     names = []
     for field in model._meta.concrete_fields:  # noqa: SLF001 - documented API
         if field.attname in leaving:
@@ -158,8 +158,8 @@ def _columns(model: type[models.Model]) -> _Columns:
         target = field.target_field if isinstance(field, models.ForeignKey) else field
         how = next((how for kind, how in _READ.items() if isinstance(target, kind)), None)
         if how is not None:
-            read[field.attname] = how
-    spans = frozenset(name for name, how in read.items() if how is _span)
+            read.append((field.attname, how))
+    spans = frozenset(name for name, how in read if how is _span)
     return _Columns(defaults, containers, frozenset(names), read, spans)
 
 
@@ -180,16 +180,18 @@ def _packed(row: models.Model, columns: _Columns) -> dict[str, Any]:
 def _row(model: Any, packed: Mapping[str, Any], columns: _Columns) -> Any:
     """Return the object for a row that stands in the database, by what is known of it."""
     values = packed["values"]
-    known = dict(columns.defaults)
-    for name, make in columns.containers.items():
-        known[name] = make()
+    row = statements.known(model, columns.defaults)
+    known = row.__dict__
     known.update(values)
+    for name, make in columns.containers.items():
+        if name not in values:
+            known[name] = make()
     for name in packed.get("without", ()):
         known.pop(name, None)
-    for name in columns.read.keys() & values.keys():
-        if known[name] is not None:
-            known[name] = columns.read[name](known[name])
-    return statements.known(model, known)
+    for name, read in columns.read:
+        if values.get(name) is not None:
+            known[name] = read(values[name])
+    return row
 
 
 def _plain(value: Any) -> Any:

@@ -5,9 +5,11 @@ or that of the worker which its caller gave the first claim to. As soon as anyth
 the session forgets it, and the caller reads what came of the run.
 """
 
+import uuid
 from datetime import datetime
 from typing import Any, Final
 
+from workflows_app.definition import Kind
 from workflows_app.engine import payloads
 from workflows_app.engine.claims import Claim
 from workflows_app.jsontext import Raw, dumps, loads
@@ -19,15 +21,28 @@ MOST: Final = 32
 
 _JSON: Final = ("input", "state", "initial_state", "request_context", "initial_request_context")
 
-#: What is noted of a step that succeeded; input and output as they are written.
-_COLUMNS: Final = (
-    "id", "path", "base_path", "queue", "token", "metadata", "queued_at", "started_at", "ended_at",
-    "payload", "output",
-)  # fmt: skip
-_TIMES: Final = ("queued_at", "started_at", "ended_at")
-Noted = tuple[Any, ...]
+#: What is noted of a step that succeeded: path, base path, metadata, when it was started and ended,
+#: its input and output as they are written.
+Noted = tuple[str, str, Any, Any, Any, Any, Any]
 #: A run that succeeded: its revision, its newest event, when it ended, its result.
 Ended = tuple[int, int, Any, Any]
+
+
+class Recalled:
+    """A plain step that succeeded at once: what a result shows of it, named as in a snapshot."""
+
+    kind = Kind.STEP.value
+    status = StepStatus.SUCCESS.value
+    error = suspend_payload = resume_payload = None
+    suspended_at = resumed_at = worker_id = None
+    retry_count = opened = 0
+
+    def __init__(self, run: uuid.UUID, noted: Noted) -> None:
+        self.run_id = run
+        self.path, self.base_path, metadata, started_at, ended_at, payload, output = noted
+        self.metadata = _copy(metadata)
+        self.started_at, self.ended_at = _time(started_at), _time(ended_at)
+        self.payload, self.output = _value(payload), _value(output)
 
 
 class Recall:
@@ -44,19 +59,17 @@ class Recall:
         """Keep a step that succeeded; return False if no more can be kept."""
         if len(self.steps) == MOST or payloads.is_large(held.payload) or payloads.is_large(output):
             return False
-        noted = (
-            held.step, held.path, held.base_path, held.queue, held.token, metadata,
-            row.queued_at, row.started_at, at, held.payload, output,
-        )  # fmt: skip
-        self.steps.append(noted)
+        self.steps.append(
+            (held.path, held.base_path, metadata, row.started_at, at, held.payload, output)
+        )
         return True
 
     def end(self, model: Run, output: Raw, last_seq: int, at: datetime) -> None:
         """Keep what changes with the end of a run: it has ended with success."""
         self.ended = (model.revision + 1, last_seq, at, output)
 
-    def rows(self, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
-        """Return the run and its steps as they would be read; None: not all of it is known.
+    def rows(self, begun: Run) -> tuple[Run, list[Recalled]] | None:
+        """Return the run as it would be read, and its steps; None: not all of it is known.
 
         `begun` is the run as it was started.
         """
@@ -70,21 +83,7 @@ class Recall:
             ended_at=ended_at, error=None, result=_value(result), revision=revision,
             event_seq=last_seq,
         )  # fmt: skip
-        return run, [_step(run, noted) for noted in self.steps]
-
-
-def _step(run: Run, noted: Noted) -> StepSnapshot:
-    given = dict(zip(_COLUMNS, noted, strict=True))
-    for name in _TIMES:
-        given[name] = _time(given[name])
-    given["payload"], given["output"] = _value(given["payload"]), _value(given["output"])
-    given["metadata"] = _copy(given["metadata"])
-    row = statements.new(
-        StepSnapshot, run_id=run.pk, kind="step", status=StepStatus.SUCCESS.value,
-        timeline=run.timeline, settled_token=given["token"], **given,
-    )  # fmt: skip
-    statements.adopted(row)
-    return row
+        return run, [Recalled(run.pk, noted) for noted in self.steps]
 
 
 def _as_read(model: Run) -> Run:

@@ -9,7 +9,8 @@ from typing import Final, Self
 
 from workflows_app import errors
 from workflows_app.engine import handover, ports
-from workflows_app.models import Run, StepSnapshot, statements
+from workflows_app.engine.recall import Recalled
+from workflows_app.models import Run, statements
 from workflows_app.planner.statuses import SETTLED
 from workflows_app.threads import in_thread
 
@@ -57,7 +58,7 @@ class Expected:
     def __exit__(self, *_: object) -> None:
         self._unsubscribe()
 
-    def end(self, begun: Run) -> tuple[Run, list[StepSnapshot]] | None:
+    def end(self, begun: Run) -> tuple[Run, list[Recalled]] | None:
         """Return the run and its steps if the process that ended it told what came of it."""
         return handover.unpack_end(self._told, begun) if self._told else None
 

@@ -8,7 +8,6 @@ from django.db import connection
 from workflows_app import StepContext, Workflow, errors, results, step
 from workflows_app.engine import beginning, handover, recall, sessions
 from workflows_app.models import Run as RunRow
-from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("embedded")]
 
@@ -96,23 +95,6 @@ def test_a_failure_is_read(read):
     assert result.status == "failed"
     assert result.error.message == "no"
     assert read
-
-
-def test_the_steps_are_as_they_are_read(monkeypatch):
-    known = []
-    rows = recall.Recall.rows
-    monkeypatch.setattr(
-        recall.Recall, "rows", lambda self, begun: known.append(rows(self, begun)) or known[-1]
-    )
-    run = chain(step(add, id="a", metadata={"team": ["x", 1]}), step(add, id="b")).create_run()
-    run.start({"n": 0})
-
-    if connection.vendor == "postgresql":
-        _, steps = known[0]
-        found = {row.path: values_of(row) for row in StepSnapshot.objects.filter(run=run.pk)}
-        assert {row.path: values_of(row) for row in steps} == found
-    else:
-        assert known in ([], [None])
 
 
 def test_a_caller_elsewhere_that_cannot_be_told_changes_nothing_for_the_run(monkeypatch):
