@@ -10,7 +10,7 @@ import socket
 import threading
 import time
 import uuid
-from typing import Any, cast
+from typing import Any
 
 import redis
 
@@ -69,10 +69,9 @@ class Line:
         """Read what has come, some of it may be in the client's buffer; return what is about it."""
         try:
             while self._connection is not None and self._connection.can_read(timeout=0):
-                kind, _, said = self._connection.read_response(push_request=True)
-                about, text = cast("bytes", said)[:32], cast("bytes", said)[32:]
-                if kind == b"message" and about == run.hex.encode():
-                    return text.decode()
+                kind, *_, said = self._connection.read_response(push_request=True)
+                if kind == b"message" and said[:32] == run.hex.encode():
+                    return str(said[32:], "utf-8")
         except (redis.RedisError, OSError):
             self._poll.unregister(self._socket)
             self._connection.disconnect()

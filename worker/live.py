@@ -72,8 +72,10 @@ class RedisNotifier:
         """Pass the news on; never raises, never waits."""
         hub.publish(run, seq, transient, is_settled=is_settled)
         _publisher.add(run, News(seq, list(transient), is_settled))
-        if is_settled and getattr(_told, "run", None) != run:
-            _publisher.hurry()
+        if is_settled:
+            is_told, _told.run = getattr(_told, "run", None) == run, None
+            if not is_told:
+                _publisher.hurry()
 
     def told_end(self, caller: str, run: uuid.UUID, end: str) -> None:
         """Tell the caller; the news, for all others, need not be hurried after that.
