@@ -12,11 +12,12 @@ from worker import broker as brokers
 from worker import offers, serving, stopping
 from workflows_app import conf
 from workflows_app.definition import registry
-from workflows_app.engine import clock, handover, ports, rounds, transactions, versions, workers
+from workflows_app.engine import clock, handover, ports, rounds, versions, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.recover import keep, let_go, put_back
 from workflows_app.engine.work import work
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,8 @@ IN_PROCESS: Final = "steps"
 
 #: For so long a thread takes it that its connection is still there.
 TRUSTED_SECONDS: Final = 1.0
+#: After so long it gives it back all the same.
+KEPT_SECONDS: Final = 60.0
 
 #: Hints and looks are of different clocks, milliseconds apart.
 STALE_AFTER: Final = 100
@@ -166,13 +169,18 @@ def _run(step: int, handed: Claim | None, *, is_alone: bool = False) -> None:
 def _look_at_connection() -> None:
     """Take a connection that works, unless this thread's did a moment ago.
 
-    With a pool the thread's goes back to it, and another is asked whether it is still there.
+    With a pool the thread's goes back to it, and another is asked whether it is still there. So
+    does, now and then, that of a thread which is always at work, and one that a step has left in a
+    transaction of its own.
     """
-    worked_at = getattr(_local, "worked_at", None)
-    if worked_at is None or time.monotonic() - worked_at > TRUSTED_SECONDS:
-        connection.close_if_unusable_or_obsolete()
-    else:
-        transactions.mend_connection()
+    now = time.monotonic()
+    is_idle = now - getattr(_local, "worked_at", -TRUSTED_SECONDS) >= TRUSTED_SECONDS
+    is_old = now - getattr(_local, "looked_at", -KEPT_SECONDS) >= KEPT_SECONDS
+    here = connection_here()
+    is_changed = here.autocommit is not here.settings_dict["AUTOCOMMIT"]
+    if is_idle or is_old or is_changed or here.errors_occurred:
+        _local.looked_at = now
+        here.close_if_unusable_or_obsolete()
 
 
 def _work_from(step: int, held: Claim | None, *, is_alone: bool = False) -> None:

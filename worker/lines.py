@@ -25,7 +25,8 @@ class Line:
     def __init__(self) -> None:
         self._address = connections.named(f"caller:{uuid.uuid4().hex}")
         self._connection: Any = None
-        self._socket: Any = None
+        #: The number of its socket, which waits beside the bell's.
+        self._socket = -1
         self._poll = select.poll()
         self._bell, self._ringer = socket.socketpair()
         for end in (self._bell, self._ringer):
@@ -45,14 +46,15 @@ class Line:
         """Hear what is said from now on. Raises `redis.RedisError`."""
         if self._connection is None:
             self._connection = connections.subscribed(self._address)
-            self._socket = self._connection._sock  # noqa: SLF001 - no other way to wait for two
+            self._socket = self._connection._sock.fileno()  # noqa: SLF001 - to wait for two
             self._poll.register(self._socket, select.POLLIN)
 
     def hear(self, run: uuid.UUID, seconds: float) -> str | None:
         """Return what is told of the run; None: not in this time, or somebody rang."""
         until = time.monotonic() + seconds
         while (said := self._said(run)) is None:
-            ready = self._poll.poll(max(until - time.monotonic(), 0) * 1000)
+            left = until - time.monotonic()
+            ready = self._poll.poll(left * 1000) if left > 0 else ()
             if not ready:
                 return None
             if any(end == self._bell.fileno() for end, _ in ready):
@@ -69,14 +71,19 @@ class Line:
         """Read what has come, some of it may be in the client's buffer; return what is about it."""
         try:
             while self._connection is not None and self._connection.can_read(timeout=0):
-                kind, *_, said = self._connection.read_response(push_request=True)
-                if kind == b"message" and said[:32] == run.hex.encode():
-                    return str(said[32:], "utf-8")
+                said = self._connection.read_response(push_request=True)
+                if said and said[0] == b"message" and said[2][:32] == run.hex.encode():
+                    return str(said[2][32:], "utf-8")
         except (redis.RedisError, OSError):
-            self._poll.unregister(self._socket)
-            self._connection.disconnect()
-            self._connection = None
+            self._close()
         return None
+
+    def _close(self) -> None:
+        """Hear nothing any more, until the line is opened anew: it would not be subscribed."""
+        connection, self._connection = self._connection, None
+        with contextlib.suppress(KeyError):
+            self._poll.unregister(self._socket)
+        connection.disconnect()
 
 
 def mine() -> Line:

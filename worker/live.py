@@ -80,9 +80,15 @@ class RedisNotifier:
     def told_end(self, caller: str, run: uuid.UUID, end: str) -> None:
         """Tell the caller; the news, for all others, need not be hurried after that.
 
-        Raises `redis.RedisError`.
+        While Redis is away nobody is told, and the caller looks.
         """
-        _told.run = run if lines.tell(caller, run, end) else None
+        _told.run = None
+        if _publisher.is_away:
+            return
+        try:
+            _told.run = run if lines.tell(caller, run, end) else None
+        except redis.RedisError as error:
+            _publisher.goes_away(error)
 
     def listen(self) -> None:
         """Let what other processes say reach the hub of this one."""
@@ -98,7 +104,7 @@ class _Publisher:
         self._aborts: list[str] = []
         self._something = threading.Event()
         self._thread: threading.Thread | None = None
-        self._is_away = False
+        self.is_away = False
         self._hurried_at = 0.0
 
     def add(self, run: uuid.UUID, news: News) -> None:
@@ -127,7 +133,7 @@ class _Publisher:
     def hurry(self) -> None:
         """Publish from the calling thread, unless that was done just now or Redis is away."""
         now = time.monotonic()
-        if self._is_away or now - self._hurried_at < AT_ONCE_SECONDS:
+        if self.is_away or now - self._hurried_at < AT_ONCE_SECONDS:
             return
         self._hurried_at = now
         self._publish()
@@ -138,7 +144,7 @@ class _Publisher:
             time.sleep(PAUSE_SECONDS)
             self._something.clear()
             self._publish()
-            if self._is_away:
+            if self.is_away:
                 time.sleep(RETRY_SECONDS)
 
     def _publish(self) -> None:
@@ -155,16 +161,21 @@ class _Publisher:
             if aborts:
                 said.append(("PUBLISH", connections.named(_ABORTS), orjson.dumps(aborts)))
             connections.ask(*said)
-            self._is_away = False
+            self.is_away = False
         except redis.RedisError as error:
-            if not self._is_away:
-                logger.warning("Redis is away (%s); pages follow by looking.", error)
-            self._is_away = True
+            self.goes_away(error)
+
+    def goes_away(self, error: redis.RedisError) -> None:
+        """Note that Redis does not answer: nobody waits for it again until it does."""
+        if not self.is_away:
+            logger.warning("Redis is away (%s); pages follow by looking.", error)
+        self.is_away = True
 
 
 def _packed(news: dict[uuid.UUID, News]) -> bytes:
     runs = [[run.hex, n.seq, n.transient, n.is_settled] for run, n in news.items()]
-    return orjson.dumps({"by": _ME, "runs": runs}, default=str)
+    said = {"by": _ME, "runs": runs, "abort": []}  # older releases expect the last
+    return orjson.dumps(said, default=str)
 
 
 _publisher = _Publisher()

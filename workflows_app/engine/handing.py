@@ -51,6 +51,10 @@ class Slot:
         #: How the caller hears of the end, if it waits and another process works on the claim.
         self.ear: ports.Ear | None = None
 
+    def is_there(self) -> bool:
+        """Wait until it is known whether there is such a thread, and return it."""
+        return True
+
     def await_end(self) -> None:
         """Note that the caller waits for what comes of the run."""
         self.recall = Recall()
@@ -140,6 +144,16 @@ def begin(changing: Change) -> None:
         return
     claim = take(changing, step, sessions.of(changing.model.pk), reserved.worker)
     transactions.after_commit(lambda: setattr(reserved, "claim", claim))
+
+
+def expect() -> None:
+    """Wait until it is known whether there is an idle thread, before a lock is taken for a change.
+
+    For one of another process it was asked over a network.
+    """
+    reserved = _reserved()
+    if reserved is not None:
+        reserved.is_there()
 
 
 def let_know(mine: sessions.Session) -> None:

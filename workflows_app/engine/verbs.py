@@ -150,6 +150,7 @@ def _perform(run: Run, steps: Sequence[StepSnapshot], act: Callable[[Change], T]
     session.keep(statements.duplicate(run), sessions.Rows())
     for step in steps:
         session.rows.add(statements.duplicate(step))
+    handing.expect()
     try:
         done = perform(session, clock.now(), act)
     except Run.DoesNotExist:

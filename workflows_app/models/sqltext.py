@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 from collections.abc import Callable, Sequence
 from functools import cache
@@ -36,8 +37,10 @@ def connection_here() -> Any:
     """Return this thread's connection to the database.
 
     The same object as `django.db.connection` stands for: looking it up there takes ten times as
-    long, and is done for every attribute.
+    long, and is done for every attribute. Inside an event loop Django has others for the thread.
     """
+    if asyncio._get_running_loop() is not None:
+        return connections[DEFAULT_DB_ALIAS]
     found = getattr(_local, "connection", None)
     if found is None:
         found = _local.connection = connections[DEFAULT_DB_ALIAS]

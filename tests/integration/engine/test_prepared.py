@@ -42,6 +42,15 @@ def test_values_come_back_as_they_went():
     assert found == [values]
 
 
+def test_a_time_that_python_does_not_hold_is_refused():
+    assert ask("SELECT '0001-01-01 00:00:00+00'::timestamptz") == [
+        (datetime.datetime(1, 1, 1, tzinfo=datetime.UTC),)
+    ]
+    for text in ("infinity", "0044-03-15 12:00:00+00 BC"):
+        with pytest.raises(DataError):
+            ask("SELECT $1::text::timestamptz", text)
+
+
 def test_a_statement_is_prepared_once_for_each_mix_of_types():
     for value in (1, 2**40, 3):
         assert ask("SELECT $1 + 1 AS once", value) == [(value + 1,)]

@@ -1,5 +1,7 @@
 """What threads say and hear over connections to Redis of their own, and that none ever hangs."""
 
+import contextlib
+import socket
 import threading
 import time
 import uuid
@@ -8,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 import redis as redis_client
 
+from tests.chaos.proxy import Wire
 from worker import connections, lines
 
 pytestmark = pytest.mark.sqlite_only  # no database is used
@@ -74,6 +77,40 @@ def test_a_line_that_broke_waits_no_longer_than_asked_and_is_opened_again(line, 
     line.open()
     assert elsewhere(lines.tell, line.address, RUN, "again")
     assert line.hear(RUN, 5) == "again"
+
+
+class Stalling(Wire):
+    """A wire that passes half of what is told on, and then nothing."""
+
+    def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
+        is_whole = True
+        with one, other, contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                half = len(data) // (2 if b"in two parts" in data else 1)
+                other.sendall(data[:half] if is_whole else b"")
+                is_whole = is_whole and half == len(data)
+            other.shutdown(socket.SHUT_RDWR)
+
+
+def test_what_arrives_in_part_is_given_up_and_the_line_opened_again(redis, settings, elsewhere):
+    wire = Stalling(int(redis.url.rsplit(":", 1)[1].split("/")[0]))
+    settings.REDIS_URL = f"redis://127.0.0.1:{wire.port}/0"
+    connections._quick.cache_clear()
+    line = lines.Line()
+    line.open()
+    settings.REDIS_URL = redis.url
+    connections._quick.cache_clear()
+    assert elsewhere(lines.tell, line.address, RUN, "in two parts")
+
+    began = time.monotonic()
+    assert line.hear(RUN, 0.5) is None
+    assert line.hear(RUN, 0.1) is None
+    assert time.monotonic() - began < 5
+
+    line.open()
+    assert elsewhere(lines.tell, line.address, RUN, "again")
+    assert line.hear(RUN, 5) == "again"
+    wire.close()
 
 
 def test_answers_are_kept_for_who_asked_though_another_asks_meanwhile(redis):
