@@ -48,16 +48,13 @@ class Offer(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The offer as it stands in Redis: with the form of what the process understands."""
-        return f"{handover.FORM}:{self.worker.hex}:{self.at}"
+        """The offer as it stands in Redis."""
+        return f"{self.worker.hex}:{self.at}"
 
     @classmethod
-    def parsed(cls, text: bytes | str) -> Self | None:
-        """Return the offer that stands in Redis; None: it is another release's."""
-        form, *rest = (text.decode() if isinstance(text, bytes) else text).split(":")
-        if form != str(handover.FORM):
-            return None
-        worker, at = rest
+    def parsed(cls, text: bytes) -> Self:
+        """Return the offer that stands in Redis."""
+        worker, at = text.decode().split(":")
         return cls(uuid.UUID(worker), float(at))
 
     def is_good(self) -> bool:
@@ -66,7 +63,8 @@ class Offer(NamedTuple):
 
 
 def _offers() -> str:
-    return connections.named(f"offers:{DEFAULT_QUEUE}")
+    """Return the key of the list of offers; a release that writes claims otherwise has its own."""
+    return connections.named(f"offers:{DEFAULT_QUEUE}:{handover.FORM}")
 
 
 def handed_to(worker: uuid.UUID) -> str:
@@ -88,7 +86,7 @@ def take() -> Callable[[], Offer | None]:
         if found is None:
             return None
         offer = Offer.parsed(found)
-        if offer is not None and not offer.is_good():
+        if not offer.is_good():
             connections.ask(("DEL", _offers()))  # the others are older
             return None
         return offer

@@ -7,9 +7,11 @@ import redis as redis_client
 
 from tests.integration.processes.elsewhere import look, ran, start
 from tests.product import wait_until
+from workflows_app.engine import handover
 
 pytestmark = pytest.mark.sqlite_only  # brings a PostgreSQL of its own
 
+OFFERS = f"signalbox:offers:default:{handover.FORM}"
 #: A client whose claim is made and never arrives. On a slow machine an offer may be too old.
 LOSING = """
 from worker import offers
@@ -57,7 +59,7 @@ def client(server):
 
 def offered(redis):
     """Return how many offers stand in Redis."""
-    return client(redis).llen("signalbox:offers:default")
+    return client(redis).llen(OFFERS)
 
 
 def test_an_idle_worker_is_given_what_is_started_and_tells_what_came_of_it(
@@ -137,15 +139,13 @@ def test_a_claim_for_a_worker_that_was_just_killed_is_free_once_its_death_is_see
     workers.start("--threads", "1")
     wait_until(lambda: offered(redis) == 1, 15, workers.said)
     seen = []
-    wait_until(
-        lambda: seen.extend(client(redis).lrange("signalbox:offers:default", 0, 0)) or seen, 5
-    )
+    wait_until(lambda: seen.extend(client(redis).lrange(OFFERS, 0, 0)) or seen, 5)
     first.kill()
     first.wait()
-    form, worker, _ = seen[0].decode().split(":")
-    client(redis).delete("signalbox:offers:default")
-    fresh = f"{form}:{worker}:{time.time()}"
-    client(redis).rpush("signalbox:offers:default", fresh)
+    worker, _ = seen[0].decode().split(":")
+    client(redis).delete(OFFERS)
+    fresh = f"{worker}:{time.time()}"
+    client(redis).rpush(OFFERS, fresh)
 
     start(workers, "killed", "just")
 
@@ -171,14 +171,16 @@ def test_a_busy_worker_offers_nothing_and_one_that_stops_takes_its_offer_back(
     assert offered(redis) == 0
 
 
-def test_a_process_of_another_release_is_left_alone(workers, redis, tmp_path):
-    workers.start("--threads", "1")
+def test_the_offers_of_another_release_are_left_to_it(workers, redis, tmp_path):
+    workers.start("--threads", "2")
     (tmp_path / "go").touch()
-    client(redis).rpush("signalbox:offers:default", "99:another:form")
+    client(redis).rpush("signalbox:offers:default", "1:another:form")
+    wait_until(lambda: offered(redis) == 1, 15, workers.said)
 
-    start(workers, "killed", "by-a-hint")
+    start(workers, "killed", "of-its-own")
 
     wait_until(lambda: "last" in ran(tmp_path), 15, workers.said)
+    assert client(redis).llen("signalbox:offers:default") == 1
 
 
 def test_a_worker_that_does_not_know_the_workflow_leaves_its_claim_to_others(
