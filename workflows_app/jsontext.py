@@ -43,7 +43,7 @@ def dumps(value: object) -> Raw:
 def loads(text: str | bytes) -> Any:
     """Return the value that `text` holds."""
     try:  # not orjson, which reads an int over 64 bits as a float
-        return from_json(text, allow_inf_nan=False)
+        return from_json(text, allow_inf_nan=False, cache_strings="keys")
     except ValueError:  # lone surrogates
         return json.loads(text)
 
