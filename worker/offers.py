@@ -113,9 +113,9 @@ class OfferedSlot(Slot):
             self.worker = offer.worker
         return offer
 
-    def is_there(self) -> bool:
-        """Wait for the offer; return whether one was made."""
-        return self._offer is not None
+    def expect(self) -> None:
+        """Wait for the offer."""
+        _ = self._offer
 
     def await_end(self) -> None:
         """Have the process that works on the run tell this thread what comes of it."""

@@ -51,9 +51,8 @@ class Slot:
         #: How the caller hears of the end, if it waits and another process works on the claim.
         self.ear: ports.Ear | None = None
 
-    def is_there(self) -> bool:
-        """Wait until it is known whether there is such a thread, and return it."""
-        return True
+    def expect(self) -> None:
+        """Wait until it is known whether there is such a thread."""
 
     def await_end(self) -> None:
         """Note that the caller waits for what comes of the run."""
@@ -153,7 +152,7 @@ def expect() -> None:
     """
     reserved = _reserved()
     if reserved is not None:
-        reserved.is_there()
+        reserved.expect()
 
 
 def let_know(mine: sessions.Session) -> None:

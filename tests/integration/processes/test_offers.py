@@ -1,6 +1,7 @@
 """Claims that a verb makes for a worker which offered itself, and what becomes of them."""
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import redis as redis_client
@@ -129,6 +130,27 @@ def test_a_worker_that_was_killed_is_offered_for_a_moment_only(workers, redis, t
 
     wait_until(lambda: "last" in ran(tmp_path), 15, workers.said)
     assert "was lost" not in workers.said()
+
+
+def test_who_waits_for_a_worker_that_is_killed_gets_the_result_of_the_next_one(
+    workers, redis, tmp_path
+):
+    first = workers.start()
+    wait_until(lambda: offered(redis) == 1, 15, workers.said)
+    with ThreadPoolExecutor(1) as pool:
+        result = pool.submit(
+            workers.python,
+            "from workflows_app import get_workflow\n"
+            "result = get_workflow('killed').create_run().start({'n': 1})\n"
+            "print(json.dumps([result.status, result.result]))",
+        )
+        wait_until(lambda: "held_up" in ran(tmp_path), 20, workers.said)
+        first.kill()
+        first.wait()
+        workers.start()
+        (tmp_path / "go").touch()
+
+        assert result.result(30) == ["success", {"n": 1, "first": True, "restarted": True}]
 
 
 def test_a_claim_for_a_worker_that_was_just_killed_is_free_once_its_death_is_seen(
