@@ -15,28 +15,39 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screens help setup up worker test processes browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: screens help setup up worker test processes installing coverage browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
 
+# Refuses before anything is made, in the words of what is wrong.
 $(VENV)/bin/python:
 	@command -v $(PYTHON) >/dev/null || \
 	  { echo "There is no $(PYTHON) here. Signalbox needs Python 3.11 or newer: make $(MAKECMDGOALS) PYTHON=/path/to/python3"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 	  { echo "Signalbox needs Python 3.11 or newer; $(PYTHON) is older. Try: make $(MAKECMDGOALS) PYTHON=python3.11"; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; rm -rf $(VENV); exit 1; }
+	@[ -w . ] || \
+	  { echo "$(CURDIR) cannot be written by $$(id -un), and $(VENV) is made there. Make it writable, or clone into a folder of your own."; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || \
+	  { echo "$(PYTHON) cannot make a virtual environment; on Debian: apt install python3-venv"; exit 1; }
+	@said=$$($(PYTHON) -m venv $(VENV) 2>&1) || \
+	  { echo "$$said" | tail -n 5; echo "$(PYTHON) cannot make the virtual environment $(CURDIR)/$(VENV); the lines above say why."; rm -rf $(VENV); exit 1; }
+
+# Installs a lock and nothing else: it names every package, so nothing is looked up, and what is
+# published later changes nothing.
+define install
+	@echo "Installing $(1) into $(VENV) ..."
+	@{ $(PIP) install --no-deps --require-hashes --requirement $(1) && $(PIP) check; } >$(VENV)/pip.log 2>&1 || \
+	  { tail -n 15 $(VENV)/pip.log; echo "pip could not install $(1); its last lines are above. Check the network and the disk, then run this again; if that does not help: make clean, and again."; exit 1; }
+endef
 
 # Stamps: the lock that was installed last.
 $(VENV)/.run: requirements.lock | $(VENV)/bin/python
-	@echo "Installing what Signalbox needs into $(VENV) ..."
-	@$(PIP) install --require-hashes --requirement requirements.lock
+	$(call install,$<)
 	@touch $@
 
 $(VENV)/.dev: requirements-dev.lock | $(VENV)/bin/python
-	@echo "Installing what the tests need into $(VENV) ..."
-	@$(PIP) install --require-hashes --requirement requirements-dev.lock
+	$(call install,$<)
 	@touch $@ $(VENV)/.run
 
 setup: $(VENV)/.dev ## Install everything, tests and tools included
@@ -52,6 +63,13 @@ test: $(VENV)/.dev ## Run the tests, over SQLite and over PostgreSQL
 
 processes: $(VENV)/.dev ## Run the tests that start and kill processes of the product
 	@$(BIN)/python -m pytest tests/integration/processes -q
+
+installing: $(VENV)/.dev ## Check that the locks install on each Python with any pip, whatever is published later
+	@$(BIN)/python -m pytest tests/installing -q -p no:cacheprovider
+
+coverage: $(VENV)/.dev ## Measure which lines the tests reach, over SQLite
+	@$(BIN)/coverage run -m pytest -q tests/unit tests/property tests/integration --ignore=tests/integration/processes
+	@$(BIN)/coverage report
 
 browser: $(VENV)/.dev ## Run the browser tests; needs Chromium
 	@$(BIN)/python -m pytest tests/browser -q
