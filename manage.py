@@ -4,13 +4,13 @@
 import os
 import sys
 
+from dashboard.management import terminal
+
 
 def main() -> None:
     """Run the command named on the command line."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-    from django.core.management import execute_from_command_line  # noqa: PLC0415  # reads the above
-
-    execute_from_command_line(sys.argv)
+    terminal.run(sys.argv)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
+from redis.connection import parse_url
 
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -80,6 +81,38 @@ def database(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
             )
 
 
+def redis_url(environment: Mapping[str, str]) -> str:
+    """Return REDIS_URL; empty when there is none.
+
+    Raises ImproperlyConfigured for one that names no server.
+    """
+    url = environment.get("REDIS_URL", "").strip()
+    if not url:
+        return ""
+    try:
+        parse_url(url)  # type: ignore[no-untyped-call]
+    except ValueError as refusal:
+        raise ImproperlyConfigured(
+            f"REDIS_URL cannot be read: {refusal}. Give redis://host:6379/0, rediss://… for TLS, "
+            "or unix://path/to/socket."
+        ) from refusal
+    return url
+
+
+def hosts(environment: Mapping[str, str]) -> list[str]:
+    """Return the hosts to answer to: those of this machine, and DJANGO_ALLOWED_HOSTS.
+
+    Raises ImproperlyConfigured for what is no host name: Django would answer to nobody with it.
+    """
+    named = words(environment, "DJANGO_ALLOWED_HOSTS")
+    if wrong := [host for host in named if "/" in host]:
+        raise ImproperlyConfigured(
+            f"DJANGO_ALLOWED_HOSTS names {wrong[0]!r}; give host names without a scheme and "
+            "without a path: flows.example.org."
+        )
+    return [*LOCAL_HOSTS, *named]
+
+
 def key_file(described: Mapping[str, Any], folder: Path) -> Path:
     """Return where the secret key is kept: beside the SQLite file, else in `folder`.
 
@@ -139,7 +172,13 @@ def _sqlite(parsed: dict[str, Any], file: Path) -> dict[str, Any]:
     # A file, since worker threads must reach the test database too; one for each process, since
     # two test runs may go on in one folder.
     test = {"NAME": str(file.with_name(f"test-{os.getpid()}.sqlite3"))}
-    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as refusal:
+        raise ImproperlyConfigured(
+            f"The database cannot be kept in {file.parent}: {refusal.strerror}. Make that folder "
+            "writable, or name another file with DATABASE_URL (sqlite:///path/to/file)."
+        ) from refusal
     return {
         **parsed,
         "NAME": str(file),

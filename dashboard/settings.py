@@ -18,7 +18,7 @@ STATE_DIR = BASE_DIR / ".signalbox"
 
 DATABASES = {"default": environment.database(os.environ, STATE_DIR)}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
-REDIS_URL = os.environ.get("REDIS_URL", "").strip()
+REDIS_URL = environment.redis_url(os.environ)
 
 #: What differs from the defaults of `workflows_app.conf`; WORKFLOWS_<NAME> sets the others.
 WORKFLOWS: dict[str, object] = {}
@@ -36,7 +36,7 @@ SECRET_KEY = environment.secret_key(
     os.environ.get("WORKFLOWS_EXECUTION") or ("distributed" if REDIS_URL else "embedded"),
     environment.key_file(DATABASES["default"], STATE_DIR),
 )
-ALLOWED_HOSTS = [*environment.LOCAL_HOSTS, *environment.words(os.environ, "DJANGO_ALLOWED_HOSTS")]
+ALLOWED_HOSTS = environment.hosts(os.environ)
 CSRF_TRUSTED_ORIGINS = environment.trusted_origins(ALLOWED_HOSTS)
 
 # What is installed

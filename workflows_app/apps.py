@@ -5,6 +5,7 @@ from typing import Any
 
 from django.apps import AppConfig, apps
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
 
@@ -35,4 +36,17 @@ def discover() -> None:
         if wanted and app.module and module_has_submodule(app.module, "workflows"):
             import_module(f"{app.name}.workflows")
     for name in getattr(settings, "WORKFLOWS_MODULES", ()):
+        _import_named(name)
+
+
+def _import_named(name: str) -> None:
+    """Import a module that a person named, who may have made a mistake."""
+    try:
         import_module(name)
+    except ModuleNotFoundError as missing:
+        if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
+            raise  # a module that this one imports
+        raise ImproperlyConfigured(
+            f"WORKFLOWS_MODULES names {name!r}, and there is no module {missing.name!r}. Correct "
+            "the name, or put its folder on PYTHONPATH."
+        ) from missing

@@ -1,7 +1,6 @@
 """`manage.py up`: the whole product in one process: migrations, pages, worker threads, timers."""
 
 import os
-import socket
 import threading
 from argparse import ArgumentParser
 from importlib import import_module
@@ -13,11 +12,10 @@ from daphne.server import Server
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
-from django.db.backends.base.base import NO_DB_ALIAS
 from twisted.internet import reactor
 
 from dashboard import signin
+from dashboard.management import database_words, listening
 from worker import process
 from workflows_app import conf
 
@@ -36,8 +34,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         """Take the address, the number of worker threads, and whether to load the demo."""
-        parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8000)
+        listening.add_address(parser)
         parser.add_argument("--threads", type=int, default=process.DEFAULT_THREADS)
         parser.add_argument("--demo", action="store_true", help="load the demo workflows")
 
@@ -46,7 +43,8 @@ class Command(BaseCommand):
         host, port = options["host"], options["port"]
         if options["threads"] < 1:
             raise CommandError("--threads must be at least 1.")
-        _refuse_taken(host, port)
+        if refusal := listening.refusal(host, port):
+            raise CommandError(refusal)
         _answer_to(host)
         self._migrate()
         if options["demo"]:
@@ -68,14 +66,8 @@ class Command(BaseCommand):
             raise CommandError(f"Cannot listen on {host}:{port}; the log above says why.")
 
     def _migrate(self) -> None:
-        try:
-            _reach_the_database()
-            call_command("migrate", verbosity=0, interactive=False)
-        except OperationalError as error:
-            raise CommandError(
-                f"The database does not answer: {error}. Check DATABASE_URL, or leave it out to "
-                "keep everything in an SQLite file."
-            ) from error
+        database_words.ask()
+        call_command("migrate", verbosity=0, interactive=False)
 
     def _ready(self, options: dict[str, Any]) -> None:
         """Start to work and say where the pages are, now that the server listens."""
@@ -105,15 +97,6 @@ def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
 
 
-def _reach_the_database() -> None:
-    """Connect once, past the pool, which would try for long and lose the server's own words."""
-    probe = connection.copy(alias=NO_DB_ALIAS)
-    try:
-        probe.ensure_connection()
-    finally:
-        probe.close()
-
-
 def _answer_to(host: str) -> None:
     """Answer requests for the host that was asked for by name; the others are named in settings."""
     if host not in ANY_ADDRESS and _shown(host) not in settings.ALLOWED_HOSTS:
@@ -128,16 +111,3 @@ def _leave_in_any_case() -> None:
     timer = threading.Timer(LEAVE_SECONDS, os._exit, (0,))
     timer.daemon = True
     timer.start()
-
-
-def _refuse_taken(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except OSError as error:
-            raise CommandError(
-                f"Cannot listen on {host}:{port}: {error.strerror}. Give another one with "
-                "--port, or `make up PORT=8123`."
-            ) from error

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connection
+from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
 from worker import process, serving
@@ -75,12 +75,7 @@ class Command(BaseCommand):
         os._exit(0)
 
     def _refuse_without_tables(self) -> None:
-        try:
-            executor = MigrationExecutor(connection)
-        except OperationalError as error:
-            raise CommandError(
-                f"The database does not answer: {error}. Check DATABASE_URL."
-            ) from error
+        executor = MigrationExecutor(connection)
         if executor.migration_plan(executor.loader.graph.leaf_nodes()):
             raise CommandError("The database is not migrated: run `manage.py migrate` first.")
         connection.close()

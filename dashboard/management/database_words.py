@@ -1,0 +1,96 @@
+"""Why the database cannot be used, in one sentence that names the cause and the way out.
+
+Only about reaching and writing it: an error in somebody's SQL is none of this module's business.
+"""
+
+import sqlite3
+from collections.abc import Mapping
+from typing import Any, Final
+
+import psycopg
+from django.db import connection
+from django.db.backends.base.base import NO_DB_ALIAS
+from psycopg_pool import PoolTimeout
+
+_ELSEWHERE: Final = "or name another file with DATABASE_URL (sqlite:///path/to/file)"
+#: What each of SQLite's results means for the file; longer names of a kind begin with the short.
+_SQLITE: Final = {
+    "SQLITE_READONLY": "cannot be written. Make it and its folder writable, {elsewhere}",
+    "SQLITE_PERM": "may not be used. Make it and its folder writable, {elsewhere}",
+    "SQLITE_CANTOPEN": "cannot be opened. Make its folder exist and be writable, {elsewhere}",
+    "SQLITE_FULL": "has no room left on its disk. Free some, {elsewhere}",
+    "SQLITE_IOERR": "cannot be written: the disk refused. Look whether it is full, {elsewhere}",
+    "SQLITE_NOTADB": "is not an SQLite database. Move it away, {elsewhere}",
+    "SQLITE_CORRUPT": "is damaged. Restore it from a backup, {elsewhere}",
+    "SQLITE_BUSY": "is locked by another program. Stop that program, {elsewhere}",
+    "SQLITE_LOCKED": "is locked by another program. Stop that program, {elsewhere}",
+}
+_MIGRATE: Final = "The database has no tables yet: run `python manage.py migrate` first."
+#: SQLSTATEs of PostgreSQL, by the way out.
+_NO_TABLE: Final = "42P01"
+_DISK_FULL: Final = "53100"
+_READ_ONLY: Final = "25006"
+
+
+def sentence(error: BaseException, described: Mapping[str, Any]) -> str:
+    """Return why the database that Django's settings describe cannot be used.
+
+    Empty when the error says nothing of that kind.
+    """
+    cause = error if isinstance(error, sqlite3.Error | psycopg.Error) else error.__cause__
+    if isinstance(cause, sqlite3.Error):
+        return _of_sqlite(cause, str(described["NAME"]))
+    if isinstance(cause, psycopg.Error):
+        return _of_postgresql(cause)
+    return ""
+
+
+def ask() -> None:
+    """Connect once, past the pool, which tries for long and hides the server's own words.
+
+    Raises what Django raises when the database cannot be reached.
+    """
+    probe = connection.copy(alias=NO_DB_ALIAS)
+    try:
+        probe.ensure_connection()
+    finally:
+        probe.close()
+
+
+def _of_sqlite(cause: sqlite3.Error, file: str) -> str:
+    if str(cause).startswith("no such table"):
+        return _MIGRATE
+    name = getattr(cause, "sqlite_errorname", "")
+    for kind, words in _SQLITE.items():
+        if name == kind or name.startswith(f"{kind}_"):
+            return f"The database file {file} {words.format(elsewhere=_ELSEWHERE)} ({cause})."
+    return ""
+
+
+def _of_postgresql(cause: psycopg.Error) -> str:
+    if isinstance(cause, PoolTimeout):
+        return _behind_the_pool(cause)
+    if cause.sqlstate == _NO_TABLE:
+        return _MIGRATE
+    said = " ".join(str(cause).split())
+    if cause.sqlstate == _DISK_FULL:
+        return f"The database server has no room left on its disk: {said}. Free some there."
+    if cause.sqlstate == _READ_ONLY:
+        return f"The database takes no writes: {said}. Name the primary server in DATABASE_URL."
+    if not isinstance(cause, psycopg.OperationalError):
+        return ""
+    return (
+        f"The database does not answer: {said}. Start it or correct DATABASE_URL; without "
+        "DATABASE_URL everything is kept in an SQLite file."
+    )
+
+
+def _behind_the_pool(timeout: PoolTimeout) -> str:
+    """Ask once more without the pool, for the server's own words."""
+    try:
+        ask()
+    except Exception as error:  # noqa: BLE001 - whatever it is, its words are what is wanted
+        cause = error.__cause__
+        if isinstance(cause, psycopg.Error):
+            return _of_postgresql(cause)
+    return f"The database gave no connection in time: {timeout}. Look at its max_connections."
