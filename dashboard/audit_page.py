@@ -115,7 +115,7 @@ class Entry:
             action.workflow_name,
             action.path,
             action.subject,
-            action.door,
+            action.through,
             self.reason,
         )
         return dict(zip(COLUMNS, said, strict=True))

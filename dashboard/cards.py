@@ -111,6 +111,11 @@ class Card:
         return f"step-{self.place.path}"
 
     @property
+    def is_counted_above(self) -> bool:
+        """Whether the foreach or loop around it says how many of its records have which status."""
+        return self.place.path.endswith("[]")
+
+    @property
     def is_open(self) -> bool:
         """Whether the card shows its inside at first: where something asks for attention."""
         is_leaf = not self.place.is_container

@@ -213,5 +213,7 @@ def test_the_run_id_is_copied_by_the_keys_also_after_news(visitors: Visitors) ->
     name.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#announcer")).to_have_text("Copied")
+    expect(name).to_have_attribute("data-copied", "Copied")
+    expect(name).not_to_have_attribute("data-copied", "Copied", timeout=10_000)
     assert page.evaluate("navigator.clipboard.readText()") in run
     expect(name).to_have_role("button")

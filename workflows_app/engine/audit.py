@@ -5,6 +5,7 @@ from typing import Any
 
 from workflows_app.engine.change import Change
 from workflows_app.models import Action, Run, Schedule
+from workflows_app.models.action import PYTHON
 
 
 def name_of(actor: Any) -> str | None:
@@ -77,6 +78,6 @@ def _action(verb: str, actor: Any, now: datetime, door: str, data: dict[str, Any
         actor=actor if has_account else None,
         actor_name=name_of(actor) or "",
         verb=verb,
-        door=door,
+        door=door or PYTHON,
         data={key: value for key, value in data.items() if value is not None},
     )

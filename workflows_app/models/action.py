@@ -1,12 +1,15 @@
 """The audit trail."""
 
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from django.conf import settings
 from django.db import models
 
 from workflows_app.models.fields import JSONText
 from workflows_app.models.run import Run
+
+#: The door of whoever calls a verb from code.
+PYTHON: Final = "python"
 
 
 class Action(models.Model):
@@ -42,3 +45,8 @@ class Action(models.Model):
 
     def __str__(self) -> str:
         return f"{self.actor_name or 'somebody'} {self.verb} {self.public_run_id or self.subject}"
+
+    @property
+    def through(self) -> str:
+        """The door; rows from before every door had a name came from Python."""
+        return self.door or PYTHON

@@ -83,9 +83,16 @@ function copying() {
     }
   };
   const copy = async (element) => {
-    await navigator.clipboard.writeText(element.textContent);
-    element.title = "Copied";
-    document.getElementById("announcer").textContent = "Copied";
+    let said = "Copied";
+    try {
+      await navigator.clipboard.writeText(element.textContent);
+    } catch {
+      said = "The browser did not let it be copied";
+    }
+    // Beside the text for a while, and for those who listen.
+    element.dataset.copied = said;
+    document.getElementById("announcer").textContent = said;
+    setTimeout(() => delete element.dataset.copied, 2000);
   };
   document.addEventListener("signalbox:patched", offer);
   document.addEventListener("click", (event) => {

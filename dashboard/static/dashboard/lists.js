@@ -38,12 +38,15 @@ document.addEventListener("keydown", (event) => {
   }
 });
 
-// What needs two rows can be done when two are marked.
+// What needs two rows can be done when two are marked; it says so as soon as one is.
 function counted() {
   const form = document.querySelector("[data-marked]");
   if (!form) return;
+  const button = form.querySelector("button");
   const number = document.querySelectorAll("[data-mark]:checked").length;
-  form.querySelector("button").disabled = number !== 2;
+  form.dataset.marked = number || "";
+  button.disabled = number !== 2;
+  button.textContent = number === 1 ? "Mark one more run to compare" : number > 2 ? `Compare takes two runs: ${number} are marked` : "Compare two marked runs";
 }
 
 document.addEventListener("change", (event) => { if (event.target.matches("[data-mark]")) counted(); });

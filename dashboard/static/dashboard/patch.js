@@ -37,7 +37,7 @@ function patchAttributes(old, next) {
   for (const { name } of [...old.attributes]) {
     if (next.hasAttribute(name)) continue;
     if (name === "open" && KEEP_OPEN.has(old)) continue;
-    if (old.dataset.copy !== undefined && OFFERED.has(name)) continue;
+    if (old.dataset.copy !== undefined && (OFFERED.has(name) || name === "data-copied")) continue;
     if (name === "data-dirty" || (name === "class" && /^(htmx-\S+\s*)+$/.test(old.className))) continue;
     old.removeAttribute(name);
   }
