@@ -13,7 +13,6 @@ from typing import Any, Final
 
 import dj_database_url
 from django.core.exceptions import ImproperlyConfigured
-from redis.connection import parse_url
 
 LOCAL_HOSTS: Final = ("localhost", "127.0.0.1", "[::1]")
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -89,6 +88,8 @@ def redis_url(environment: Mapping[str, str]) -> str:
     url = environment.get("REDIS_URL", "").strip()
     if not url:
         return ""
+    from redis.connection import parse_url  # noqa: PLC0415  # only where there is a Redis
+
     try:
         parse_url(url)  # type: ignore[no-untyped-call]
     except ValueError as refusal:

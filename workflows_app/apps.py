@@ -9,6 +9,10 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
 
+class NoSuchModule(ImproperlyConfigured, ModuleNotFoundError):
+    """WORKFLOWS_MODULES names a module that Python does not find."""
+
+
 class WorkflowsConfig(AppConfig):
     """The engine, its tables and its registry of workflows."""
 
@@ -46,7 +50,7 @@ def _import_named(name: str) -> None:
     except ModuleNotFoundError as missing:
         if missing.name is None or not f"{name}.".startswith(f"{missing.name}."):
             raise  # a module that this one imports
-        raise ImproperlyConfigured(
+        raise NoSuchModule(
             f"WORKFLOWS_MODULES names {name!r}, and there is no module {missing.name!r}. Correct "
             "the name, or put its folder on PYTHONPATH."
         ) from missing
