@@ -9,6 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 
 from workflows_app.engine import timers
 from workflows_app.engine.control import Interrupted
@@ -106,7 +107,8 @@ class Attempt:
 
 _lock = threading.Lock()
 _running: dict[uuid.UUID, set[Attempt]] = {}
-_here = threading.local()
+#: The attempt that this code is part of, also in the tasks and threads that a step starts.
+_current: ContextVar[Attempt | None] = ContextVar("signalbox_attempt", default=None)
 
 
 @contextmanager
@@ -115,11 +117,11 @@ def running(run: uuid.UUID, timeout: float | None = None) -> Iterator[Attempt]:
     attempt = Attempt(run, timeout)
     with _lock:
         _running.setdefault(run, set()).add(attempt)
-    before, _here.is_at_one = is_here(), True
+    before = _current.set(attempt)
     try:
         yield attempt
     finally:
-        _here.is_at_one = before
+        _current.reset(before)
         with _lock:
             attempts = _running[run]
             attempts.discard(attempt)
@@ -127,9 +129,9 @@ def running(run: uuid.UUID, timeout: float | None = None) -> Iterator[Attempt]:
                 del _running[run]
 
 
-def is_here() -> bool:
-    """Return whether this thread is inside an attempt."""
-    return getattr(_here, "is_at_one", False)
+def current() -> Attempt | None:
+    """Return the attempt whose code calls this; None: the caller is no step."""
+    return _current.get()
 
 
 def abort(run: uuid.UUID) -> None:

@@ -48,6 +48,11 @@ class Claim:
     #: Of a loop that is to be tested: the number of its last round.
     round: int | None = None
 
+    @property
+    def name(self) -> str:
+        """The step and its run, for messages."""
+        return f"{self.path} of run {self.run_id}"
+
     def but(self, **changed: Any) -> "Claim":
         """Return this claim with other values: `dataclasses.replace`, in half the time."""
         made = object.__new__(Claim)

@@ -23,7 +23,15 @@ from workflows_app.definition import (
     Step,
     options,
 )
-from workflows_app.engine import attempts, failures, loops, payloads, reading, tracing
+from workflows_app.engine import (
+    attempts,
+    failures,
+    loops,
+    payloads,
+    reading,
+    surroundings,
+    tracing,
+)
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.context import StepContext
 from workflows_app.engine.control import AbortRun, BailRun, Interrupted, SuspendStep
@@ -57,6 +65,10 @@ def execute(graph: Graph, claim: Claim) -> Done:
 
     Raises only a foreign `BaseException` (`SystemExit`, `KeyboardInterrupt`): a lost attempt.
     """
+    return surroundings.within(claim.name, lambda: _execute(graph, claim))
+
+
+def _execute(graph: Graph, claim: Claim) -> Done:
     node = graph.nodes[claim.base_path]
     timeout = node.step.timeout if node.step is not None else None
     with attempts.running(claim.run, timeout) as attempt:
@@ -276,7 +288,7 @@ class _Execution:
         with self.attempt:
             returned = fn(*(value, self.ctx)[:arity])
             if inspect.iscoroutine(returned):
-                returned = loops.run(returned, self.attempt)
+                returned = loops.run(returned, self.attempt, self.claim.name)
         return returned
 
     def _sized(self, schema: Schema, value: Any) -> Raw:

@@ -106,7 +106,7 @@ def slot(*, is_waiting: bool = False) -> Iterator[Slot | None]:
 
 def may_work_here() -> bool:
     """Return whether this thread may work on a step: it is not at one already."""
-    return not attempts.is_here() and not getattr(_local, "is_working", False)
+    return attempts.current() is None and not getattr(_local, "is_working", False)
 
 
 @contextmanager

@@ -21,7 +21,6 @@ from workflows_app.engine.claims import Claim
 from workflows_app.engine.execute import Done, execute
 from workflows_app.engine.recover import keep, let_go, put_back, release
 from workflows_app.engine.settle import settle_until_recorded
-from workflows_app.engine.transactions import mend_connection
 from workflows_app.errors import LostLease
 from workflows_app.planner.outcomes import Outcome
 
@@ -199,7 +198,6 @@ class Shift(ABC):
         began = time.monotonic()
         done = execute(registry.get(held.workflow_id).tree, held)
         self.hand.executed()
-        mend_connection()
         paces.note(held, time.monotonic() - began)
         if done.said or not self.is_plain(held, done.outcome):
             self.record_alone(held, done)

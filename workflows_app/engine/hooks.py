@@ -9,6 +9,7 @@ from typing import Any
 from workflows_app import results
 from workflows_app.definition import Builder
 from workflows_app.definition.functions import function, invoke
+from workflows_app.engine import surroundings
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.loops import run_to_end
 from workflows_app.jsontext import loads
@@ -76,15 +77,22 @@ def call_after_settling(definition: Builder, claim: Claim) -> None:
 
 def call(hook: Callable[..., Any], info: HookInfo) -> None:
     """Call one hook, sync or async; what it raises is raised."""
+    what = f"{getattr(hook, '__name__', 'A hook')} of run {info.run_id}"
+    surroundings.within(what, lambda: _call(hook, info, what))
+
+
+def _call(hook: Callable[..., Any], info: HookInfo, what: str) -> None:
     returned = invoke(hook, min(function(hook, "A hook").arity, 1), info, None)
     if inspect.iscoroutine(returned):
-        run_to_end(returned)
+        run_to_end(returned, what)
 
 
 def _call_logged(hook: Callable[..., Any], info: HookInfo) -> None:
     try:
         call(hook, info)
-    except Exception:
+    except KeyboardInterrupt:
+        raise
+    except BaseException:
         name = getattr(hook, "__name__", "a hook")
         logger.exception("%s of workflow %s raised; run %s is as it was.", name,
                          info.workflow_id, info.run_id)  # fmt: skip

@@ -6,19 +6,23 @@ import threading
 from collections.abc import Coroutine
 from typing import Any
 
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext
+
 from workflows_app.engine.attempts import Attempt
 from workflows_app.engine.control import Interrupted
+from workflows_app.engine.surroundings import Aside
 
 _lock = threading.Lock()
 _loop: asyncio.AbstractEventLoop | None = None
 
 
-def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt) -> Any:
+def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt, what: str) -> Any:
     """Run a coroutine on the engine's loop and return what it returns, or raise what it raises.
 
-    When the attempt's time is up the coroutine is canceled and `Interrupted` raised.
+    When the attempt's time is up the coroutine is canceled and `Interrupted` raised. `what` names
+    the step in warnings.
     """
-    future = asyncio.run_coroutine_threadsafe(_boxed(coroutine), _running_loop())
+    future = asyncio.run_coroutine_threadsafe(_boxed(coroutine, what), _running_loop())
     try:
         value, raised = future.result(attempt.timeout)
     except concurrent.futures.TimeoutError:
@@ -34,22 +38,35 @@ def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt) -> Any:
     return value
 
 
-def run_to_end(coroutine: Coroutine[Any, Any, Any]) -> Any:
-    """Run a coroutine that is no attempt on the engine's loop; return or raise what it does."""
-    value, raised = asyncio.run_coroutine_threadsafe(_boxed(coroutine), _running_loop()).result()
+def run_to_end(coroutine: Coroutine[Any, Any, Any], what: str) -> Any:
+    """Run a coroutine that has no deadline on the engine's loop; return or raise what it does."""
+    boxed = _boxed(coroutine, what)
+    value, raised = asyncio.run_coroutine_threadsafe(boxed, _running_loop()).result()
     if raised is not None:
         raise raised
     return value
 
 
-async def _boxed(coroutine: Coroutine[Any, Any, Any]) -> tuple[Any, BaseException | None]:
-    """Carry a foreign BaseException to the caller: raised here, it would end the loop."""
-    try:
-        return await coroutine, None
-    except asyncio.CancelledError:
-        raise
-    except BaseException as error:  # noqa: BLE001 - carried over, not swallowed
-        return None, error
+async def _boxed(
+    coroutine: Coroutine[Any, Any, Any], what: str
+) -> tuple[Any, BaseException | None]:
+    """Carry a BaseException to the caller: raised here, it would end the loop, or look canceled.
+
+    Nobody reads what is returned after the caller canceled this.
+    """
+    aside = Aside(what)
+    around = ThreadSensitiveContext()
+    async with around:
+        SyncToAsync.context_to_thread_executor[around] = aside.executor
+        try:
+            return await coroutine, None
+        except BaseException as error:  # noqa: BLE001 - carried over, not swallowed
+            return None, error
+        finally:
+            if aside.is_used:
+                await asyncio.get_running_loop().run_in_executor(aside.executor, aside.end)
+            SyncToAsync.context_to_thread_executor.pop(around, None)
+            aside.executor.shutdown(wait=False)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:

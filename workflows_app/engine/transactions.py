@@ -82,10 +82,3 @@ def _single_writer() -> Iterator[None]:
         return
     with _sqlite_writers:
         yield
-
-
-def mend_connection() -> None:
-    """Do not let a connection that user code broke keep its result from being recorded."""
-    connection = connection_here()
-    if connection.errors_occurred and not connection.in_atomic_block:
-        connection.close_if_unusable_or_obsolete()

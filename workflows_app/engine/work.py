@@ -113,7 +113,6 @@ def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
     began = time.monotonic()
     done = execute(graph, claim)
     paces.note(claim, time.monotonic() - began)
-    transactions.mend_connection()
     go_on = not turn.is_over()
     if go_on and not done.said:
         is_done, following = _settle_express(graph, claim, done)

@@ -3,6 +3,8 @@
 import asyncio
 
 import pytest
+from django.contrib.auth.models import Group
+from django.db import connection, transaction
 from django.test import TestCase
 
 from workflows_app import Workflow, step
@@ -50,6 +52,22 @@ def test_a_run_that_nobody_waits_for_has_gone_on_when_the_verb_returns():
     assert run.start(1, wait=False).status == "suspended"
     types = [event.type for event in run.resume_stream("yes")]
     assert (types[0], types[-1]) == ("workflow-resumed", "workflow-finish")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("execution")
+def test_a_block_that_a_step_left_open_is_rolled_back_and_not_the_test():
+    Group.objects.create(name="of the test")
+
+    def leaves(data):
+        transaction.atomic().__enter__()
+        Group.objects.create(name="left")
+        return data
+
+    run = Workflow("leaves-open").then(step(leaves)).then(step(lambda d: d, id="end"))
+    assert run.commit().create_run().start("done").result == "done"
+    assert list(Group.objects.values_list("name", flat=True)) == ["of the test"]
+    assert connection.in_atomic_block
 
 
 @pytest.mark.django_db

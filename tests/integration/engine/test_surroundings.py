@@ -1,0 +1,332 @@
+"""What a step does to its thread stays with the step: connections, context, time zone, decimals."""
+
+import contextvars
+import decimal
+import logging
+import uuid
+
+import pytest
+from asgiref.local import Local
+from asgiref.sync import sync_to_async
+from django.contrib.auth.models import Group
+from django.db import connection, connections, transaction
+from django.utils import timezone
+from django.utils.translation import trans_real as translation
+
+from workflows_app import Workflow, step
+from workflows_app.models.sqltext import connection_here
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
+
+held = []
+
+
+def wrote(name="left"):
+    Group.objects.create(name=name)
+
+
+def turns_autocommit_off():
+    transaction.set_autocommit(False)
+    wrote()
+
+
+def enters_a_block_and_stays():
+    transaction.atomic().__enter__()
+    wrote()
+
+
+def enters_blocks_and_closes():
+    transaction.atomic().__enter__()
+    transaction.atomic().__enter__()
+    wrote()
+    connection.close()
+
+
+def begins_by_hand():
+    with connection.cursor() as cursor:
+        cursor.execute("BEGIN")
+    wrote()
+
+
+def closes_the_driver():
+    connection.ensure_connection()
+    connection.connection.close()
+
+
+def breaks_a_transaction():
+    transaction.set_autocommit(False)
+    with connection.cursor() as cursor:
+        try:
+            cursor.execute("SELECT nothing FROM nowhere")
+        except Exception:  # noqa: BLE001 - the swallowing is the matter
+            return
+
+
+LEAVINGS = [
+    turns_autocommit_off,
+    enters_a_block_and_stays,
+    enters_blocks_and_closes,
+    begins_by_hand,
+    closes_the_driver,
+    breaks_a_transaction,
+]
+
+
+def standing():
+    """Return how the thread's connection stands, as a step finds it."""
+    here = connections["default"]
+    here.ensure_connection()
+    raw = here.connection
+    is_idle = (
+        raw.pgconn.transaction_status == 0
+        if here.vendor == "postgresql"
+        else not raw.in_transaction
+    )
+    wrappers = len(here.execute_wrappers)
+    return [here.autocommit, here.in_atomic_block, len(here.atomic_blocks), is_idle, wrappers]
+
+
+CLEAN = [True, False, 0, True, 1]
+
+
+def unique(name):
+    return f"{name}-{uuid.uuid4().hex[:8]}"
+
+
+def is_usual_here():
+    here = connection_here()
+    return here.connection is None or (here.autocommit and not here.in_atomic_block)
+
+
+@pytest.mark.parametrize("leave", LEAVINGS, ids=lambda leave: leave.__name__)
+def test_a_step_gives_back_a_clean_connection_whatever_it_did_to_it(leave, caplog):
+    def leaves(_data):
+        leave()
+        return "done"
+
+    flow = Workflow(unique("leaves")).then(step(leaves)).then(step(standing)).commit()
+    with caplog.at_level(logging.WARNING):
+        result = flow.create_run().start(1, timeout=30)
+
+    assert (result.status, result.result) == ("success", CLEAN)
+    assert result.steps["leaves"].output == "done"
+    said = [r.getMessage() for r in caplog.records if "rolled back" in r.getMessage()]
+    assert len(said) == 1
+    assert f"leaves of run {result.run_id} left" in said[0]
+    assert not Group.objects.filter(name="left").exists()
+    assert is_usual_here()
+
+
+@pytest.mark.parametrize("leave", LEAVINGS, ids=lambda leave: leave.__name__)
+def test_a_step_that_fails_after_it_left_a_mess_fails_with_its_own_error(leave):
+    def leaves(_data):
+        leave()
+        raise LookupError("its own")
+
+    result = Workflow(unique("fails")).then(step(leaves)).commit().create_run().start(1, timeout=30)
+    assert (result.status, result.error.type, result.error.message) == (
+        "failed", "LookupError", "its own",
+    )  # fmt: skip
+    assert (
+        Workflow(unique("next")).then(step(standing)).commit().create_run().start(1).result == CLEAN
+    )
+
+
+def kinds(leave):
+    """Return workflows in which user code of each kind leaves a mess, by what the code is."""
+
+    def one(_data):
+        leave()
+        return True
+
+    async def later(_data):
+        await sync_to_async(leave)()
+        return True
+
+    def seconds(_data):
+        leave()
+        return 0
+
+    def named(name):
+        return Workflow(unique(name))
+
+    return {
+        "async step": named("async").then(step(later)),
+        "map": named("map").map(one).then(step(lambda data: data, id="end")),
+        "condition": named("condition").branch([(one, step(lambda data: True, id="end"))]),
+        "loop": named("loop").do_until(step(lambda data: True, id="end"), one),
+        "sleep": named("sleep").sleep(seconds).then(step(lambda data: True, id="end")),
+        "concurrency": named("each").map(lambda d: [1]).foreach(
+            step(lambda data: True, id="end"), concurrency=lambda data: (leave(), 1)[1]
+        ),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", ["async step", "map", "condition", "loop", "sleep", "concurrency"])
+@pytest.mark.parametrize("leave", LEAVINGS, ids=lambda leave: leave.__name__)
+def test_functions_of_every_kind_give_back_a_clean_connection(kind, leave):
+    flow = kinds(leave)[kind].then(step(standing)).commit()
+    result = flow.create_run().start(1, timeout=30)
+    assert (result.status, result.result) == ("success", CLEAN)
+    assert not Group.objects.filter(name="left").exists()
+    assert is_usual_here()
+
+
+@pytest.mark.parametrize("leave", LEAVINGS, ids=lambda leave: leave.__name__)
+def test_hooks_give_back_a_clean_connection(leave):
+    called = []
+
+    def hook(_info):
+        called.append(1)
+        leave()
+
+    flow = Workflow(unique("hooks"), on_start=hook, on_finish=hook).then(step(standing)).commit()
+    assert flow.create_run().start(1, timeout=30).result == CLEAN
+    assert len(called) == 2
+    assert is_usual_here()
+    assert not Group.objects.filter(name="left").exists()
+
+
+def test_a_transaction_of_an_async_step_is_not_that_of_another():
+    async def keeps_open(_data):
+        await sync_to_async(turns_autocommit_off)()
+        return "kept"
+
+    async def writes(_data):
+        await Group.objects.acreate(name="mine")
+        return "wrote"
+
+    both = Workflow(unique("two")).parallel([step(keeps_open), step(writes)]).commit()
+    result = both.create_run().start(1, timeout=30)
+    assert result.result == {"keeps_open": "kept", "writes": "wrote"}
+    assert list(Group.objects.values_list("name", flat=True)) == ["mine"]
+
+
+def test_settings_of_a_session_and_held_cursors_are_not_found_by_the_next_step():
+    held.clear()
+
+    def changes(_data):
+        with connection.cursor() as cursor:
+            if connection.vendor == "postgresql":
+                cursor.execute("SET statement_timeout = 12345")
+                cursor.execute("SELECT set_config('search_path', 'nowhere', false)")
+                cursor.execute("SELECT pg_advisory_lock(4711)")
+            else:
+                cursor.execute("PRAGMA busy_timeout = 1")
+                cursor.execute("PRAGMA foreign_keys = OFF")
+        return 1
+
+    def holds(_data):
+        if connection.vendor == "postgresql":
+            rows = connection.chunked_cursor()
+            rows.execute("SELECT generate_series(1, 300)")
+            held.append(rows)
+        return 1
+
+    def finds(_data):
+        with connection.cursor() as cursor:
+            if connection.vendor != "postgresql":
+                cursor.execute("PRAGMA foreign_keys")
+                return cursor.fetchone()[0]
+            cursor.execute("SHOW statement_timeout")
+            (timeout,) = cursor.fetchone()
+            cursor.execute("SELECT count(*) FROM pg_cursors")
+            (cursors,) = cursor.fetchone()
+            left = held.pop()  # closed here, or its driver complains of it later
+            cursor.execute(f'DECLARE "{left.cursor.name}" CURSOR WITH HOLD FOR SELECT 1')
+            left.close()
+            cursor.execute("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'")
+            (locks,) = cursor.fetchone()
+            return int(timeout == "0" and cursors == 0 and locks == 0)
+
+    flow = Workflow(unique("session")).then(step(changes)).then(step(holds)).then(step(finds))
+    result = flow.commit().create_run().start(1, timeout=30)
+    assert (result.status, result.result) == ("success", 1)
+
+
+# The context.
+
+mark = contextvars.ContextVar("mark", default="unset")
+local = Local()
+
+
+def changes_everything():
+    timezone.activate("Asia/Tokyo")
+    translation.activate("fr")
+    decimal.getcontext().prec = 5
+    mark.set("set")
+    local.value = "set"
+
+
+def seen():
+    return [
+        str(timezone.get_current_timezone()),
+        translation.get_language(),
+        decimal.getcontext().prec,
+        mark.get(),
+        getattr(local, "value", "unset"),
+    ]
+
+
+def test_what_a_step_activates_is_seen_neither_by_the_next_step_nor_by_the_caller():
+    def activates(_data):
+        changes_everything()
+        return seen()
+
+    async def activates_later(_data):
+        changes_everything()
+        return seen()
+
+    flow = (
+        Workflow(unique("context"))
+        .then(step(seen, id="before"))
+        .then(step(activates))
+        .then(step(seen, id="after"))
+        .then(step(activates_later))
+        .then(step(seen, id="last"))
+        .commit()
+    )
+    mine = seen()
+    result = flow.create_run().start(1)
+    changed = ["Asia/Tokyo", "fr", 5, "set", "set"]
+    assert result.steps["activates"].output == changed
+    assert result.steps["activates_later"].output == changed
+    before = result.steps["before"].output
+    assert before == result.steps["after"].output == result.steps["last"].output
+    assert seen() == mine
+
+
+def test_glue_and_hooks_keep_what_they_activate_to_themselves():
+    def glue(data):
+        changes_everything()
+        return data
+
+    def hook(_info):
+        changes_everything()
+
+    flow = (
+        Workflow(unique("glue"), on_start=hook, on_finish=hook)
+        .map(glue)
+        .branch([(lambda data: glue(True), step(seen))])
+        .commit()
+    )
+    mine = seen()
+    fresh = Workflow(unique("fresh")).then(step(seen)).commit()
+    first = fresh.create_run().start(1).result
+    assert flow.create_run().start(1).result["seen"] == first
+    assert seen() == mine
+    assert fresh.create_run().start(1).result == first
+
+
+def test_every_attempt_begins_with_the_context_as_it_was():
+    found = []
+
+    def fails(_data):
+        found.append(seen())
+        changes_everything()
+        raise ValueError("again")
+
+    flow = Workflow(unique("attempts")).then(step(fails, retries=2, retry_delay=0)).commit()
+    assert flow.create_run().start(1).status == "failed"
+    assert len(found) == 3
+    assert found[0] == found[1] == found[2]
