@@ -7,10 +7,11 @@ from collections.abc import Callable, Sequence
 
 import redis
 
-from worker import actors, inline, live, offers, process, serving
+from worker import actors, inline, lending, live, offers, process, serving
 from worker import broker as brokers
 from workflows_app.engine import attempts, clock, timers, transactions, workers
 from workflows_app.engine.handing import Slot
+from workflows_app.engine.lending import Borrower
 from workflows_app.engine.ports import Wake
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
@@ -79,6 +80,10 @@ class EmbeddedDispatcher:
             actors.give_back,
             actors.work_here,
         )
+
+    def lend(self, borrower: Borrower) -> bool:
+        """Start a thread in the place of one whose step waits for runs; False: none is left."""
+        return lending.lend(borrower)
 
     def look_again(self) -> None:
         """Let an idle thread of this process look for the oldest step."""
@@ -151,6 +156,10 @@ class DistributedDispatcher:
         if offer is None:
             self._no_offer_until = time.monotonic() + NO_OFFER_SECONDS
         return offer
+
+    def lend(self, borrower: Borrower) -> bool:
+        """Start a thread in the place of one whose step waits for runs; False: none is left."""
+        return lending.lend(borrower)
 
     def look_again(self) -> None:
         """Let an idle worker look for the oldest step."""

@@ -8,14 +8,14 @@ import logging
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import Final
 
 from django.db import connection
 
 from worker import heartbeat
-from workflows_app.engine import clock, ports, transactions, workers
+from workflows_app.engine import attempts, clock, ports, transactions, workers
 from workflows_app.engine.claim import claim
 from workflows_app.engine.work import work
 from workflows_app.models import StepSnapshot
@@ -39,7 +39,17 @@ def is_driving(run: uuid.UUID) -> bool:
 
 
 def drive(run: uuid.UUID) -> None:
-    """Run everything the run has to do, until nothing goes on by itself."""
+    """Run everything the run has to do, until nothing goes on by itself.
+
+    A step may call this for another run; its own time may be up meanwhile, but is not over before
+    the other run has settled.
+    """
+    attempt = attempts.current()
+    with nullcontext() if attempt is None else attempt.shielded():
+        _drive(run)
+
+
+def _drive(run: uuid.UUID) -> None:
     changed = threading.Event()
     unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
     try:

@@ -167,6 +167,10 @@ class WaitTimeout(WorkflowError, TimeoutError):
     """The run did not settle within `timeout` seconds; it goes on."""
 
 
+class WaitTooDeep(WorkflowError):
+    """A step waits for a run, and so many do already that no thread is left to work on it."""
+
+
 class WaitInsideTransaction(WorkflowError):
     """A waiting verb was called inside an open transaction, which no worker can see."""
 

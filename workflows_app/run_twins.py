@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 from django.db import connection
 
 from workflows_app import conf, results
-from workflows_app.engine import transactions, waiting
+from workflows_app.engine import lending, transactions, waiting
 from workflows_app.run_verbs import Verbs, output_options
 from workflows_app.stream import RunStream
 from workflows_app.threads import in_thread
@@ -140,12 +140,12 @@ class Twins(Verbs):
                 verb, {**options, "wait": wait, "timeout": timeout}
             )
             return whole
-        if wait:
-            await in_thread(self._refuse_waiting)("a waiting verb")
-        result = await in_thread(verb)(wait=False, **options)
         if not wait:
-            return result
-        await waiting.await_settled(self.pk, timeout)
+            return await in_thread(verb)(wait=False, **options)
+        await in_thread(self._refuse_waiting)("a waiting verb")
+        with lending.waiting(self.pk):
+            await in_thread(verb)(wait=False, **options)
+            await waiting.await_settled(self.pk, timeout)
         await self.arefresh()
         chosen = output_options(options.get("output_options"))
         return await in_thread(results.build)(self.pk, **chosen)

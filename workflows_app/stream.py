@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from workflows_app.engine import log, ports
+from workflows_app.engine import lending, log, ports
 from workflows_app.engine.live import Event
 from workflows_app.models import Run as RunRow
 from workflows_app.planner.statuses import ENDED, SETTLED
@@ -78,14 +78,17 @@ class RunStream:
         news: queue.SimpleQueue[list[Event]] = queue.SimpleQueue()
         unsubscribe = ports.hub().subscribe(self._run.pk, lambda _seq, events: news.put(events))
         try:
-            self._start()
-            is_over = False
-            while not is_over:
-                transient = _drain(news)
-                events, is_over = self._read()
-                yield from map(_as_event, [*transient, *events])
-                if not events and not is_over:
-                    _put_back(news, _get(news))
+            with lending.waiting(self._run.pk) as borrow:
+                self._start()
+                is_over = False
+                while not is_over:
+                    transient = _drain(news)
+                    events, is_over = self._read()
+                    yield from map(_as_event, [*transient, *events])
+                    if not events and not is_over:
+                        _put_back(news, _get(news))
+                        if borrow is not None:
+                            borrow()
         finally:
             unsubscribe()
 
@@ -99,18 +102,21 @@ class RunStream:
 
         unsubscribe = ports.hub().subscribe(self._run.pk, tell)
         try:
-            await in_thread(self._start)()
-            is_over = False
-            pending: list[Event] = []
-            while not is_over:
-                while not news.empty():
-                    pending += news.get_nowait()
-                events, is_over = await in_thread(self._read)()
-                for event in [*pending, *events]:
-                    yield _as_event(event)
-                pending = []
-                if not events and not is_over:
-                    pending = await _next(news)
+            with lending.waiting(self._run.pk) as borrow:
+                await in_thread(self._start)()
+                is_over = False
+                pending: list[Event] = []
+                while not is_over:
+                    while not news.empty():
+                        pending += news.get_nowait()
+                    events, is_over = await in_thread(self._read)()
+                    for event in [*pending, *events]:
+                        yield _as_event(event)
+                    pending = []
+                    if not events and not is_over:
+                        pending = await _next(news)
+                        if borrow is not None:
+                            borrow()
         finally:
             unsubscribe()
 

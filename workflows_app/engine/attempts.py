@@ -3,6 +3,8 @@
 An interrupt is raised into a thread only while user code is on its stack; a lock guards that.
 """
 
+from __future__ import annotations
+
 import ctypes
 import logging
 import threading
@@ -10,9 +12,13 @@ import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 from workflows_app.engine import timers
 from workflows_app.engine.control import Interrupted
+
+if TYPE_CHECKING:
+    from workflows_app.engine.lending import Borrower
 
 logger = logging.getLogger(__name__)
 
@@ -67,11 +73,16 @@ class AbortSignal:
 class Attempt:
     """One attempt that runs in one thread of this process; its block is the user's code."""
 
-    def __init__(self, run: uuid.UUID, timeout: float | None) -> None:
+    def __init__(self, run: uuid.UUID, timeout: float | None, name: str) -> None:
         self.run = run
         self.timeout = timeout
+        #: The step and its run, for messages.
+        self.name = name
         self.signal = AbortSignal()
         self.timed_out = False
+        #: The other runs that it waits for, if it ever did: see `lending`.
+        self.borrower: Borrower | None = None
+        self._is_shielded = False
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._timer: timers.Timer | None = None
@@ -95,9 +106,33 @@ class Attempt:
                 # An interrupt that was sent and not yet delivered must not hit the engine.
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread), None)
 
+    @contextmanager
+    def shielded(self) -> Iterator[None]:
+        """Let the attempt's code call the engine in its own thread, which nothing may interrupt.
+
+        If its time is up meanwhile it is interrupted at the end of the block.
+        """
+        with self._lock:
+            if self._thread != threading.get_ident():
+                mine = None
+            else:
+                mine, self._thread, self._is_shielded = self._thread, None, True
+        try:
+            yield
+        finally:
+            if mine is not None:
+                with self._lock:
+                    self._thread, self._is_shielded = mine, False
+                if self.timed_out:
+                    raise Interrupted
+
     def _time_is_up(self) -> None:
         with self._lock:
             if self._thread is None:
+                self.timed_out = self._is_shielded
+                if not self.timed_out:
+                    return
+                self.signal.abort()
                 return
             self.timed_out = True
             thread = ctypes.c_ulong(self._thread)
@@ -112,9 +147,11 @@ _current: ContextVar[Attempt | None] = ContextVar("signalbox_attempt", default=N
 
 
 @contextmanager
-def running(run: uuid.UUID, timeout: float | None = None) -> Iterator[Attempt]:
-    """Register an attempt of a step of `run` while the block runs."""
-    attempt = Attempt(run, timeout)
+def running(
+    run: uuid.UUID, timeout: float | None = None, name: str = "A step"
+) -> Iterator[Attempt]:
+    """Register an attempt of a step of `run` while the block runs; `name` is for messages."""
+    attempt = Attempt(run, timeout, name)
     with _lock:
         _running.setdefault(run, set()).add(attempt)
     before = _current.set(attempt)

@@ -71,7 +71,7 @@ def execute(graph: Graph, claim: Claim) -> Done:
 def _execute(graph: Graph, claim: Claim) -> Done:
     node = graph.nodes[claim.base_path]
     timeout = node.step.timeout if node.step is not None else None
-    with attempts.running(claim.run, timeout) as attempt:
+    with attempts.running(claim.run, timeout, claim.name) as attempt:
         execution = _Execution(graph, node, claim, attempt)
         outcome = execution.run_traced() if node.kind is Kind.STEP else execution.run()
         return Done(outcome, execution.ctx.writer.close())

@@ -9,7 +9,7 @@ from typing import Any
 from workflows_app import results
 from workflows_app.definition import Builder
 from workflows_app.definition.functions import function, invoke
-from workflows_app.engine import surroundings
+from workflows_app.engine import attempts, surroundings
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.loops import run_to_end
 from workflows_app.jsontext import loads
@@ -69,6 +69,12 @@ def call_after_settling(definition: Builder, claim: Claim) -> None:
     """Call `on_error`, if the run failed, then `on_finish`, for one settling of a run."""
     told = loads(claim.payload)
     info = info_of(Run.objects.get(pk=claim.run), seq=told["seq"], status=told["status"])
+    # A hook that waits for another run keeps a thread from its work as a step does.
+    with attempts.running(claim.run, name=claim.name):
+        _call_both(definition, info)
+
+
+def _call_both(definition: Builder, info: HookInfo) -> None:
     if info.status == RunStatus.FAILED and definition.on_error is not None:
         _call_logged(definition.on_error, info)
     if definition.on_finish is not None:

@@ -5,10 +5,11 @@ import threading
 import time
 import uuid
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import Final, Self
 
 from workflows_app import errors
-from workflows_app.engine import handover, ports
+from workflows_app.engine import handover, lending, ports
 from workflows_app.engine.recall import Recalled
 from workflows_app.models import Run, statements
 from workflows_app.planner.statuses import SETTLED
@@ -50,13 +51,17 @@ class Expected:
         #: What the process that ended the run told of it.
         self._told: str | None = None
         self._ear: ports.Ear | None = None
-        self._unsubscribe = ports.hub().subscribe_settled(run, self._look_up)
+        self._ended = ExitStack()
+        #: Inside a step: has another thread work on the run.
+        self._borrow: Callable[[], None] | None = None
 
     def __enter__(self) -> Self:
+        self._borrow = self._ended.enter_context(lending.waiting(self._run))
+        self._ended.callback(ports.hub().subscribe_settled(self._run, self._look_up))
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._unsubscribe()
+        self._ended.close()
 
     def end(self, begun: Run) -> tuple[Run, list[Recalled]] | None:
         """Return the run and its steps if the process that ended it told what came of it."""
@@ -74,13 +79,15 @@ class Expected:
         """
         self._ear = ear
         started = time.monotonic()
-        pause = _FIRST_LOOK
+        pause = _FIRST_LOOK if self._borrow is None else lending.PATIENCE
         while True:
             left = _left(self._run, started, timeout)
             woken = self._is_woken(min(pause, left))
             if (woken or has_settled(self._run)) and is_settled():
                 return
             pause = _FIRST_LOOK if woken else min(pause * 2, _LAST_LOOK)
+            if self._borrow is not None:
+                self._borrow()
 
     def _look_up(self) -> None:
         self._changed.set()
@@ -115,19 +122,22 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
 
     unsubscribe = ports.hub().subscribe_settled(run, tell)
     started = time.monotonic()
-    pause = _FIRST_LOOK
     look = in_thread(has_settled)
     try:
-        while True:
-            changed.clear()
-            if await look(run):
-                return
-            left = _left(run, started, timeout)
-            try:
-                await asyncio.wait_for(changed.wait(), min(pause, left))
-                pause = _FIRST_LOOK
-            except TimeoutError:
-                pause = min(pause * 2, _LAST_LOOK)
+        with lending.waiting(run) as borrow:
+            pause = _FIRST_LOOK if borrow is None else lending.PATIENCE
+            while True:
+                changed.clear()
+                if await look(run):
+                    return
+                left = _left(run, started, timeout)
+                try:
+                    await asyncio.wait_for(changed.wait(), min(pause, left))
+                    pause = _FIRST_LOOK
+                except TimeoutError:
+                    pause = min(pause * 2, _LAST_LOOK)
+                if borrow is not None:
+                    borrow()
     finally:
         unsubscribe()
 

@@ -34,6 +34,22 @@ def test_a_worker_runs_what_another_process_started_and_that_process_sees_the_re
     assert found[2] < 1.0
 
 
+def test_steps_that_wait_for_other_runs_end_in_a_worker_with_fewer_threads(workers):
+    workers.start("--threads", "2")
+    found = workers.python(
+        "from workflows_app import get_workflow\n"
+        "flow = get_workflow('far-waits')\n"
+        "runs = [flow.create_run() for _ in range(12)]\n"
+        "for run in runs: run.start(1, wait=False)\n"
+        "import time\n"
+        "until = time.monotonic() + 90\n"
+        "while time.monotonic() < until and {r.refresh().status for r in runs} != {'success'}:\n"
+        "    time.sleep(0.05)\n"
+        "print(json.dumps([run.result().result for run in runs]))"
+    )
+    assert found == [6] * 12
+
+
 def test_a_killed_worker_loses_its_step_to_another_and_nothing_is_done_twice(workers, tmp_path):
     first = workers.start()
     start(workers, "killed")

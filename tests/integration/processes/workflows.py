@@ -1,5 +1,6 @@
 """Workflows whose steps leave a mark outside the database, for tests that kill processes."""
 
+import asyncio
 import os
 import time
 from pathlib import Path
@@ -92,3 +93,30 @@ def asks(data: dict[str, Any], ctx: StepContext) -> dict[str, Any]:
 cancelable = Workflow("far-cancel").then(waits_for_cancel).commit()
 queued = Workflow("far-queue").then(anywhere).then(on_gpu).commit()
 asking = Workflow("far-asks").then(first).then(asks).then(last).commit()
+
+
+@step
+def adds(number: int) -> int:
+    """Add 1."""
+    return number + 1
+
+
+adding = Workflow("far-adds").then(adds).commit()
+
+
+@step
+def waits_for_adding(number: int) -> int:
+    """Start another run and wait for it."""
+    result: int = adding.create_run().start(number).result
+    return result
+
+
+@step
+async def waits_on_the_loop(number: int) -> int:
+    """Start another run and wait for it, twice at a time."""
+    runs = [await adding.acreate_run(), await adding.acreate_run()]
+    results = await asyncio.gather(*(run.astart(number) for run in runs))
+    return int(sum(result.result for result in results))
+
+
+waiting = Workflow("far-waits").then(waits_for_adding).then(waits_on_the_loop).commit()
