@@ -17,8 +17,8 @@ FOREIGN: Final = re.compile(
     r"|[/\\]workflows_app[/\\](?!demo[/\\])|[/\\]worker[/\\]|^<)"
 )
 _FRAME: Final = re.compile(r'^  File "(?P<file>[^"]*)", line (?P<line>\d+)(?:, in (?P<name>.*))?$')
-#: Causes of causes that are shown.
-MOST_CAUSES: Final = 10
+#: Causes and errors of groups that are shown together.
+MOST_BELOW: Final = 30
 #: Characters of the input in a report.
 MOST_INPUT: Final = 1000
 
@@ -88,14 +88,25 @@ def own_frame(error: Error) -> Frame | None:
     return own[-1] if own else None
 
 
-def causes_of(error: Error) -> list[Error]:
-    """Return what caused an error, and what caused that, to the first cause that is known."""
-    found: list[Error] = []
+def below(error: Error) -> list[tuple[str, Error]]:
+    """Return what belongs to an error, and what belongs to that, each with how it does.
+
+    The errors of a group are "In it"; what an error was raised from, it was "Caused by".
+    """
+    found: list[tuple[str, Error]] = []
+    _collect(error, found)
+    return found[:MOST_BELOW]
+
+
+def _collect(error: Error, found: list[tuple[str, Error]]) -> None:
+    parts = [("In it", part) for part in error.get("errors") or () if isinstance(part, Mapping)]
     cause = error.get("cause")
-    while isinstance(cause, Mapping) and len(found) < MOST_CAUSES:
-        found.append(cause)
-        cause = cause.get("cause")
-    return found
+    if isinstance(cause, Mapping):
+        parts.append(("Caused by", cause))
+    for how, part in parts:
+        if len(found) < MOST_BELOW:
+            found.append((how, part))
+            _collect(part, found)
 
 
 def _frames(lines: Sequence[str]) -> Iterator[Frame]:
@@ -114,9 +125,9 @@ def _report(run: Run, error: Error, step: StepSnapshot | None, payload: Payload 
     lines = [f"Run {run.run_id} of {run.workflow_id}, version {version}, failed."]
     if step is not None:
         lines.append(f"Step {step.path}, attempt {step.retry_count + 1}.")
-    for each in (error, *causes_of(error)):
-        first = "" if each is error else "Caused by "
-        lines.append(f"\n{first}{each.get('type')}: {each.get('message')}")
+    for how, each in (("", error), *below(error)):
+        lines.append(f"\n{f'{how} ' if how else ''}{each.get('type')}: {each.get('message')}")
+        lines += [str(note) for note in each.get("notes") or ()]
         lines += str(each.get("traceback") or "").rstrip().splitlines()
     if payload is not None:
         text = payload.preview.text

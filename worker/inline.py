@@ -15,7 +15,7 @@ from typing import Final
 from django.db import connection
 
 from worker import heartbeat
-from workflows_app.engine import attempts, clock, ports, transactions, workers
+from workflows_app.engine import attempts, clock, ports, timers, transactions, workers
 from workflows_app.engine.claim import claim
 from workflows_app.engine.work import work
 from workflows_app.models import StepSnapshot
@@ -116,7 +116,7 @@ def _wait(run: uuid.UUID, changed: threading.Event) -> bool:
 
 
 def _seconds_until(time: datetime, now: datetime) -> float:
-    return max((time - now).total_seconds(), 0.0)
+    return min(max((time - now).total_seconds(), 0.0), timers.LONGEST_WAIT)
 
 
 def _help(run: uuid.UUID, step: int) -> None:

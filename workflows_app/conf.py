@@ -15,10 +15,18 @@ from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 Seconds: TypeAlias = Literal[
-    "LEASE_SECONDS", "HEARTBEAT_SECONDS", "CANCEL_GRACE_SECONDS", "VERSION_GRACE_SECONDS"
+    "LEASE_SECONDS",
+    "HEARTBEAT_SECONDS",
+    "CANCEL_GRACE_SECONDS",
+    "VERSION_GRACE_SECONDS",
+    "MAX_RETRY_DELAY_SECONDS",
 ]
 Count: TypeAlias = Literal["MAX_LOST_ATTEMPTS", "MAX_PAYLOAD_BYTES", "MAX_LIST_BYTES"]
 Text: TypeAlias = Literal["EXECUTION", "DISPATCHER", "NOTIFIER"]
+
+
+#: The longest span of a setting, about thirty years: with it every time stays within the calendar.
+MOST_SECONDS: Final = 1e9
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +43,8 @@ def _seconds(value: object) -> float:
     number = _number(value)
     if not (number > 0 and math.isfinite(number)):
         raise ValueError("a number of seconds above 0")
+    if number > MOST_SECONDS:
+        raise ValueError(f"a number of seconds up to {MOST_SECONDS:g}")
     return number
 
 
@@ -126,6 +136,12 @@ SETTINGS: Final = (
         600.0,
         _grace,
         "How long a step waits for a worker whose code has its workflow as the run knows it.",
+    ),
+    Setting(
+        "MAX_RETRY_DELAY_SECONDS",
+        86_400.0,
+        _seconds,
+        "How long a step waits for its next attempt at most, however its delay grows.",
     ),
     Setting(
         "MAX_PAYLOAD_BYTES",

@@ -59,6 +59,10 @@ class ErrorInfo(BaseModel):
     cause: ErrorInfo | None = None
     #: Custom attributes of the exception that JSON can hold.
     details: dict[str, Any] = Field(default_factory=dict)
+    #: The errors in it, where it is a group (`ExceptionGroup`).
+    errors: list[ErrorInfo] = Field(default_factory=list)
+    #: What was added to it with `add_note`.
+    notes: list[str] = Field(default_factory=list)
 
 
 class StepResult(BaseModel):

@@ -286,9 +286,9 @@ def frames(error: failure.Error) -> list[failure.Frame]:
 
 
 @register.filter
-def causes(error: failure.Error) -> list[failure.Error]:
-    """Return what caused an error, and what caused that."""
-    return failure.causes_of(error)
+def below(error: failure.Error) -> list[tuple[str, failure.Error]]:
+    """Return the causes of an error and the errors in it, each with which of these it is."""
+    return failure.below(error)
 
 
 @register.filter

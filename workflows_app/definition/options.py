@@ -114,7 +114,10 @@ def one_of(value: Any, name: str, what: str, allowed: tuple[str, ...]) -> Any:
 
 def _is_finite(value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and math.isfinite(value)
+    try:
+        return is_number and math.isfinite(value)
+    except OverflowError:  # a whole number that no float holds
+        return False
 
 
 def _wrong(value: Any, name: str, what: str, rule: str) -> errors.InvalidStep:

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from workflows_app import conf
 from workflows_app.definition import Kind
 from workflows_app.engine import payloads, snapshots, telling, values
 from workflows_app.engine.change import Change
@@ -173,7 +174,8 @@ def _suspend(change: Change, decision: d.RecordSuspension) -> None:
 
 def _retry(change: Change, decision: d.RetryStep) -> None:
     step = change.snapshot(decision.path)
-    again_at = change.now + timedelta(seconds=decision.delay_seconds)
+    delay = min(decision.delay_seconds, conf.get("MAX_RETRY_DELAY_SECONDS"))
+    again_at = change.now + timedelta(seconds=delay)
     change.move(
         step,
         StepStatus.QUEUED,

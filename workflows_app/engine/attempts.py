@@ -44,7 +44,7 @@ class AbortSignal:
             if self._is_aborted:
                 return True
             event = self._event = self._event or threading.Event()
-        return event.wait(timeout)
+        return event.wait(None if timeout is None else min(timeout, threading.TIMEOUT_MAX))
 
     def on_abort(self, callback: Callable[[], object]) -> None:
         """Call `callback` when the signal comes; at once if it has."""
@@ -86,6 +86,11 @@ class Attempt:
         self._lock = threading.Lock()
         self._thread: int | None = None
         self._timer: timers.Timer | None = None
+
+    @property
+    def longest(self) -> float | None:
+        """The timeout as far as a thread can wait; None: without an end."""
+        return None if self.timeout is None else min(self.timeout, threading.TIMEOUT_MAX)
 
     def __enter__(self) -> None:
         """Mark that user code is on this thread's stack; only here may it be interrupted."""

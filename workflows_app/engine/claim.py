@@ -3,18 +3,19 @@
 import logging
 import random
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache, partial
 from typing import Any, Final
 
-from django.db import transaction
+from django.db import Error, transaction
 
 from workflows_app.definition import BODY, LOOPS, Kind, registry
 from workflows_app.engine import (
     clock,
     definitions,
     express,
+    failing,
     payloads,
     ports,
     sessions,
@@ -110,12 +111,30 @@ def claim(
         if session.model is None or session.model.revision < run.revision:
             session.keep(run, sessions.Rows())
             session.rows.add(seen)
-        if (taken := express.claim(session, seen, worker, now)) is not None:
-            return taken
         try:
-            return perform(session, now, act)
+            taken = _claim_express(session, seen, worker, now)
+            return perform(session, now, act) if taken is None else taken
         except Run.DoesNotExist:
             return None
+        except Exception as error:
+            if failing.is_away(error):
+                raise
+            session.forget()
+            failing.fail_step(seen, error)
+            return None
+
+
+def _claim_express(
+    session: sessions.Session, seen: StepSnapshot, worker: uuid.UUID, now: datetime
+) -> Claim | None:
+    try:
+        return express.claim(session, seen, worker, now)
+    except Exception as error:
+        if isinstance(error, Error):
+            raise
+        logger.exception("%s is claimed the long way.", seen.path)
+        session.forget()
+        return None
 
 
 def _claim(
@@ -186,15 +205,25 @@ def claim_next(
     together = None
     if run is None and express.is_open and express.is_here():
         together = _together(worker, None if queues is None else frozenset(queues))
-    taken = None if together is None else together.get(now)
+    taken = None if together is None else _taken_together(together, now)
     while taken is None and (batch := _oldest(run, now, queues)):
         if together is not None and waking.wake_due(_WITH_RUN, now, queues):
-            taken = together.get(now)
+            taken = _taken_together(together, now)
             continue
         taken = _one_of(batch, worker, now, queues)
         if len(batch) < CANDIDATES:
             break
     return taken
+
+
+def _taken_together(together: Together[datetime, Claim | None], now: datetime) -> Claim | None:
+    try:
+        return together.get(now)
+    except Exception as error:
+        if failing.is_away(error):
+            raise
+        logger.exception("Steps cannot be claimed together; they are claimed one by one.")
+        return None
 
 
 def wake_due(now: datetime, queues: Collection[str] | None = None) -> int:
@@ -346,15 +375,27 @@ def _payload(changing: Change, step: StepSnapshot) -> Raw:
 
 
 def hand_back(
-    changing: Change, step: StepSnapshot, *, is_told: bool = True, is_lost: bool = True
+    changing: Change,
+    step: StepSnapshot,
+    *,
+    is_told: bool = True,
+    is_lost: bool = True,
+    cause: Mapping[str, Any] | None = None,
 ) -> None:
     """Let a lost or unwanted claim be claimed anew; its token stays, so a late result is dropped.
 
-    The next claim has a higher one. Hooks are handed back without a word in the log.
+    The next claim has a higher one. Hooks are handed back without a word in the log. `cause` tells
+    what ended the attempt.
     """
     lost = step.lost_count + int(is_lost)
     changing.move(step, StepStatus.QUEUED, worker_id=None, lost_count=lost, wake_at=None)
     changing.woken.append(step)
     if is_told and step.kind != HOOK:
-        event = {"path": step.path, "actor": None, "timeline": changing.model.timeline}
+        event: dict[str, Any] = {
+            "path": step.path,
+            "actor": None,
+            "timeline": changing.model.timeline,
+        }
+        if cause is not None:
+            event["cause"] = dict(cause)
         changing.log.add("workflow-restarted", event)

@@ -4,7 +4,7 @@ Nothing here writes to a run; what came of the attempt is returned as an `Outcom
 """
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -289,6 +289,11 @@ class _Execution:
             returned = fn(*(value, self.ctx)[:arity])
             if inspect.iscoroutine(returned):
                 returned = loops.run(returned, self.attempt, self.claim.name)
+            elif inspect.isasyncgen(returned):
+                returned = loops.run(_listed(returned), self.attempt, self.claim.name)
+            if inspect.isgenerator(returned):
+                # Its code is the step's: it may ask, fail and take too long as that may.
+                returned = list(returned)
         return returned
 
     def _sized(self, schema: Schema, value: Any) -> Raw:
@@ -353,6 +358,10 @@ class _Values:
     def call(self, function: Function) -> Any:
         """What a function of the mapping returns."""
         return self._execution.function(function, self.input)
+
+
+async def _listed(generator: AsyncGenerator[Any, Any]) -> list[Any]:
+    return [each async for each in generator]
 
 
 def _type_of(value: Any) -> str:

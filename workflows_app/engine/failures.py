@@ -1,33 +1,128 @@
-"""Errors as they are kept: type, message, traceback, cause chain and custom attributes."""
+"""Errors as they are kept: type, message, traceback, causes, sub-errors, notes and attributes.
+
+However much an exception carries, what is kept of it, its causes and its sub-errors is bounded
+together, and what was left out is said.
+"""
 
 import traceback
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, Final, TypedDict
 
 from pydantic import ValidationError
 
-from workflows_app import errors
+from workflows_app import conf, errors
 from workflows_app.definition import ANY
-from workflows_app.jsontext import loads
+from workflows_app.jsontext import dumps, loads
 
-#: Characters of a message or traceback that are kept, and causes of causes.
-MOST_TEXT: Final = 20_000
-MOST_CAUSES: Final = 10
+#: Bytes of JSON that are kept of an error together with all that belongs to it.
+MOST_BYTES: Final = 64 * 1024
+#: However small the largest payload is, so much of an error is kept.
+LEAST_BYTES: Final = 4 * 1024
+#: Characters of one text, tried in turn until all fits.
+_LENGTHS: Final = (20_000, 8_000, 3_000, 1_000, 300, 100, 40)
+
+#: Causes of causes, and groups in groups.
+MOST_DEEP: Final = 10
+#: Errors that are kept with one, its causes and sub-errors together.
+MOST_ERRORS: Final = 100
+#: Attributes and notes that are kept of one error.
+MOST_DETAILS: Final = 50
+MOST_NOTES: Final = 20
+
+#: Characters of the message of a lost attempt's cause.
+MOST_BRIEF: Final = 500
 
 #: Problems of a value that are named in the message; all are in the details.
 MOST_LISTED: Final = 5
 
 
-def describe(error: BaseException, depth: int = 0) -> dict[str, Any]:
-    """Return an error as JSON: `type`, `message`, `traceback`, `cause`, `details`."""
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-    has_cause = cause is not None and cause is not error and depth < MOST_CAUSES
+def describe(error: BaseException) -> dict[str, Any]:
+    """Return an error as JSON: `type`, `message`, `traceback`, `cause`, `details`.
+
+    Of a group also its `errors`, and `notes` where there are any. Never raises, whatever the
+    exception's own methods do.
+    """
+    whole = _Description().of(error, 0)
+    most = min(MOST_BYTES, max(conf.get("MAX_PAYLOAD_BYTES"), LEAST_BYTES))
+    for length in _LENGTHS:
+        shown = _shortened(whole, length)
+        if len(dumps(shown).encode(errors="replace")) <= most:
+            return shown
+    return plain(error)
+
+
+class Brief(TypedDict):
+    """What ended an attempt that was lost."""
+
+    type: str
+    message: str
+    traceback: str
+
+
+def brief(error: BaseException) -> Brief:
+    """Return the short form of an error, of which a log may hold many."""
     return {
         "type": type(error).__name__,
-        "message": _shortened(_message(error)),
-        "traceback": _shortened("".join(traceback.format_tb(error.__traceback__)), keep_end=True),
-        "cause": describe(cause, depth + 1) if has_cause and cause is not None else None,
-        "details": _details(error),
+        "message": _cut(_message(error), MOST_BRIEF),
+        "traceback": _cut(_traceback(error), 4 * MOST_BRIEF),
     }
+
+
+def plain(error: BaseException) -> dict[str, Any]:
+    """Return the least that can be kept of an error, in letters that every database takes."""
+    message = _message(error)[:500].encode("ascii", "replace").decode()
+    printable = "".join(letter if letter.isprintable() else " " for letter in message)
+    return {
+        "type": type(error).__name__.encode("ascii", "replace").decode()[:200],
+        "message": printable,
+        "traceback": "",
+        "cause": None,
+        "details": {},
+    }
+
+
+class _Description:
+    """One error with what belongs to it; each is described once, so that no circle is endless."""
+
+    def __init__(self) -> None:
+        self._seen: set[int] = set()
+
+    def of(self, error: BaseException, depth: int) -> dict[str, Any]:
+        """Return one error, and those that belong to it, as JSON."""
+        self._seen.add(id(error))
+        kept: dict[str, Any] = {
+            "type": type(error).__name__,
+            "message": _message(error),
+            "traceback": _traceback(error),
+            "cause": self._cause(error, depth),
+            "details": _details(error),
+        }
+        notes = _notes(error)
+        if isinstance(error, BaseExceptionGroup):
+            kept["errors"] = list(self._parts(error, depth))
+            missing = len(error.exceptions) - len(kept["errors"])
+            if missing:
+                notes.append(f"… {missing} more of its errors were not kept")
+        if notes:
+            kept["notes"] = notes
+        return kept
+
+    def _cause(self, error: BaseException, depth: int) -> dict[str, Any] | None:
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        return (
+            None if cause is None or self._is_left_out(cause, depth) else self.of(cause, depth + 1)
+        )
+
+    def _parts(
+        self, group: BaseExceptionGroup[BaseException], depth: int
+    ) -> Iterator[dict[str, Any]]:
+        for part in group.exceptions:
+            if not self._is_left_out(part, depth):
+                yield self.of(part, depth + 1)
+
+    def _is_left_out(self, error: BaseException, depth: int) -> bool:
+        is_enough = depth >= MOST_DEEP or len(self._seen) >= MOST_ERRORS
+        return is_enough or id(error) in self._seen
 
 
 def invalid(
@@ -57,27 +152,85 @@ def _place(loc: list[Any]) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        return str(error)
+        return _clean(str(error))
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error
         return f"<{type(error).__name__} whose message cannot be read>"
+
+
+def _traceback(error: BaseException) -> str:
+    try:
+        return _clean("".join(traceback.format_tb(error.__traceback__)))
+    except Exception:  # noqa: BLE001 - source files may be gone, or not be text
+        return ""
+
+
+def _notes(error: BaseException) -> list[str]:
+    notes = getattr(error, "__notes__", None)
+    if not isinstance(notes, (list, tuple)):
+        return []
+    kept = [_clean(str(note)) for note in notes[:MOST_NOTES] if isinstance(note, str)]
+    if len(notes) > MOST_NOTES:
+        kept.append(f"… {len(notes) - MOST_NOTES} more notes were not kept")
+    return kept
 
 
 def _details(error: BaseException) -> dict[str, Any]:
     if isinstance(error, ValidationError):
         return {"errors": problems_of(error)}
-    details = {}
-    for name, value in vars(error).items():
-        if name.startswith("_"):
-            continue
+    details: dict[str, Any] = {}
+    for name, value in _attributes(error):
         try:
-            details[name] = loads(ANY.dump(value))
-        except errors.SerializationError:
-            continue
+            details[_clean(name)] = loads(ANY.dump(value))
+        except Exception:  # noqa: BLE001 - user code writes itself as JSON: it may raise anything
+            if isinstance(value, str):
+                details[_clean(name)] = _clean(value)
     own = details.pop("details", None)
     return {**own, **details} if isinstance(own, dict) else details
 
 
-def _shortened(text: str, *, keep_end: bool = False) -> str:
-    if len(text) <= MOST_TEXT:
+def _attributes(error: BaseException) -> list[tuple[str, Any]]:
+    try:
+        named = [(str(name), value) for name, value in vars(error).items()]
+    except Exception:  # noqa: BLE001 - a class may have put anything in its place
+        return []
+    return [pair for pair in named if not pair[0].startswith("_")][:MOST_DETAILS]
+
+
+def _clean(text: str) -> str:
+    """Return text that can be written as UTF-8: lone surrogates stand as escapes."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _shortened(described: dict[str, Any], length: int) -> dict[str, Any]:
+    """Return a description in which no text is longer than `length`."""
+    cut = {
+        **described,
+        "type": _cut(described["type"], length),
+        "message": _cut(described["message"], length),
+        "traceback": _cut(described["traceback"], length),
+        "details": _cut_details(described["details"], length),
+    }
+    if described["cause"] is not None:
+        cut["cause"] = _shortened(described["cause"], length)
+    if "errors" in described:
+        cut["errors"] = [_shortened(part, length) for part in described["errors"]]
+    if "notes" in described:
+        cut["notes"] = [_cut(note, length) for note in described["notes"]]
+    return cut
+
+
+def _cut_details(details: dict[str, Any], length: int) -> dict[str, Any]:
+    cut: dict[str, Any] = {}
+    for name, value in details.items():
+        text = value if isinstance(value, str) else dumps(value)
+        is_long = len(text) > length
+        cut[_cut(name, length)] = _cut(text, length) if is_long else value
+    return cut
+
+
+def _cut(text: str, length: int) -> str:
+    """Return a text that is not much longer than `length`; what is missing is the middle of it."""
+    if len(text) <= length:
         return text
-    return "… " + text[-MOST_TEXT:] if keep_end else text[:MOST_TEXT] + " …"
+    half = length // 2
+    return f"{text[:half]} … ({len(text) - 2 * half:,} characters left out) … {text[-half:]}"

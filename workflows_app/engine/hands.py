@@ -16,10 +16,10 @@ from typing import Final
 from django.db import connection
 
 from workflows_app.definition import registry
-from workflows_app.engine import clock, paces, ports, timers
+from workflows_app.engine import clock, failing, paces, ports, timers
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.execute import Done, execute
-from workflows_app.engine.recover import keep, let_go, put_back, release
+from workflows_app.engine.recover import keep, let_go, lose, put_back, release
 from workflows_app.engine.settle import settle_until_recorded
 from workflows_app.errors import LostLease
 from workflows_app.planner.outcomes import Outcome
@@ -182,17 +182,31 @@ class Shift(ABC):
             while (held := self.hand.next()) is not None:
                 self._held = held
                 began = time.monotonic()
-                self._execute(held)
+                self._execute_or_fail(held)
                 self._held = None
                 gathering_since = gathering_since or began
                 if not self.hand.count() or time.monotonic() - gathering_since > GATHERING:
                     gathering_since = None
                     self.record()
-        except BaseException:
-            self._give_up()
+        except BaseException as error:
+            self._give_up(error)
             raise
         finally:
             self.hand.close()
+
+    def _execute_or_fail(self, held: Claim) -> None:
+        """Execute a step; one at which our own code fails does so with that error."""
+        try:
+            self._execute(held)
+        except Exception as error:
+            if failing.is_away(error):
+                raise
+            self.hand.executed()
+            try:
+                failing.fail(held, error)
+            except LostLease as lost:
+                logger.warning("%s", lost)
+            let_go(held)
 
     def _execute(self, held: Claim) -> None:
         began = time.monotonic()
@@ -216,11 +230,15 @@ class Shift(ABC):
     def record(self) -> None:
         """Record what has ended, and hold what follows it."""
 
-    def _give_up(self) -> None:
+    def _give_up(self, error: BaseException) -> None:
         """Free the step that was interrupted."""
-        if self._held is not None:
-            release(self._held, now=clock.now())
-            let_go(self._held)
+        if self._held is None:
+            return
+        if isinstance(error, Exception):
+            release(self._held, now=clock.now(), cause=error)
+        else:
+            lose(self._held, error, now=clock.now())
+        let_go(self._held)
 
 
 def settle_alone(held: Claim, done: Done, *, go_on: bool) -> Claim | None:

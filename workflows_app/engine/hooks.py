@@ -11,6 +11,7 @@ from workflows_app.definition import Builder
 from workflows_app.definition.functions import function, invoke
 from workflows_app.engine import attempts, surroundings
 from workflows_app.engine.claims import Claim
+from workflows_app.engine.failing import is_away
 from workflows_app.engine.loops import run_to_end
 from workflows_app.jsontext import loads
 from workflows_app.models import Run
@@ -68,7 +69,13 @@ def info_of(run: Run, *, seq: int | None = None, **known: Any) -> HookInfo:
 def call_after_settling(definition: Builder, claim: Claim) -> None:
     """Call `on_error`, if the run failed, then `on_finish`, for one settling of a run."""
     told = loads(claim.payload)
-    info = info_of(Run.objects.get(pk=claim.run), seq=told["seq"], status=told["status"])
+    try:
+        info = info_of(Run.objects.get(pk=claim.run), seq=told["seq"], status=told["status"])
+    except Exception as error:
+        if is_away(error):
+            raise
+        logger.exception("Run %s cannot be told to its hooks.", claim.run_id)
+        return
     # A hook that waits for another run keeps a thread from its work as a step does.
     with attempts.running(claim.run, name=claim.name):
         _call_both(definition, info)

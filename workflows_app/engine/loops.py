@@ -24,7 +24,7 @@ def run(coroutine: Coroutine[Any, Any, Any], attempt: Attempt, what: str) -> Any
     """
     future = asyncio.run_coroutine_threadsafe(_boxed(coroutine, what), _running_loop())
     try:
-        value, raised = future.result(attempt.timeout)
+        value, raised = future.result(attempt.longest)
     except concurrent.futures.TimeoutError:
         future.cancel()
         attempt.timed_out = True

@@ -2,23 +2,28 @@
 
 import logging
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Final
 
 from workflows_app import conf, errors
 from workflows_app.definition import registry
-from workflows_app.engine import failures, workers
+from workflows_app.engine import failing, failures, log, workers
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave
 from workflows_app.engine.claim import hand_back
 from workflows_app.engine.claims import HOOK, Claim
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Run, StepSnapshot, Worker
 from workflows_app.planner.decide import decide, give_up
 from workflows_app.planner.outcomes import Failed, Lost
 from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
+
+#: The worker that holds a lost step which only a person may let go on: there is none with this key.
+NOBODY: Final = uuid.UUID(int=0)
 
 
 def lost(now: datetime, limit: int = 500, *, by_silence: bool = True) -> list[StepSnapshot]:
@@ -33,7 +38,18 @@ def recover(now: datetime, *, by_silence: bool = True) -> int:
 
     Without `by_silence` only those of workers that are known to have stopped.
     """
-    return sum(_recover(step, now) for step in lost(now, by_silence=by_silence))
+    return sum(_recover_or_fail(step, now) for step in lost(now, by_silence=by_silence))
+
+
+def _recover_or_fail(step: StepSnapshot, now: datetime) -> bool:
+    """Free a lost step; one that our own code cannot free must not keep others from it."""
+    try:
+        return _recover(step, now)
+    except Exception as error:
+        if failing.is_away(error):
+            raise
+        failing.fail_step(step, error)
+        return False
 
 
 def _recover(step: StepSnapshot, now: datetime) -> bool:
@@ -90,13 +106,33 @@ def orphans(now: datetime, before: Mapping[int, int]) -> dict[int, int]:
     lost = {pk: token for pk, token in unknown.items() if before.get(pk) == token}
     for step in mine.only("pk", "token", "run_id", "path").filter(pk__in=lost):
         if _held.get(step.pk) != step.token and step.token == lost[step.pk]:
-            _recover(step, now)
+            _recover_or_fail(step, now)
     return unknown
 
 
-def release(held: Claim, *, now: datetime) -> None:
+def release(held: Claim, *, now: datetime, cause: BaseException | None = None) -> None:
     """Give a claim back unrecorded: its attempt was lost, and the step is free again at once."""
-    _give_back(held, now, _free)
+    described = None if cause is None else failures.brief(cause)
+    _give_back(held, now, partial(_free, cause=described))
+
+
+def lose(held: Claim, cause: BaseException, *, now: datetime) -> None:
+    """Count an attempt as lost that left its function by a foreign `BaseException`.
+
+    The step is free again at once; in a workflow that does not restart by itself it stays with
+    nobody until a person restarts the run.
+    """
+    _give_back(held, now, partial(_lose, cause=failures.brief(cause)))
+
+
+def _lose(changing: Change, step: StepSnapshot, cause: failures.Brief) -> None:
+    if _may_restart(changing) or step.kind == HOOK:
+        _free(changing, step, cause)
+        return
+    logger.warning("%s waits for somebody to restart its run.", step.path)
+    error = {**cause, "cause": None, "details": {}}
+    lost = step.lost_count + 1
+    changing.write(step, worker_id=NOBODY, lost_count=lost, error=error)
 
 
 def put_back(held: Claim, *, now: datetime) -> None:
@@ -125,21 +161,43 @@ def _may_restart(changing: Change) -> bool:
     return bool(changing.model.ending) or definition is None or definition.auto_restart
 
 
-def _free(changing: Change, step: StepSnapshot) -> None:
+def _free(changing: Change, step: StepSnapshot, cause: failures.Brief | None = None) -> None:
     most = conf.get("MAX_LOST_ATTEMPTS")
     if step.kind == HOOK:
         hand_back(changing, step)
     elif changing.model.ending:
         apply(changing, decide(changing.graph, changing, step.path, Lost()))
     elif step.lost_count + 1 >= most:
-        error = errors.WorkerLost(
-            f"Step {step.path} lost its worker {most} times; it may be what ends the process. "
-            "Look at the workers' logs, then retry the run."
-        )
-        outcome = Failed(failures.describe(error), may_retry=False)
+        cause = cause or _cause(step)
+        outcome = Failed(failures.describe(_worker_lost(changing, step, cause)), may_retry=False)
         apply(changing, decide(changing.graph, changing, step.path, outcome))
     else:
-        hand_back(changing, step)
+        hand_back(changing, step, cause=cause or _cause(step))
+
+
+def _cause(step: StepSnapshot) -> failures.Brief:
+    """Return why a step was lost whose worker did not come back to tell."""
+    worker = Worker.objects.filter(pk=step.worker_id or NOBODY).first()
+    who = "Its worker" if worker is None else f"Worker {worker.host} (process {worker.pid})"
+    how = "stopped or was killed" if worker is None or worker.stopped_at else "fell silent"
+    return {"type": "WorkerLost", "message": f"{who} {how} while the step ran.", "traceback": ""}
+
+
+def _worker_lost(changing: Change, step: StepSnapshot, last: failures.Brief) -> errors.WorkerLost:
+    """Return the error of a step that was lost too often, with what became of each attempt."""
+    since = step.queued_at - timedelta(seconds=1)
+    told = log.read_about(changing.model, step.path, since=since, kind="workflow-restarted")
+    causes = [event["payload"]["cause"] for event in told if "cause" in event["payload"]]
+    losses = [*reversed(causes[: step.lost_count]), last]
+    named = Counter(f"{loss['type']}: {loss['message']}".rstrip(": ") for loss in losses)
+    listed = "; ".join(f"{cause} ({times}x)" for cause, times in named.items())
+    error = errors.WorkerLost(
+        f"Step {step.path} lost its worker {step.lost_count + 1} times; it may be what ends the "
+        f"process. What ended its attempts: {listed}. Look at the workers' logs, then retry the "
+        "run."
+    )
+    error.details = {"losses": losses}
+    return error
 
 
 def give_up_canceled(now: datetime) -> int:

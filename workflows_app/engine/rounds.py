@@ -8,6 +8,7 @@ one slow step, so nobody waits long behind others; and what waits behind a step 
 is left to other threads.
 """
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -29,6 +30,8 @@ ROUND: Final = 0.004
 PAUSE: Final = 0.01
 #: Seconds after which it looks though it was told of nothing.
 UNTOLD: Final = 0.2
+
+logger = logging.getLogger(__name__)
 
 _lock = threading.Lock()
 #: The shifts of this process, by the place where runs wait for them.
@@ -171,8 +174,11 @@ class _Shift(hands.Shift):
 
         try:
             return express.settle_together(ended, is_kept)
-        except Error:
+        except Exception as error:
             for held, _ in ended:
                 held.session.forget()
-            connection.close()
+            if isinstance(error, Error):
+                connection.close()
+            else:
+                logger.exception("Steps are recorded one by one.")
             return [(False, None)] * len(ended)

@@ -10,15 +10,24 @@ from functools import partial
 from itertools import zip_longest
 from typing import Final
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
 from workflows_app import errors
 from workflows_app.definition import registry
-from workflows_app.engine import clock, express_items, failures, payloads, ports, transactions
+from workflows_app.engine import (
+    clock,
+    express_items,
+    failing,
+    failures,
+    payloads,
+    ports,
+    transactions,
+)
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, perform
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import HOOK, Claim
+from workflows_app.engine.failing import is_away
 from workflows_app.engine.sessions import Session
 from workflows_app.engine.writer import Said
 from workflows_app.models import Run, StepSnapshot
@@ -89,12 +98,10 @@ def settle_items(ended: Sequence[tuple[Claim, Outcome]], *, go_on: bool) -> list
             _Brought(held, outcome, go_on, (), is_plain_item=go_on) for held, outcome in left
         ]
         _bring(left[0][0].session, brought)
-        left = [(each.held, each.outcome) for each in brought if _is_away(each.error)]
+        left = [(each.held, each.outcome) for each in brought if is_away(each.error)]
         for each in brought:
-            if isinstance(each.error, errors.LostLease):
-                logger.warning("%s", each.error)
-            elif each.error is not None and not _is_away(each.error):
-                raise each.error
+            if each.error is not None and not is_away(each.error):
+                _fail(each.held, each.error)
         following += [each.following for each in brought if each.following is not None]
         if left:
             _wait_for_database(left[0][0], attempt)
@@ -102,8 +109,16 @@ def settle_items(ended: Sequence[tuple[Claim, Outcome]], *, go_on: bool) -> list
     return following
 
 
-def _is_away(error: Exception | None) -> bool:
-    return isinstance(error, (OperationalError, InterfaceError))
+def _fail(held: Claim, error: Exception) -> None:
+    """Let a step fail whose outcome could not be recorded; one whose claim is lost is left."""
+    if not isinstance(error, errors.LostLease):
+        try:
+            failing.fail(held, error)
+        except errors.LostLease as lost:
+            error = lost
+        else:
+            return
+    logger.warning("%s", error)
 
 
 def _bring(session: Session, mine: Sequence[_Brought]) -> None:
@@ -139,11 +154,11 @@ def _settle_items(brought: list[_Brought]) -> list[_Brought]:
     graph = registry.get(plain[0].held.workflow_id).tree
     try:
         followings = express_items.settle(graph, [(each.held, each.outcome) for each in plain])
-    except (OperationalError, InterfaceError) as error:
-        plain[0].held.session.forget()
-        _end(plain, error)
-        return [each for each in brought if not each.is_done]
-    except Exception:
+    except Exception as error:
+        if is_away(error):
+            plain[0].held.session.forget()
+            _end(plain, error)
+            return [each for each in brought if not each.is_done]
         logger.exception("Items of %s take the long way.", plain[0].held.run_id)
         plain[0].held.session.forget()
         return brought
@@ -162,11 +177,10 @@ def _settle_together(session: Session, brought: Sequence[_Brought]) -> bool:
 
     try:
         followings = perform(session, clock.now(), act)
-    except (OperationalError, InterfaceError) as error:
-        _end(brought, error)
-        return True
-    except Exception:  # noqa: BLE001 - whose it is shows when each is recorded by itself
-        return False
+    except Exception as error:  # noqa: BLE001 - whose it is shows when each is recorded by itself
+        if is_away(error):
+            _end(brought, error)
+        return is_away(error)
     for each, following in zip(brought, followings or (), strict=True):
         each.following, each.is_done = following, True
     return True
@@ -244,16 +258,30 @@ def settle_until_recorded(
     go_on: bool,
     events: Sequence[Said] = (),
 ) -> Claim | None:
-    """Settle; while the database is away, keep the outcome and try again until it is back."""
+    """Settle; while the database is away, keep the outcome and try again until it is back.
+
+    An outcome that cannot be recorded, because our own code or the database refuses it, is replaced
+    by the failure that says so. Raises LostLease; in a transaction of its own also what is refused.
+    """
     attempt = 0
+    refused: Exception | None = None
     while True:
         try:
-            return settle(held, outcome, go_on=go_on, events=events)
-        except (OperationalError, InterfaceError):
-            if connection.in_atomic_block:
+            if refused is None:
+                return settle(held, outcome, go_on=go_on, events=events)
+            failing.fail(held, refused)
+        except errors.LostLease:
+            raise
+        except Exception as error:
+            if connection.in_atomic_block or (refused is not None and not is_away(error)):
                 raise
-            _wait_for_database(held, attempt)
-        attempt += 1
+            if is_away(error):
+                _wait_for_database(held, attempt)
+                attempt += 1
+            else:
+                refused = error
+        else:
+            return None
 
 
 def _wait_for_database(held: Claim, attempt: int) -> None:

@@ -1,7 +1,7 @@
 """Making snapshots, and leaving them to earlier timelines, inside one `Change`."""
 
 from collections.abc import Iterable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workflows_app.definition import Kind
@@ -18,6 +18,10 @@ BLOCK: Final = 1000
 
 #: Items that one statement lets begin.
 AT_ONCE: Final = 500
+
+#: The first and the last moment that is a date in every time zone.
+FIRST_MOMENT: Final = datetime(1, 1, 3, tzinfo=UTC)
+LAST_MOMENT: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 New = d.QueueStep | d.StartSleep | d.OpenContainer | d.GiveResult
 
@@ -138,8 +142,16 @@ def adopt(change: Change, path: str) -> None:
 
 
 def wake_time(change: Change, delay: float | datetime) -> datetime:
-    """Return the moment a sleep is over."""
-    return delay if isinstance(delay, datetime) else change.now + timedelta(seconds=delay)
+    """Return the moment a sleep is over; the first or last there is for what lies beyond them."""
+    try:
+        if isinstance(delay, datetime):
+            at = delay.astimezone(UTC)
+        else:
+            at = change.now + timedelta(seconds=delay)
+    except OverflowError:
+        is_past = isinstance(delay, datetime) and delay.year < change.now.year
+        return FIRST_MOMENT if is_past else LAST_MOMENT
+    return min(max(at, FIRST_MOMENT), LAST_MOMENT)
 
 
 def _first_status(*, is_paused: bool) -> StepStatus:

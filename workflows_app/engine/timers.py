@@ -25,6 +25,9 @@ class Timer:
         self.callback = None
 
 
+#: Seconds that a thread waits at once: the system refuses to wait for thousands of years.
+LONGEST_WAIT: Final = 3600.0
+
 #: Timers in the heap after which canceled ones are looked for.
 TIDY_EVERY: Final = 1024
 
@@ -73,6 +76,6 @@ def _next() -> Callable[[], object] | None:
             _wakeup.wait()
         delay = _heap[0].at - time.monotonic()
         if delay > 0 and _heap[0].callback is not None:
-            _wakeup.wait(delay)
+            _wakeup.wait(min(delay, LONGEST_WAIT))
             return None
         return heapq.heappop(_heap).callback

@@ -4,6 +4,7 @@ Ten thousand timers of the same second are some dozen statements. Whatever is no
 itself, by who claims it (`claim`); a test holds the two ways equal.
 """
 
+import logging
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
@@ -18,6 +19,8 @@ from workflows_app.engine.ports import Wake
 from workflows_app.jsontext import INLINE_LIMIT, Raw, dumps
 from workflows_app.models import Run, StepSnapshot, grouped, statements
 from workflows_app.models.fields import step_key
+
+logger = logging.getLogger(__name__)
 
 #: Sleeps that one statement ends.
 MOST: Final = 200
@@ -56,7 +59,7 @@ def _wake_some(
     with transaction.atomic():
         pairs = reader.all(_DUE.format(conditions=conditions), [now, *names, MOST])
         at = max(now, clock.now())
-        asked = [(run, _record(run, row, at)) for row, run in pairs]
+        asked = [(run, _record_or_none(run, row, at)) for row, run in pairs]
         told = [(run, record) for run, record in asked if record is not None]
         written = grouped.wake([record for _, record in told]) if told else set()
     done = [(run, record) for run, record in told if run.pk in written]
@@ -69,6 +72,15 @@ def _wake_some(
     if hints:
         ports.wake(hints)
     return len(done)
+
+
+def _record_or_none(run: Run, row: StepSnapshot, now: datetime) -> grouped.Record | None:
+    """Return what `_record` does; where that fails None, so that no sleep holds others up."""
+    try:
+        return _record(run, row, now)
+    except Exception:
+        logger.exception("Sleep %s of run %s is woken by itself.", row.path, run.run_id)
+        return None
 
 
 def _record(run: Run, row: StepSnapshot, now: datetime) -> grouped.Record | None:

@@ -9,11 +9,22 @@ from django.db import Error, InterfaceError, OperationalError, connection
 
 from workflows_app import errors
 from workflows_app.definition import Graph, registry
-from workflows_app.engine import bundles, clock, express, hooks, paces, rounds, transactions
+from workflows_app.engine import (
+    atomicity,
+    bundles,
+    clock,
+    express,
+    failing,
+    hooks,
+    paces,
+    rounds,
+    transactions,
+)
 from workflows_app.engine.claim import is_work_waiting
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.execute import Done, execute
-from workflows_app.engine.recover import keep, let_go, release
+from workflows_app.engine.failing import is_away
+from workflows_app.engine.recover import keep, let_go, lose, release
 from workflows_app.engine.settle import settle_hook, settle_until_recorded
 from workflows_app.planner.outcomes import Bailed, Succeeded
 
@@ -85,17 +96,32 @@ def work(
         except errors.LostLease as lost:
             logger.warning("%s", lost)
             following = None
-        except Exception:
-            release(held, now=clock.now())
-            raise
-        except BaseException:
-            logger.warning(
-                "%s in run %s was interrupted; it is free again.", held.path, held.run_id
-            )
-            release(held, now=clock.now())
+        except Exception as error:  # noqa: BLE001 - it is recorded, or raised again
+            _fail(held, error)
+            following = None
+        except BaseException as foreign:
+            logger.warning("%s was interrupted by %r.", held.name, foreign)
+            lose(held, foreign, now=clock.now())
             raise
         finally:
             let_go(held)
+
+
+def _fail(held: Claim, error: Exception) -> None:
+    """Let the step fail with an error of the engine's; raise it where the database is away."""
+    is_recorded = False
+    try:
+        if not is_away(error) and held.kind != HOOK:
+            failing.fail(held, error)
+            is_recorded = True
+    except errors.LostLease as lost:
+        logger.warning("%s", lost)
+        is_recorded = True
+    except Exception:
+        logger.exception("The failure of %s could not be recorded.", held.name)
+    if not is_recorded:
+        release(held, now=clock.now(), cause=error)
+        raise error
 
 
 def _attempt(claim: Claim, turn: _Turn) -> Claim | None:
@@ -125,9 +151,12 @@ def _settle_express(graph: Graph, claim: Claim, done: Done) -> tuple[bool, Claim
     """Take the express lane; False: it was closed, or the database refused or went away."""
     try:
         return express.settle(graph, claim, done.outcome)
-    except Error:
+    except Exception as error:
         claim.session.forget()
-        connection.close()
+        if isinstance(error, Error):
+            connection.close()
+        else:
+            logger.exception("%s takes the long way.", claim.name)
         return False, None
 
 
@@ -143,12 +172,19 @@ def _atomic(graph: Graph, claim: Claim, turn: _Turn) -> Claim | None:
     """Run the step and record its result in one transaction, or neither."""
     try:
         with transactions.write():
-            done = execute(graph, claim)
+            done = atomicity.checked(claim, execute(graph, claim))
             if not isinstance(done.outcome, (Succeeded, Bailed)):
                 raise _RollBack(done)  # noqa: TRY301 - undoes what the step wrote
             go_on = not turn.is_over()
             return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
     except _RollBack as back:
         done = back.done
-        go_on = not turn.is_over()
-        return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)
+    except errors.LostLease:
+        raise
+    except Exception as error:
+        if is_away(error):
+            raise
+        claim.session.forget()
+        done = atomicity.refused(claim, error)
+    go_on = not turn.is_over()
+    return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)

@@ -1,5 +1,6 @@
 """How often a step is tried again, and how long it waits before each attempt."""
 
+import math
 from dataclasses import dataclass
 
 from workflows_app.definition import Builder, Graph, Kind, Node
@@ -14,8 +15,16 @@ class RetryPolicy:
     backoff: float = 1.0
 
     def delay_before(self, retry_count: int) -> float:
-        """Return the seconds to wait before the retry with this number, counted from 1."""
-        return float(self.delay_seconds * self.backoff ** (retry_count - 1))
+        """Return the seconds to wait before the retry with this number, counted from 1.
+
+        Infinite where no float holds them: the caller has a longest delay.
+        """
+        if not self.delay_seconds:
+            return 0.0
+        try:
+            return float(self.delay_seconds * self.backoff ** (retry_count - 1))
+        except OverflowError:
+            return math.inf
 
 
 NEVER = RetryPolicy()

@@ -43,7 +43,7 @@ MOVES: Final[dict[StepStatus, frozenset[StepStatus]]] = {
     S.RUNNING: frozenset(
         {S.SUCCESS, S.FAILED, S.SUSPENDED, S.WAITING, S.QUEUED, S.CANCELED},
     ),
-    S.WAITING: frozenset({S.QUEUED, S.SUCCESS, S.CANCELED}),
+    S.WAITING: frozenset({S.QUEUED, S.SUCCESS, S.FAILED, S.CANCELED}),
     S.SUSPENDED: frozenset({S.QUEUED, S.CANCELED}),
     S.PAUSED: frozenset({S.QUEUED, S.CANCELED}),
     S.SUCCESS: frozenset(),

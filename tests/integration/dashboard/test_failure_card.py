@@ -2,6 +2,8 @@
 
 import html
 
+import pytest
+
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app import Workflow, step
 
@@ -55,3 +57,39 @@ def test_the_card_offers_what_the_person_may_do_and_nothing_in_the_past(pages, p
     assert "The <b>bank</b> said no." in past
     assert "Re-run" not in past
     assert row_of(run).timeline == 2
+
+
+def test_the_card_shows_the_errors_of_a_group_and_the_notes(pages):
+    def fails(_data):
+        wrong = ValueError("no number")
+        wrong.add_note("in row 17")
+        group = ExceptionGroup("two rows", [wrong, KeyError("total")])
+        group.add_note("while the file was read")
+        raise group
+
+    run = Workflow("failure-group").then(step(fails)).commit().create_run()
+    run.start(1)
+
+    card = card_of(pages, run)
+
+    for word in ("two rows (2 sub-exceptions)", "while the file was read", "no number",
+                 "in row 17", "KeyError"):  # fmt: skip
+        assert word in card
+    report = card.partition('id="report"')[2].partition("</pre>")[0]
+    assert "in row 17" in report
+    assert "In it ValueError: no number" in report
+
+
+def test_a_step_that_waits_for_a_person_after_it_was_lost_is_shown_as_lost(pages):
+    def leaves(_data):
+        raise SystemExit("out")
+
+    flow = Workflow("failure-lost", auto_restart=False).then(step(leaves)).commit()
+    run = flow.create_run()
+    with pytest.raises(SystemExit):
+        run.start(1)
+    page = html.unescape(pages.get(f"/runs/{run.run_id}/").content.decode())
+    assert "No sign of life from the worker that runs leaves" in page
+    assert pages.get(f"/runs/{run.run_id}/steps/leaves/").status_code == 200
+    assert pages.get("/").status_code == 200
+    assert pages.get("/workers/").status_code == 200

@@ -40,7 +40,7 @@ def test_libraries_and_the_engine_are_not_ones_own(file, is_own):
 @pytest.mark.parametrize("text", ["", "no traceback at all", '  File "a.py", line 3', "… cut off"])
 def test_a_strange_traceback_is_no_error(text):
     failure.own_frame({"traceback": text})
-    assert failure.causes_of({"cause": text}) == []
+    assert failure.below({"cause": text, "errors": text, "notes": text}) == []
 
 
 def test_the_whole_chain_of_causes_is_told_and_never_without_end():
@@ -48,5 +48,15 @@ def test_the_whole_chain_of_causes_is_told_and_never_without_end():
     round_about: dict[str, object] = {"type": "A"}
     round_about["cause"] = round_about
 
-    assert [cause["type"] for cause in failure.causes_of(chain)] == ["B", "C"]
-    assert len(failure.causes_of(round_about)) == failure.MOST_CAUSES
+    assert [(how, e["type"]) for how, e in failure.below(chain)] == [
+        ("Caused by", "B"), ("Caused by", "C"),
+    ]  # fmt: skip
+    assert len(failure.below(round_about)) == failure.MOST_BELOW
+
+
+def test_the_errors_of_a_group_are_told_before_its_cause():
+    inner = {"type": "B", "cause": {"type": "C"}}
+    group = {"type": "A", "errors": [inner, {"type": "D"}], "cause": {"type": "E"}}
+    assert [(how, error["type"]) for how, error in failure.below(group)] == [
+        ("In it", "B"), ("Caused by", "C"), ("In it", "D"), ("Caused by", "E"),
+    ]  # fmt: skip

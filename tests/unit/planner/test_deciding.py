@@ -53,6 +53,12 @@ def test_the_delay_before_a_retry_grows_by_its_factor():
     assert [policy.delay_before(count) for count in (1, 2, 3)] == [0.5, 1.0, 2.0]
 
 
+def test_a_delay_that_no_float_holds_is_infinite_and_none_stays_none():
+    assert retries.RetryPolicy(1100, 0.5, 2.0).delay_before(1100) == float("inf")
+    assert retries.RetryPolicy(3, 1e308, 1e308).delay_before(3) == float("inf")
+    assert retries.RetryPolicy(1100, 0.0, 2.0).delay_before(1100) == 0.0
+
+
 def test_a_nested_workflow_has_retries_of_its_own_and_glue_has_none():
     inner = Builder("inner", retry_attempts=4).then(make("a")).map(lambda data: data).commit()
     tree = Builder("outer", retry_attempts=1).then(inner).commit().tree

@@ -1,0 +1,61 @@
+"""What an atomic step did to the transaction that its result is to be recorded in."""
+
+from typing import Any, Final
+
+from django.db import transaction
+
+from workflows_app.engine import failures
+from workflows_app.engine.claims import Claim
+from workflows_app.engine.execute import Done
+from workflows_app.models.sqltext import connection_here
+from workflows_app.planner.outcomes import Bailed, Failed, Succeeded
+
+#: What psycopg calls a connection whose transaction a failed statement has ended.
+_IN_ERROR: Final = 3
+
+#: The types of errors that only say that an earlier one was swallowed.
+_FOLLOWING: Final = frozenset({"InternalError", "TransactionManagementError"})
+
+_ADVICE: Final = (
+    "An atomic step must not go on after an error of the database: put what may fail into a block "
+    "of its own (with transaction.atomic(): ..., a savepoint) and catch the error around it."
+)
+
+
+def checked(claim: Claim, done: Done) -> Done:
+    """Return what came of an atomic step, or its failure where its transaction cannot commit."""
+    problem = _problem(connection_here())
+    outcome = done.outcome
+    if not problem:
+        return done
+    if isinstance(outcome, (Succeeded, Bailed)):
+        error = transaction.TransactionManagementError(
+            f"Step {claim.path} cannot be recorded: {problem}. {_ADVICE}"
+        )
+        error.__cause__ = getattr(connection_here(), "rollback_exc", None)
+        return Done(Failed(failures.describe(error)), done.said)
+    if isinstance(outcome, Failed) and outcome.error["type"] in _FOLLOWING:
+        told = {**outcome.error, "message": f"{outcome.error['message']} ({problem}) {_ADVICE}"}
+        return Done(Failed(told, outcome.may_retry), done.said)
+    return done
+
+
+def refused(claim: Claim, error: Exception) -> Done:
+    """Return the failure of a step whose transaction the database did not take."""
+    error.add_note(f"Raised when step {claim.path} was recorded in the step's own transaction.")
+    return Done(Failed(failures.describe(error)), [])
+
+
+def _problem(here: Any) -> str:
+    if here.closed_in_transaction:
+        return "its transaction is gone, since the connection was closed in it"
+    if here.needs_rollback:
+        return (
+            "the current transaction is aborted, since an error of the database was swallowed in "
+            "it or it was marked to be rolled back"
+        )
+    raw = here.connection
+    is_postgresql = here.vendor == "postgresql" and raw is not None
+    if is_postgresql and raw.pgconn.transaction_status == _IN_ERROR:
+        return "the current transaction is aborted, since a statement failed in it"
+    return ""
