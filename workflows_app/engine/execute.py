@@ -4,7 +4,7 @@ Nothing here writes to a run; what came of the attempt is returned as an `Outcom
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -291,9 +291,10 @@ class _Execution:
                 returned = loops.run(returned, self.attempt, self.claim.name)
             elif inspect.isasyncgen(returned):
                 returned = loops.run(_listed(returned), self.attempt, self.claim.name)
-            if inspect.isgenerator(returned):
-                # Its code is the step's: it may ask, fail and take too long as that may.
-                returned = list(returned)
+            if isinstance(returned, Iterator):
+                # Its code is the step's: it may ask, fail and take too long as that may. Item by
+                # item: what runs in C alone could not be interrupted.
+                returned = [each for each in returned]  # noqa: C416
         return returned
 
     def _sized(self, schema: Schema, value: Any) -> Raw:

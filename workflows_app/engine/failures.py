@@ -179,6 +179,8 @@ def _details(error: BaseException) -> dict[str, Any]:
         return {"errors": problems_of(error)}
     details: dict[str, Any] = {}
     for name, value in _attributes(error):
+        if isinstance(value, Iterator):
+            continue  # whoever reads it to its end may read for ever
         try:
             details[_clean(name)] = loads(ANY.dump(value))
         except Exception:  # noqa: BLE001 - user code writes itself as JSON: it may raise anything

@@ -102,7 +102,7 @@ def test_a_long_text_is_cut_in_the_middle():
 def test_a_group_keeps_its_errors_and_the_groups_in_it():
     def fails(_data):
         try:
-            raise LookupError("inner cause")
+            raise LookupError("inner cause")  # noqa: TRY301 - the cause is the matter
         except LookupError as cause:
             inner = ExceptionGroup("inner", [KeyError("a"), TypeError("b")])
             raise ExceptionGroup("outer", [ValueError("first"), inner]) from cause
@@ -201,7 +201,7 @@ def noted_with_no_text():
 
 
 STRANGE = {
-    "broken-text": lambda: BrokenText(),
+    "broken-text": BrokenText,
     "broken-value": lambda: Carries("carries", value=BrokenValue(), code=17),
     "broken-dictionary": lambda: BrokenDictionary("dictionary"),
     "surrogates": lambda: Carries("caf\udce9", name="caf\udce9", code=17),
@@ -282,7 +282,15 @@ def test_an_async_generator_that_a_function_returns_is_run_to_its_end():
         yield data
         yield data + 1
 
-    assert only(lambda data: gives(data), "generates-later").create_run().start(1).result == [1, 2]
+    flow = only(lambda data: gives(data + 0), "generates-later")
+    assert flow.create_run().start(1).result == [1, 2]
+
+
+def test_an_iterator_is_read_to_its_end_inside_its_attempt():
+    flow = only(lambda data: map(str, range(3)), "iterates")
+    assert flow.create_run().start(1).result == ["0", "1", "2"]
+    _, error = failed(lambda data: itertools.repeat(1), "iterates-for-ever", timeout=0.1)
+    assert error.type == "StepTimeout"
 
 
 def test_an_async_function_may_return_a_generator():
