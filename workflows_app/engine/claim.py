@@ -391,11 +391,8 @@ def hand_back(
     changing.move(step, StepStatus.QUEUED, worker_id=None, lost_count=lost, wake_at=None)
     changing.woken.append(step)
     if is_told and step.kind != HOOK:
-        event: dict[str, Any] = {
-            "path": step.path,
-            "actor": None,
-            "timeline": changing.model.timeline,
-        }
+        event: dict[str, Any] = {"path": step.path, "actor": None}
+        event["timeline"] = changing.model.timeline
         if cause is not None:
             event["cause"] = dict(cause)
         changing.log.add("workflow-restarted", event)

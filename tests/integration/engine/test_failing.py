@@ -4,6 +4,7 @@ import asyncio
 import concurrent.futures
 import datetime as dt
 import threading
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import Group
@@ -45,7 +46,7 @@ def breaks(monkeypatch, module, name):
     return calls
 
 
-ran = []
+ran: list[Any] = []
 
 
 def count(data):

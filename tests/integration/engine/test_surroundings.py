@@ -4,6 +4,7 @@ import contextvars
 import decimal
 import logging
 import uuid
+from typing import Any
 
 import pytest
 from asgiref.local import Local
@@ -18,7 +19,7 @@ from workflows_app.models.sqltext import connection_here
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
 
-held = []
+held: list[Any] = []
 
 
 def wrote(name="left"):
