@@ -8,6 +8,8 @@ from django.db import connection
 
 from workflows_app.engine import clock
 
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
 pytestmark = pytest.mark.django_db
 
 
@@ -37,3 +39,22 @@ def test_who_asks_after_too_long_looks_once(monkeypatch, django_assert_num_queri
     with django_assert_num_queries(looks):
         first = clock.now()
         assert first <= clock.now() < first + timedelta(seconds=5)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "taken"),
+    [([0.01], 0), ([5.0, 0.01], 1), ([5.0, 0.3, 0.2], 2), ([5.0, 0.3, 0.4], 1)],
+    ids=["prompt", "stood still", "slow", "slower"],
+)
+def test_a_look_in_which_the_process_stood_still_is_not_taken_for_the_time(
+    monkeypatch, lengths, taken
+):
+    """Or it would be wrong by half of that, and a sleep over before its time."""
+    looks = [(10.0 * n, 10.0 * n + length, NOON) for n, length in enumerate(lengths)]
+    left = iter(looks)
+    monkeypatch.setattr(clock, "_measured", None)
+    monkeypatch.setattr(clock, "_look", lambda: next(left))
+
+    before, after, at = looks[taken]
+    assert clock._measure() == ((before + after) / 2, at)
+    assert list(left) == []
