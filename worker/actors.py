@@ -15,6 +15,7 @@ from workflows_app.definition import registry
 from workflows_app.engine import clock, handover, ports, rounds, versions, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.claims import Claim
+from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.recover import keep, let_go, put_back
 from workflows_app.engine.work import work
 from workflows_app.models.sqltext import connection_here
@@ -127,6 +128,7 @@ def run_handed(text: bytes | str) -> None:
     """
     held = handover.unpack(text)
     if held is None or clock.now() - held.claimed_at > offers.LATE:
+        note(Rare.HANDOVER_LATE)
         return
     keep(held)
     _run(held.step, held, is_alone=True)
@@ -139,7 +141,10 @@ def run_step(step: int, said_at: int, place: int = 0) -> None:
     """
     handed = _handed.pop(step, None)
     is_old = said_at + STALE_AFTER < _found_nothing_at
-    if handed is None and (is_old or rounds.takes(place)):
+    if handed is None and is_old:
+        note(Rare.HINT_STALE)
+        return
+    if handed is None and rounds.takes(place):
         return
     _run(step, handed)
 

@@ -22,6 +22,7 @@ from worker import connections, lines
 from workflows_app.engine import clock, handover, ports
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.handing import Slot
+from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.recover import put_back
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
@@ -141,8 +142,10 @@ class OfferedSlot(Slot):
         try:
             self._hand_over(self.claim)
         except redis.RedisError as error:
+            note(Rare.HANDOVER_LOST)
             logger.warning("Redis is away (%s); a worker finds its claim by looking.", error)
         except Exception:
+            note(Rare.HANDOVER_LOST)
             logger.exception("A claim was not handed over; its worker finds it by looking.")
 
     def _hand_over(self, held: Claim) -> None:

@@ -21,6 +21,7 @@ from worker.stand import Stand
 from workflows_app import conf
 from workflows_app.engine import clock, recover, schedules, workers
 from workflows_app.engine.claim import wake_due
+from workflows_app.engine.rare import Rare, note
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
@@ -169,6 +170,7 @@ def _repeat_hints(now: datetime, *, everything: bool) -> None:
     for steps in (slept, overdue):
         for step, queue in steps.values_list("pk", "queue")[:most]:
             _hint(step, queue)
+            note(Rare.HINT_REPEATED)
 
 
 def _idle() -> int:

@@ -17,6 +17,7 @@ from workflows_app.definition import Graph, Node, registry
 from workflows_app.engine import clock, payloads, ports, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
+from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.sessions import Rows, Session
 from workflows_app.engine.writes import Writes
 from workflows_app.jsontext import Raw
@@ -465,6 +466,7 @@ def _guarded(
     with transactions.guarded() as callbacks:
         result = act(changing)
         if not changing.save():
+            note(Rare.GUARD_REFUSED)
             callbacks.clear()
             return False, None
     session.keep(changing.model, changing.alive())
@@ -478,6 +480,7 @@ def _compared(
     model, rows = session.take()
     with transactions.write():
         if _REVISION.find(model.pk).revision != model.revision:
+            note(Rare.GUARD_REFUSED)
             return False, None
         changing = Change(model, max(now, clock.now()), rows=rows)
         result = act(changing)

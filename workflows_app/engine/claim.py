@@ -26,6 +26,7 @@ from workflows_app.engine.among import of_queues
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import LEAVING, Change, leave, perform
 from workflows_app.engine.claims import HOOK, Claim, describe
+from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.together import Together
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot, grouped, statements
@@ -103,7 +104,10 @@ def claim(
     if found is None:
         return None
     seen, run = found
-    if not _is_free(seen, now) or not _is_served(seen, queues):
+    if not _is_free(seen, now):
+        note(Rare.CLAIM_LOST)
+        return None
+    if not _is_served(seen, queues):
         return None
     session = sessions.of(run.pk)
     act = partial(_claim, seen=seen, now=now, session=session, worker=worker, queues=queues)

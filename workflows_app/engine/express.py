@@ -19,6 +19,7 @@ from workflows_app.definition import Builder, Graph, Kind, Node, registry
 from workflows_app.engine import clock, handover, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
+from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.recall import Recall
 from workflows_app.engine.sessions import Session
 from workflows_app.jsontext import Raw, dumps
@@ -116,6 +117,7 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
     if not is_written or following is None or not move.is_kept:
         held.session.forget()
     if not is_written:
+        note(Rare.EXPRESS_REFUSED)
         return False, None
     if following is None and caller is not None:
         _tell(model, recall, caller)
@@ -276,6 +278,7 @@ def _claim(
     written = {**of_run(model, model.event_seq + 1, now, [event]), "steps": 1}
     if not grouped.claim([grouped.record(**written)], [taken]):
         session.forget()
+        note(Rare.EXPRESS_REFUSED)
         return None
     note_claimed(model, [(row, taken)])
     ports.published(model.pk, model.event_seq, is_settled=False)

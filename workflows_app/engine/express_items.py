@@ -18,6 +18,7 @@ from workflows_app.definition import BODY, Graph, Kind, Node
 from workflows_app.engine import clock, express, payloads, ports
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.places import index_of
+from workflows_app.engine.rare import Rare, note
 from workflows_app.jsontext import INLINE_LIMIT, Raw, dumps, loads
 from workflows_app.models import StepSnapshot, grouped, statements
 from workflows_app.planner.outcomes import Outcome, Succeeded
@@ -78,6 +79,7 @@ def settle(graph: Graph, ended: Sequence[Ended]) -> list[Claim] | None:
             return [] if takes == NOTHING else [_following(held, now, each) for each in found]
         break
     session.forget()
+    note(Rare.ITEMS_REFUSED)
     return None
 
 

@@ -15,6 +15,7 @@ from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave
 from workflows_app.engine.claim import hand_back
 from workflows_app.engine.claims import HOOK, Claim
+from workflows_app.engine.rare import Rare, note
 from workflows_app.models import Run, StepSnapshot, Worker
 from workflows_app.planner.decide import decide, give_up
 from workflows_app.planner.outcomes import Failed, Lost
@@ -30,7 +31,8 @@ def lost(now: datetime, limit: int = 500, *, by_silence: bool = True) -> list[St
     """Return steps whose worker has stopped, or (`by_silence`) was not heard of for a lease."""
     alive = workers.alive(now) if by_silence else workers.not_stopped()
     missing = StepSnapshot.objects.held().exclude(worker_id__in=alive)
-    return list(missing.only("pk", "run_id", "token", "path").order_by("worker_id")[:limit])
+    known = missing.only("pk", "run_id", "token", "path", "worker_id")
+    return list(known.order_by("worker_id")[:limit])
 
 
 def recover(now: datetime, *, by_silence: bool = True) -> int:
@@ -38,7 +40,13 @@ def recover(now: datetime, *, by_silence: bool = True) -> int:
 
     Without `by_silence` only those of workers that are known to have stopped.
     """
-    return sum(_recover_or_fail(step, now) for step in lost(now, by_silence=by_silence))
+    freed = [step for step in lost(now, by_silence=by_silence) if _recover_or_fail(step, now)]
+    if freed:
+        not_stopped = set(workers.not_stopped())
+        silent = sum(step.worker_id in not_stopped for step in freed)
+        note(Rare.RECOVERED_FROM_SILENT, silent)
+        note(Rare.RECOVERED_FROM_STOPPED, len(freed) - silent)
+    return len(freed)
 
 
 def _recover_or_fail(step: StepSnapshot, now: datetime) -> bool:
@@ -106,7 +114,7 @@ def orphans(now: datetime, before: Mapping[int, int]) -> dict[int, int]:
     lost = {pk: token for pk, token in unknown.items() if before.get(pk) == token}
     for step in mine.only("pk", "token", "run_id", "path").filter(pk__in=lost):
         if _held.get(step.pk) != step.token and step.token == lost[step.pk]:
-            _recover_or_fail(step, now)
+            note(Rare.ORPHAN_FREED, int(_recover_or_fail(step, now)))
     return unknown
 
 
@@ -114,6 +122,7 @@ def release(held: Claim, *, now: datetime, cause: BaseException | None = None) -
     """Give a claim back unrecorded: its attempt was lost, and the step is free again at once."""
     described = None if cause is None else failures.brief(cause)
     _give_back(held, now, partial(_free, cause=described))
+    note(Rare.CLAIM_RELEASED)
 
 
 def lose(held: Claim, cause: BaseException, *, now: datetime) -> None:
@@ -123,6 +132,7 @@ def lose(held: Claim, cause: BaseException, *, now: datetime) -> None:
     nobody until a person restarts the run.
     """
     _give_back(held, now, partial(_lose, cause=failures.brief(cause)))
+    note(Rare.CLAIM_RELEASED)
 
 
 def _lose(changing: Change, step: StepSnapshot, cause: failures.Brief) -> None:
@@ -138,6 +148,7 @@ def _lose(changing: Change, step: StepSnapshot, cause: failures.Brief) -> None:
 def put_back(held: Claim, *, now: datetime) -> None:
     """Give a claim back whose attempt has not begun: the step is free again, and lost nothing."""
     _give_back(held, now, _put_back)
+    note(Rare.CLAIM_PUT_BACK)
 
 
 def _give_back(held: Claim, now: datetime, free: Callable[[Change, StepSnapshot], None]) -> None:

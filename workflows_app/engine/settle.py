@@ -28,6 +28,7 @@ from workflows_app.engine.change import Change, perform
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.failing import is_away
+from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.sessions import Session
 from workflows_app.engine.writer import Said
 from workflows_app.models import Run, StepSnapshot
@@ -180,7 +181,9 @@ def _settle_together(session: Session, brought: Sequence[_Brought]) -> bool:
     except Exception as error:  # noqa: BLE001 - whose it is shows when each is recorded by itself
         if is_away(error):
             _end(brought, error)
-        return is_away(error)
+            return True
+        note(Rare.RECORDED_APART)
+        return False
     for each, following in zip(brought, followings or (), strict=True):
         each.following, each.is_done = following, True
     return True
@@ -194,7 +197,7 @@ def _settle_alone(session: Session, mine: _Brought) -> None:
         except payloads.ListTooLarge as refused:
             perform(session, now, partial(_record_refused, session=session, mine=mine, why=refused))
     except _SettledBefore:
-        pass
+        note(Rare.RECORDED_BEFORE)
     except Run.DoesNotExist:
         mine.error = errors.LostLease(
             f"Run {mine.held.run_id} was deleted while {mine.held.path} ran, so its result was "
@@ -202,6 +205,8 @@ def _settle_alone(session: Session, mine: _Brought) -> None:
         )
     except Exception as error:  # noqa: BLE001 - raised again by the thread that it belongs to
         mine.error = error
+    if isinstance(mine.error, errors.LostLease):
+        note(Rare.LATE_RESULT_DROPPED)
     mine.is_done = True
 
 
@@ -285,6 +290,7 @@ def settle_until_recorded(
 
 
 def _wait_for_database(held: Claim, attempt: int) -> None:
+    note(Rare.RESULT_KEPT)
     logger.warning("Could not record the outcome of %s yet.", held.path, exc_info=True)
     connection.close()
     time.sleep(_BACKOFF[min(attempt, len(_BACKOFF) - 1)])
