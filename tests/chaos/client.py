@@ -23,8 +23,15 @@ from workflows_app import errors, get_workflow  # noqa: E402
 
 NAMES = (
     "chaos-chain", "chaos-chain", "chaos-fan", "chaos-parallel", "chaos-asks", "chaos-asks",
-    "chaos-sleeps", "chaos-flaky", "chaos-atomic", "chaos-nested", "chaos-slow",
+    "chaos-sleeps", "chaos-flaky", "chaos-atomic", "chaos-nested", "chaos-slow", "chaos-slow",
+    "chaos-hooked", "chaos-quick", "chaos-many",
 )  # fmt: skip
+#: Quick runs are started so many at once: threads work on several of them together.
+BURST = 8
+#: The part of the runs that somebody cancels soon after they began.
+CANCELED = 0.15
+#: What `cancel` says when it was done.
+IS_DONE = "Workflow run canceled"
 
 
 class Client:
@@ -52,39 +59,43 @@ class Client:
 
     def _once(self, number: int) -> None:
         name = self._chance.choice(NAMES)
-        run_id = f"c{self._seed}-{number}"
+        for part in range(BURST if name == "chaos-quick" else 1):
+            self._start(name, f"c{self._seed}-{number}.{part}")
+        if self._asked and self._chance.random() < 0.8:
+            self._answer(*self._asked.pop(0))
+
+    def _start(self, name: str, run_id: str) -> None:
         n = self._chance.randrange(100)
         run = get_workflow(name).create_run(run_id=run_id)
         run.start({"n": n}, wait=False)
         self._say("started", run_id, workflow=name, n=n)
-        if self._chance.random() < 0.05:
-            time.sleep(self._chance.uniform(0, 0.3))
-            run.cancel()
-            self._say("canceled", run_id)
+        if self._chance.random() < CANCELED:
+            time.sleep(self._chance.uniform(0, 0.2))
+            if run.cancel(actor="chaos")["message"] == IS_DONE:
+                self._say("canceled", run_id)
         elif name == "chaos-asks":
             self._asked.append((name, run_id))
-        if self._asked and self._chance.random() < 0.8:
-            self._answer(*self._asked.pop(0))
 
     def _answer(self, name: str, run_id: str) -> None:
         """Answer from two threads at once: of two answers, one counts."""
-        accepted: list[bool] = []
+        accepted: list[int] = []
         threads = [
-            threading.Thread(target=self._resume, args=(name, run_id, accepted)) for _ in range(2)
+            threading.Thread(target=self._resume, args=(name, run_id, accepted, by))
+            for by in range(2)
         ]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        if any(accepted):
-            self._say("answered", run_id, times=len(accepted))
+        if accepted:
+            self._say("answered", run_id, times=len(accepted), by=accepted[0])
         else:
             self._asked.append((name, run_id))
 
-    def _resume(self, name: str, run_id: str, accepted: list[bool]) -> None:
+    def _resume(self, name: str, run_id: str, accepted: list[int], by: int) -> None:
         try:
-            get_workflow(name).get_run(run_id).resume({"plus": 5}, wait=False)
-            accepted.append(True)
+            get_workflow(name).get_run(run_id).resume({"plus": 5, "by": by}, wait=False)
+            accepted.append(by)
         except (Error, errors.WorkflowError):
             return
         finally:

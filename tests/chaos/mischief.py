@@ -52,8 +52,8 @@ class Member:
                 self._process.kill()
                 self._process.wait()
 
-    def stand_still(self, seconds: float) -> None:
-        """Stop the process for a while, as a machine does that swaps."""
+    def stand_still(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
+        """Stop the process for a while, as a machine does that swaps; do something at the end."""
         with self._lock:
             if self._process is None:
                 return
@@ -61,6 +61,7 @@ class Member:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGSTOP)
             time.sleep(seconds)
+            meanwhile()
             os.kill(pid, signal.SIGCONT)
 
     def stop(self) -> int | None:
@@ -101,6 +102,7 @@ class Mischief:
         acts: list[tuple[int, Callable[[], None]]] = [
             (6, self.kill_a_worker),
             (3, self.stop_a_worker_for_longer_than_its_lease),
+            (3, self.lose_a_claim_on_its_way),
             (2, self.flush_redis),
             (2, self.restart_redis),
             (1, self.restart_postgres),
@@ -109,9 +111,11 @@ class Mischief:
             (1, self.move_a_clock),
         ]
         weights = [weight for weight, _ in acts]
+        # A short storm, too, has some of everything: each once, then by chance.
+        first = self._chance.sample([act for _, act in acts], k=len(acts))
         while time.monotonic() < until:
             time.sleep(self._chance.uniform(0.5, 3.0))
-            ((_, act),) = self._chance.choices(acts, weights)
+            act = first.pop() if first else self._chance.choices(acts, weights)[0][1]
             name = act.__name__
             self._notes.write(f"{time.time():.3f} {name}\n")
             self.done[name] = self.done.get(name, 0) + 1
@@ -130,6 +134,11 @@ class Mischief:
         self.taken_away.append(time.time())
         seconds = LEASE_SECONDS + self._chance.uniform(1, 4)
         self._chance.choice(self._members).stand_still(seconds)
+
+    def lose_a_claim_on_its_way(self) -> None:
+        """Stop a worker that offers itself for less than its lease; forget what it is given."""
+        seconds = self._chance.uniform(0.8, LEASE_SECONDS / 2)
+        self._chance.choice(self._members).stand_still(seconds, self._redis.flush)
 
     def flush_redis(self) -> None:
         """Forget every hint."""
