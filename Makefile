@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screens help setup up worker test processes installing coverage browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos fmt lint ci lock clean
+.PHONY: screens help setup up worker test processes installing coverage browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos sabotage fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -79,6 +79,9 @@ bench-distributed: $(VENV)/.dev ## The same over PostgreSQL, Redis and worker pr
 
 chaos: $(VENV)/.dev ## Disturb real servers and workers under load, then check every promise (SEED, SEEDS, SECONDS)
 	@$(BIN)/python -m tests.chaos --seconds $(SECONDS) $(if $(SEED),--seed $(SEED)) $(if $(SEEDS),--seeds $(SEEDS))
+
+sabotage: $(VENV)/.dev ## Break one promise after the other, and see that tests or chaos notice (ONLY="fence-plain …", QUICK=1)
+	@$(BIN)/python -m tests.chaos.sabotage $(if $(QUICK),--quick) $(if $(ONLY),--only $(ONLY))
 
 screens: $(VENV)/.dev ## Pictures of every page, desktop and phone, light and dark (FOLDER, default .screens)
 	@$(BIN)/python -m tests.screens $(if $(FOLDER),--folder $(FOLDER))
