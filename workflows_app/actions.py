@@ -5,7 +5,7 @@ may do it, and with what words to say no. It decides nothing for the engine, who
 themselves, and it writes nothing: the verbs keep the audit trail.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -240,18 +240,24 @@ SCHEDULE_ACTIONS: Final = {
 
 
 def offer(
-    action: Action, person: Person, target: Run | Schedule | None, special: str | None = None
+    action: Action, person: Person, target: Run | Schedule | None, specials: Iterable[str] = ()
 ) -> Offer:
     """Return whether `person` may do this now, and the sentence why not.
 
-    `special` is the permission that the workflow (to start) or the step (to answer) asks for on
-    top: `app.codename`, or `group:<name>`. Without a target, only the person is asked about.
+    `specials` are the permissions that the workflow, or the step to answer, asks for on top, as
+    `permissions` says: `app.codename`, or `group:<name>`. Without a target, only the person is
+    asked about.
     """
     if not _has(person, action.permission):
         return Offer(action, action.need)
-    if special and not holds(person, special):
+    if (special := missing(person, specials)) is not None:
         return Offer(action, _need_of(special))
     return Offer(action, action.refusal(target) if target is not None else "")
+
+
+def missing(person: Person, specials: Iterable[str]) -> str | None:
+    """Return the first of these permissions that the person does not hold; None: all are held."""
+    return next((name for name in specials if not holds(person, name)), None)
 
 
 def may_view(person: Person) -> bool:

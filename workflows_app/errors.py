@@ -112,6 +112,17 @@ class PayloadTooLarge(WorkflowError, ValueError):
     """A value is larger than `MAX_PAYLOAD_BYTES` (a joined list: `MAX_LIST_BYTES`)."""
 
 
+# What a person may not do.
+
+
+class NotPermitted(WorkflowError):
+    """The actor lacks the permission that the workflow asks of who does anything with its runs."""
+
+
+class NotAllowedToAnswer(NotPermitted):
+    """The actor lacks the permission of a step that the verb answers, leaves out or replaces."""
+
+
 # What a run's state refuses.
 
 

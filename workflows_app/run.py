@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from workflows_app import errors, results, targets
+from workflows_app import errors, permissions, results, targets
 from workflows_app.engine import audit, clock, deleting, payloads, timelines, transactions, verbs
 from workflows_app.jsontext import loads
 from workflows_app.models import Run as RunRow
@@ -159,8 +159,9 @@ class Run(Twins):
     def delete(self, *, actor: Any = None, door: str = "") -> None:
         """Delete the run and all that is known of it. Raises RunStillRunning while it is active.
 
-        The audit trail stays, and names `actor` as who deleted it.
+        The audit trail stays, and names `actor` as who deleted it. Raises NotPermitted.
         """
+        permissions.require(self.workflow, actor, self._row)
         with transactions.write():
             deleted = deleting.delete([self.pk])
             if deleted:

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
-from workflows_app import errors, results, targets
+from workflows_app import errors, permissions, results, targets
 from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
 from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
@@ -60,7 +60,12 @@ class TravelOptions(Options, Travel, total=False):
 
 
 class Verbs:
-    """What can be done with a run. A refusal changes nothing, and says which verb fits."""
+    """What can be done with a run. A refusal changes nothing, and says which verb fits.
+
+    With an `actor` who is a person, every verb raises NotPermitted where they lack the workflow's
+    permission, and NotAllowedToAnswer where they lack that of a step which the verb answers, leaves
+    out or replaces. Without one the caller is trusted.
+    """
 
     workflow: Workflow
     _row: RunRow
@@ -158,6 +163,7 @@ class Verbs:
         Nothing new starts; a running step sees its `abort_signal`. A run that has ended is left
         as it is, and the message says so.
         """
+        permissions.require(self.workflow, actor, self._row)
         if wait:
             self._refuse_waiting("cancel")
         message = verbs.cancel(self._row, actor=actor, door=door)
@@ -257,9 +263,10 @@ class Verbs:
         Raises what `time_travel` raises, and RunAlreadyStarted.
         """
         self.refresh()
+        permissions.require(self.workflow, options.get("actor"), self._row)
         node = self._target(step)
         asked = travel.read(self.workflow, node, **_travel(options))
-        travel.plan(self.workflow, self._row, asked)
+        travel.check(self.workflow, self._row, asked, options.get("actor"))
         forked = self._offspring("fork", options, run_id)
         act = partial(
             travel.fork,
@@ -289,6 +296,7 @@ class Verbs:
         new run, so that the same call twice makes one. Raises what `start` raises.
         """
         self.refresh()
+        permissions.require(self.workflow, options.get("actor"), self._row)
         if input_data is None:
             input_data = self._row.input
         given.workflow_input(self.workflow, input_data)
@@ -340,6 +348,7 @@ class Verbs:
         self, verb: str, act: Callable[..., object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         """Act, let the workers know or do the work here, wait, and return the result."""
+        permissions.require(self.workflow, options.get("actor"), self._row)
         if options.get("wait", True):
             self._refuse_waiting(verb)
         given = (options.get("tracing_options"), options.get("tracing_context"))

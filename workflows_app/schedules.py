@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Q
 from pydantic import BaseModel
 
+from workflows_app import permissions
 from workflows_app.engine import clock, schedules
 from workflows_app.models import Schedule as Row
 from workflows_app.run import Run
@@ -94,12 +95,17 @@ class WorkflowSchedule:
         return self
 
     def pause(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
-        """Stop it from firing until it is unpaused. A deploy does not undo it."""
+        """Stop it from firing until it is unpaused. A deploy does not undo it.
+
+        Like every verb here it raises NotPermitted for a person without the workflow's permission.
+        """
+        permissions.require(self.workflow, actor)
         schedules.pause(self.id, note, clock.now(), actor, door)
         self.refresh()
 
     def unpause(self, *, actor: Any = None, door: str = "") -> None:
         """Let it fire again from its next time on; what came meanwhile is not made up for."""
+        permissions.require(self.workflow, actor)
         schedules.unpause(self.id, clock.now(), actor, door)
         self.refresh()
 
@@ -107,8 +113,10 @@ class WorkflowSchedule:
         """Start a run with what it gives, now, and return it; also while it is paused.
 
         `run_id`: that of the new run, so that the same call twice starts one. Raises
-        InvalidSchedule when the workflow refuses what the schedule gives, RunAlreadyStarted.
+        InvalidSchedule when the workflow refuses what the schedule gives, RunAlreadyStarted,
+        NotPermitted.
         """
+        permissions.require(self.workflow, actor)
         row = schedules.run_now(self.id, self.workflow, actor, door, run_id)
         self.refresh()
         return Run(self.workflow, row).refresh()

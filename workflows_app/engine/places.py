@@ -20,6 +20,11 @@ def plain(path: str) -> str:
     return _INDEX.sub("", path).replace(BODY, "")
 
 
+def base(path: str) -> str:
+    """Return where in the graph a path is: `each[].send` for `each[3].send`."""
+    return _INDEX.sub(BODY, path)
+
+
 def ids_of(path: str) -> list[str]:
     """Return the ids along a path: `suspended` names a foreach once."""
     return plain(path).split(".")

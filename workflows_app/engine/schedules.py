@@ -18,7 +18,7 @@ from typing import Any, Final
 from django.db import IntegrityError, connection, transaction
 from django.db.models.signals import post_migrate
 
-from workflows_app import errors
+from workflows_app import errors, permissions
 from workflows_app.definition import Builder, Schedule, registry
 from workflows_app.definition.schedules import stored_id
 from workflows_app.engine import audit, clock, failures, given, transactions, verbs, versions
@@ -281,8 +281,9 @@ def make(definition: Builder, schedule: Schedule, *, actor: Any = None, door: st
 
     Made twice with the same id and the same words, it is one schedule. Raises InvalidSchedule for
     an id that another one has and for one that never fires, and what `start` raises for what it
-    gives its runs.
+    gives its runs. NotPermitted for a person without the workflow's permission.
     """
+    permissions.require(definition, actor)
     now = clock.now()
     _check_given(definition, schedule)
     first = schedule.next_after(now)

@@ -8,7 +8,7 @@ from typing import Any, Final
 from django.db.models import Q
 from pydantic import BaseModel
 
-from workflows_app import errors
+from workflows_app import errors, permissions
 from workflows_app.definition import ANY, BODY, Builder, Kind, Node
 from workflows_app.definition.changes import problem
 from workflows_app.engine import (
@@ -18,6 +18,7 @@ from workflows_app.engine import (
     definitions,
     given,
     payloads,
+    places,
     timelines,
     tracing,
     versions,
@@ -28,6 +29,7 @@ from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import NULL, Raw
 from workflows_app.models import Run, StepSnapshot, WorkflowVersion
 from workflows_app.models.step import StepQuerySet
+from workflows_app.planner import passed
 from workflows_app.planner import travel as planner
 from workflows_app.planner.enter import hold_back
 from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
@@ -50,6 +52,8 @@ class TravelPlan(BaseModel):
     #: The hash of the version of the workflow that would run.
     version: str
     warnings: list[str]
+    #: What it needs of a person besides: by step that it leaves out, answers or stands in for.
+    permissions: dict[str, list[str]]
     token: str
 
 
@@ -95,7 +99,8 @@ def read(
 def plan(definition: Builder, run: Run, asked: Asked) -> TravelPlan:
     """Return what a time travel would do. Raises what it would raise."""
     journey = _journey(definition, run, asked)
-    _answers_ahead(definition, run, asked, journey)
+    ahead = _answers_ahead(definition, run, asked, journey)
+    needed = permissions.needed(definition, run, _spoken_for(journey, ahead))
     return TravelPlan(
         step=show(definition.tree.nodes[journey.target]),
         reused=_plain(journey.reused),
@@ -104,8 +109,16 @@ def plan(definition: Builder, run: Run, asked: Asked) -> TravelPlan:
         suspensions=_plain(path for path in journey.suspensions),
         version=definition.version_hash,
         warnings=[*journey.warnings, *_version_warnings(definition, run)],
+        permissions={permissions.shown(path): list(names) for path, names in needed.items()},
         token=_token(definition, run, asked),
     )
+
+
+def check(definition: Builder, run: Run, asked: Asked, actor: Any) -> None:
+    """Raise what a time travel by this actor would raise."""
+    journey = _journey(definition, run, asked)
+    ahead = _answers_ahead(definition, run, asked, journey)
+    permissions.require_answers(definition, run, _spoken_for(journey, ahead), actor)
 
 
 def travel(
@@ -123,7 +136,8 @@ def travel(
 ) -> None:
     """Run again from a step, on a new timeline. A refusal leaves the run untouched.
 
-    Raises RunStillRunning, MissingStepResult, InvalidInput, PlanOutdated, DefinitionChanged.
+    Raises RunStillRunning, MissingStepResult, InvalidInput, PlanOutdated, DefinitionChanged, and
+    NotAllowedToAnswer.
     """
     with change(run.pk, clock.now()) as changing:
         model = changing.model
@@ -135,6 +149,7 @@ def travel(
         journey = _journey(definition, model, asked)
         state = _state(definition, model, asked)
         ahead = _answers_ahead(definition, model, asked, journey)
+        permissions.require_answers(definition, model, _spoken_for(journey, ahead), actor)
         if model.started_at is None:
             _begin_late(changing, definition, asked, journey, actor)
         else:
@@ -162,12 +177,13 @@ def fork(
 ) -> None:
     """Do in the new run `target` what a time travel would do in `source`, which is untouched.
 
-    Raises RunAlreadyStarted when `target` is not new any more.
+    Raises RunAlreadyStarted when `target` is not new any more; NotAllowedToAnswer.
     """
     source = Run.objects.get(pk=source.pk)
     journey = _journey(definition, source, asked)
     state = _state(definition, source, asked)
     ahead = _answers_ahead(definition, source, asked, journey)
+    permissions.require_answers(definition, source, _spoken_for(journey, ahead), actor)
     with change(target.pk, clock.now()) as changing:
         run = changing.model
         if run.status != RunStatus.PENDING:
@@ -224,7 +240,20 @@ def _journey(definition: Builder, run: Run, asked: Asked) -> Journey:
         past,
         given=asked.results,
         input_data=asked.input_data,
+        changed=_changed(definition, asked),
     )
+
+
+def _changed(definition: Builder, asked: Asked) -> list[str]:
+    """Return where something else flows on than is recorded, besides what the planner sees."""
+    target = planner.chain_to(definition.tree, asked.target)[-1]
+    state = [] if asked.initial_state is None else [target.path]
+    return state if asked.run_input is None else [*state, passed.RUN_INPUT]
+
+
+def _spoken_for(journey: Journey, ahead: Mapping[str, Any] | None) -> set[str]:
+    """Return the places whose answers are given, left out, or stood in for."""
+    return {*journey.passed, *(places.base(path) for path in ahead or ())}
 
 
 def past_of(run: Run) -> Past:

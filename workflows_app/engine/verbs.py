@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
-from workflows_app import errors
+from workflows_app import errors, permissions
 from workflows_app.definition import ANY, Builder
 from workflows_app.engine import (
     audit,
@@ -204,7 +204,11 @@ def resume(
     actor: Any = None,
     door: str = "",
 ) -> None:
-    """Answer suspended steps. Raises InvalidResumeData, ResumeAlreadyClaimed, StepNotSuspended."""
+    """Answer suspended steps.
+
+    Raises InvalidResumeData, ResumeAlreadyClaimed, StepNotSuspended, NotAllowedToAnswer.
+    """
+    permissions.require_answers(definition, run, {step.base_path for step in targets}, actor)
     for step in targets:
         definitions.require_same(definition, run, step.base_path, "resume")
     answers = {step.path: _answer(definition, step, resume_data) for step in targets}

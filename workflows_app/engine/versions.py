@@ -4,14 +4,16 @@ from typing import Any
 
 from django.db.models.signals import post_migrate
 
-from workflows_app.definition import Builder
+from workflows_app.definition import Builder, permissions
 from workflows_app.definition.changes import Shape, shape_of_json
+from workflows_app.definition.permissions import Permissions
 from workflows_app.engine import transactions
 from workflows_app.models import Workflow, WorkflowVersion
 
 #: Hash -> key of the version's row, for what is known to be committed.
 _known: dict[tuple[str, str], int] = {}
 _shapes: dict[int, Shape] = {}
+_permissions: dict[int, Permissions] = {}
 
 
 def ensure(definition: Builder) -> int:
@@ -43,6 +45,17 @@ def shape(version: int) -> Shape:
     return found
 
 
+def permissions_of(version: int) -> Permissions:
+    """Return what a stored version asks for of people, by path."""
+    if (known := _permissions.get(version)) is not None:
+        return known
+    graph = WorkflowVersion.objects.values_list("graph", flat=True).get(pk=version)
+    found = permissions.of_json(graph)
+    if not transactions.is_inside_testcase():
+        _permissions[version] = found
+    return found
+
+
 def _remember(known: tuple[str, str], key: int) -> None:
     """Trust a row from now on, unless a test is going to roll it back."""
     if not transactions.is_inside_testcase():
@@ -53,6 +66,7 @@ def _forget(**_kwargs: Any) -> None:
     """Trust no row after a flush or a migration."""
     _known.clear()
     _shapes.clear()
+    _permissions.clear()
 
 
 post_migrate.connect(_forget, dispatch_uid="workflows_app.engine.versions")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from workflows_app import errors
 from workflows_app.definition import BODY, REPEATING, Graph, Kind, Node
 from workflows_app.definition.graph import walk
 from workflows_app.jsontext import NULL, Raw
+from workflows_app.planner import passed
 from workflows_app.planner.decisions import (
     Adopt,
     Decision,
@@ -59,6 +60,8 @@ class Journey:
     #: The places of the graph whose snapshots stay.
     kept: frozenset[str]
     decisions: tuple[Decision, ...]
+    #: The places that are left out, or stood in for by what is given: see `passed`.
+    passed: frozenset[str] = frozenset()
 
 
 def plan(
@@ -68,13 +71,16 @@ def plan(
     *,
     given: Mapping[str, Given] | None = None,
     input_data: Raw | None = None,
+    changed: Collection[str] = (),
 ) -> Journey:
     """Return what a time travel to `target` does.
 
-    A target inside a foreach or loop means the whole entry. Raises MissingStepResult, naming the
-    first step before the target of which no result is known.
+    `changed` names where else something is another than recorded: the target for another state,
+    `passed.RUN_INPUT` for the input of the run. A target inside a foreach or loop means the whole
+    entry. Raises MissingStepResult, naming the first step before the target of which no result is
+    known.
     """
-    return _Planner(graph, target, past, given or {}, input_data).plan()
+    return _Planner(graph, target, past, given or {}, input_data).plan(changed)
 
 
 def chain_to(graph: Graph, target: Node) -> list[Node]:
@@ -113,7 +119,7 @@ class _Planner:
         self.warnings: list[str] = []
         self.decisions: list[Decision] = []
 
-    def plan(self) -> Journey:
+    def plan(self, changed: Collection[str]) -> Journey:
         if self.asked_for is not self.target:
             self.warnings.append(
                 f"{show(self.asked_for)} is inside {show(self.target)}, which runs again as a "
@@ -131,7 +137,14 @@ class _Planner:
             warnings=tuple(self.warnings),
             kept=frozenset(self.kept),
             decisions=(SupersedeAllBut(frozenset(self.kept)), *self.decisions),
+            passed=self._passed(changed),
         )
+
+    def _passed(self, changed: Collection[str]) -> frozenset[str]:
+        own = self.given.get(self.target.path)
+        has_input = self.input_data is not None or (own is not None and own.payload is not None)
+        places = {*changed, *([self.target.path] if has_input else [])}
+        return passed.paths(self.graph, self.chain, self.past.rows, self.given.keys(), places)
 
     def _walk(self) -> None:
         """Decide level by level: what stands before, the containers, the target itself."""
