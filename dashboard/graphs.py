@@ -12,6 +12,8 @@ from typing import Any
 
 from dashboard import drawing
 from dashboard.drawing import Drawing, Entry
+from workflows_app import permissions
+from workflows_app.definition.permissions import Permissions, of_json
 from workflows_app.models import WorkflowVersion
 
 JSON = Any
@@ -32,11 +34,6 @@ class Place:
     mapping: JSON = None
     #: What it does besides running what is inside it: how many items at a time, until when.
     note: str = ""
-
-    @property
-    def permission(self) -> str | None:
-        """What a person needs besides to answer this step."""
-        return self.step.get("permission") if self.step else None
 
     @property
     def resume_schema(self) -> Mapping[str, JSON] | None:
@@ -105,9 +102,17 @@ class Graph:
         return self.json.get("title") or self.json.get("id") or ""
 
     @property
-    def permission(self) -> str | None:
-        """What a person needs besides to start it."""
-        return self.json.get("permission")
+    def to_act(self) -> tuple[str, ...]:
+        """What a person needs besides for any act on a run of it, by its code and by today's."""
+        return permissions.to_act(self._permissions, self.json.get("id", ""))
+
+    def to_answer(self, path: str) -> tuple[str, ...]:
+        """Return what a person needs besides to answer the step at a path, the step's own first."""
+        return permissions.to_answer(self._permissions, self.json.get("id", ""), path)
+
+    @cached_property
+    def _permissions(self) -> Permissions:
+        return of_json(self.json)
 
 
 def prepared(graph: Mapping[str, JSON]) -> Graph:

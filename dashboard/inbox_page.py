@@ -159,9 +159,8 @@ def allowed_for(person: Person) -> Allowed:
 
     def is_allowed(version: int, base_path: str) -> bool:
         if (version, base_path) not in known:
-            place = graphs.of_version(version).places.get(base_path)
-            special = place.permission if place else None
-            offer = actions.offer(actions.RESUME, person, None, special)
+            specials = graphs.of_version(version).to_answer(base_path)
+            offer = actions.offer(actions.RESUME, person, None, specials)
             known[version, base_path] = offer.is_possible
         return known[version, base_path]
 
@@ -457,10 +456,9 @@ def step_of(suspension: uuid.UUID, person: Person) -> StepSnapshot | None:
     return previews.with_previews(rows, ["suspend_payload"]).first()
 
 
-def special_of(step: StepSnapshot) -> str | None:
-    """Return the permission that the step asks for besides."""
-    place = graphs.of_version(step.run.version_id).places.get(step.base_path)
-    return place.permission if place else None
+def specials_of(step: StepSnapshot) -> tuple[str, ...]:
+    """Return the permissions that an answer to the step needs besides."""
+    return graphs.of_version(step.run.version_id).to_answer(step.base_path)
 
 
 def detail_of(step: StepSnapshot, person: Person, holders: Mapping[Any, Assignment]) -> Detail:
@@ -468,7 +466,7 @@ def detail_of(step: StepSnapshot, person: Person, holders: Mapping[Any, Assignme
     url = reverse("raw-step", args=[step.run.run_id, step.pk, "suspend_payload"])
     place = graphs.of_version(step.run.version_id).places.get(step.base_path)
     payload = previews.preview_of(step, "suspend_payload", url)
-    offer = actions.offer(actions.RESUME, person, step.run, place.permission if place else None)
+    offer = actions.offer(actions.RESUME, person, step.run, specials_of(step))
     items = step.parent.total if step.parent and step.parent.kind == "foreach" else 0
     question = Question(step, place, payload, offer, items)
     is_asking = step.status == StepStatus.SUSPENDED

@@ -10,7 +10,7 @@ from typing import Final
 from django.utils import timezone
 
 from dashboard.graphs import Graph
-from workflows_app import actions, conf
+from workflows_app import actions, conf, permissions
 from workflows_app.engine import workers
 from workflows_app.models import Assignment, Run, StepSnapshot
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -117,13 +117,15 @@ def _for_answers(graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
 
 
 def _who_may(graph: Graph, step: StepSnapshot) -> str:
-    place = graph.places.get(step.base_path)
-    special = place.permission if place else None
-    if special and special.startswith(actions.GROUP):
-        return f"nobody has claimed it; the group {special.removeprefix(actions.GROUP)} may answer"
-    if special:
-        return f"nobody has claimed it; who has the permission {special} may answer"
-    return "nobody has claimed it; anyone who may answer steps can"
+    specials = graph.to_answer(step.base_path)
+    if not specials:
+        return "nobody has claimed it; anyone who may answer steps can"
+    first, *rest = specials
+    who = f"who has the permission {first} may answer"
+    if first.startswith(actions.GROUP):
+        who = f"the group {first.removeprefix(actions.GROUP)} may answer"
+    more = " and ".join(permissions.named(name) for name in rest)
+    return f"nobody has claimed it; {who}" + (f"; that needs {more}, too" if more else "")
 
 
 def _for_times(graph: Graph, steps: Sequence[StepSnapshot], now: datetime) -> list[Notice]:

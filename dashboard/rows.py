@@ -15,7 +15,7 @@ from django.db.models.functions import Substr
 
 from dashboard import columns
 from dashboard.previews import ByteLength, message_in, question_in
-from workflows_app import actions
+from workflows_app import actions, permissions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import payloads
 from workflows_app.models import Run, StepSnapshot
@@ -63,7 +63,10 @@ def rows_of(runs: Sequence[Run], person: Person | None = None) -> list[Row]:
 
 def offers_of(run: Run, person: Person) -> tuple[Offer, ...]:
     """Return what a person may do with a run from a list: to end it, or if it has, run it again."""
-    offer = actions.offer(actions.RERUN if run.is_ended else actions.CANCEL, person, run)
+    # By today's code alone: a list reads no version. The page of the act asks for the run's, too.
+    specials = permissions.to_act(permissions.NOTHING, run.workflow_id)
+    action = actions.RERUN if run.is_ended else actions.CANCEL
+    offer = actions.offer(action, person, run, specials)
     return (offer,) if offer.is_possible else ()
 
 

@@ -325,7 +325,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         events=[],
         people=people,
         earlier=earlier,
-        offers={a.name: actions.offer(a, person, run) for a in actions.ACTIONS.values()},
+        offers=_offers(run, graph, person),
         listed=seen.listed,
         tab=view.tab,
         moment=moment,
@@ -339,6 +339,11 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     _fill_tab(page, tallies, counted)
     _draw(page)
     return page
+
+
+def _offers(run: Run, graph: Graph, person: Person) -> dict[str, Offer]:
+    specials = graph.to_act
+    return {a.name: actions.offer(a, person, run, specials) for a in actions.ACTIONS.values()}
 
 
 def _counted(
@@ -447,8 +452,7 @@ def _questions(
         place = graph.places.get(step.base_path)
         url = reverse("raw-step", args=[run.run_id, step.pk, "suspend_payload"])
         payload = previews.preview_of(step, "suspend_payload", url)
-        special = place.permission if place else None
-        offer = actions.offer(actions.RESUME, person, run, special)
+        offer = actions.offer(actions.RESUME, person, run, graph.to_answer(step.base_path))
         of_items = items.get(step.path.rpartition("[")[0], 0)
         found.append(Question(step, place, payload, offer, of_items))
     return found

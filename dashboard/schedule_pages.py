@@ -147,15 +147,14 @@ def _message(error: Any) -> str:
 def offer(action: Action, person: Person, row: Schedule | None, workflow_id: str) -> Offer:
     """Return whether the person may do this; without a row only the person is asked about.
 
-    To trigger a schedule is to start its workflow, so it needs what the workflow asks for too.
+    What the workflow asks for of who starts it is needed for its schedules, too.
     """
     try:
         defined = get_workflow(workflow_id)
     except errors.WorkflowNotFound:
         refused = actions.offer(action, person, None)
         return refused if row is None or not refused.is_possible else Offer(action, NOT_HERE)
-    special = defined.permission if action is actions.TRIGGER_SCHEDULE else None
-    return actions.offer(action, person, row, special)
+    return actions.offer(action, person, row, [defined.permission] if defined.permission else [])
 
 
 def offers(person: Person, row: Schedule) -> list[Offer]:

@@ -13,7 +13,8 @@ from dashboard.drawing import Box, Drawing
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import Run as WorkflowRun
-from workflows_app import errors, jsontext
+from workflows_app import actions, errors, jsontext, permissions
+from workflows_app.actions import Offer, Person
 from workflows_app.engine import payloads
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run, StepSnapshot
@@ -163,6 +164,13 @@ class TravelPage:
         said = (("skipped", self.plan.skipped), ("reused", self.plan.reused))
         found = {path: fate for fate, paths in said for path in paths}
         return found | dict.fromkeys(self.plan.rerun, "again")
+
+    def offer(self, person: Person) -> Offer:
+        """Return whether the person may do it, and why not: the plan says which steps it passes."""
+        action = actions.TRAVEL if self.asked.in_place else actions.FORK
+        offer = actions.offer(action, person, self.run, self.graph.to_act)
+        why_not = permissions.why_not(self.plan.permissions, person) if self.plan else ""
+        return Offer(action, why_not) if offer.is_possible and why_not else offer
 
     @property
     def python(self) -> str:

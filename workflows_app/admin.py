@@ -18,7 +18,8 @@ from django.utils.functional import cached_property
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
-from workflows_app import acting, actions, errors, get_workflow
+from workflows_app import acting, actions, errors, get_workflow, permissions
+from workflows_app.engine import versions
 from workflows_app.models import (
     Action,
     Run,
@@ -204,7 +205,7 @@ def _chosen(model: RunAdmin, request: HttpRequest, runs: QuerySet[Run]) -> HttpR
         message = f"Choose at most {MOST_CHOSEN} runs at a time."
         model.message_user(request, message, messages.WARNING)
         return None
-    offers = [(run, actions.offer(action, request.user, run)) for run in found]
+    offers = [(run, actions.offer(action, request.user, run, _specials(run))) for run in found]
     if request.POST.get("confirmed") == "1":
         for run, offer in offers:
             if offer.is_possible:
@@ -220,6 +221,10 @@ def _chosen(model: RunAdmin, request: HttpRequest, runs: QuerySet[Run]) -> HttpR
         "checkbox": ACTION_CHECKBOX_NAME,
     }
     return TemplateResponse(request, "admin/workflows_app/act.html", context)
+
+
+def _specials(run: Run) -> tuple[str, ...]:
+    return permissions.to_act(versions.permissions_of(run.version_id), run.workflow_id)
 
 
 def _act(model: RunAdmin, request: HttpRequest, run: Run, name: str) -> None:

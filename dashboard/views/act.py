@@ -7,7 +7,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods
 
-from dashboard import consequences
+from dashboard import consequences, graphs
 from dashboard.views import posted
 from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import acting, actions, errors, get_workflow
@@ -22,9 +22,10 @@ def act(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         raise Http404(f"There is no action “{name}”.")
     run = run_or_404(run_id)
     action = actions.ACTIONS[name]
-    offer = actions.offer(action, request.user, run)
+    specials = graphs.of_version(run.version_id).to_act
+    offer = actions.offer(action, request.user, run, specials)
     if request.method == "POST":
-        require(actions.offer(action, request.user, None))
+        require(actions.offer(action, request.user, None, specials))
         return _performed(request, run, offer)
     context = {
         "run": run,

@@ -38,8 +38,7 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
 
 
 def _sent(request: HttpRequest, run: Run, question: Question) -> HttpResponse:
-    special = question.place.permission if question.place else None
-    require(actions.offer(actions.RESUME, request.user, None, special))
+    require(actions.offer(actions.RESUME, request.user, None, _specials(run, question.step)))
     form = posted.form_from(request, _schema(question))
     if form.act() or form.op == SHOW:
         return _page(request, run, question, form)
@@ -80,8 +79,12 @@ def _question(request: HttpRequest, run: Run, suspension: uuid.UUID) -> Question
         return None
     place = graphs.of_version(run.version_id).places.get(step.base_path)
     payload = previews.preview_of(step, "suspend_payload")
-    special = place.permission if place else None
-    return Question(step, place, payload, actions.offer(actions.RESUME, request.user, run, special))
+    offer = actions.offer(actions.RESUME, request.user, run, _specials(run, step))
+    return Question(step, place, payload, offer)
+
+
+def _specials(run: Run, step: StepSnapshot) -> tuple[str, ...]:
+    return graphs.of_version(run.version_id).to_answer(step.base_path)
 
 
 def _schema(question: Question) -> dict[str, object] | None:

@@ -131,7 +131,7 @@ def take_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     is_asking = step.status == StepStatus.SUSPENDED
     if held is None or held.person_id == request.user.pk or not is_asking:
         return _to(suspension, "all")
-    offer = actions.offer(actions.RESUME, request.user, step.run, inbox_page.special_of(step))
+    offer = actions.offer(actions.RESUME, request.user, step.run, inbox_page.specials_of(step))
     context = {"step": step, "held": held, "offer": offer}
     return render(request, "dashboard/take_over.html", context)
 
@@ -184,7 +184,7 @@ def show_again(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 def _asked(request: HttpRequest, suspension: uuid.UUID) -> StepSnapshot:
     """Return the step that asks, for somebody who may answer it."""
     step = _step_or_404(request, suspension)
-    require(actions.offer(actions.RESUME, request.user, None, inbox_page.special_of(step)))
+    require(actions.offer(actions.RESUME, request.user, None, inbox_page.specials_of(step)))
     return step
 
 

@@ -84,8 +84,10 @@ def part(request: HttpRequest, run_id: str, seen: int | None) -> Part:
         found = run_or_404(run_id, has_values=True)
         page = run_page.page_for(found, request.user, _view(request, found))
         html = render_to_string("dashboard/run.html#live", shown(page), request)
-        # A form for an answer carries this person's own token, and asks for rights of its own.
-        return Part(html, found.event_seq, is_shared=not page.questions, began=began)
+        # A form for an answer carries this person's own token, and asks for rights of its own; so
+        # does each act on a run whose workflow has a permission.
+        is_shared = not page.questions and not page.graph.to_act
+        return Part(html, found.event_seq, is_shared=is_shared, began=began)
 
     if seen is None:
         return draw()

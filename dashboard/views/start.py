@@ -160,5 +160,6 @@ def _page(
     }
     if is_part:
         return render(request, "dashboard/start.html#form", context, status=status)
-    context["recent"] = start_page.recent_of(known.id)
+    if context["offer"].is_possible:
+        context["recent"] = start_page.recent_of(known.id)
     return render(request, "dashboard/start.html", context, status=status)

@@ -83,11 +83,11 @@ def _live(run: Run) -> WorkflowRun:
 
 
 def _page(request: HttpRequest, run: Run, asked: Asked, status: int = 200) -> HttpResponse:
-    action = actions.TRAVEL if asked.in_place else actions.FORK
+    page = travel_page.page_for(run, _live(run), asked)
     context = {
         "run": run,
-        "page": travel_page.page_for(run, _live(run), asked),
-        "offer": actions.offer(action, request.user, run),
+        "page": page,
+        "offer": page.offer(request.user),
         "input_of": INPUT,
         "run_key": posted.run_key(request),
         "longest": LONGEST_REASON,
@@ -134,7 +134,7 @@ def _schema(run: Run, of: str, asked: Asked) -> dict[str, Any] | None:
 
 def _begun(request: HttpRequest, run: Run, asked: Asked) -> HttpResponse:
     action = actions.TRAVEL if asked.in_place else actions.FORK
-    require(actions.offer(action, request.user, None))
+    require(actions.offer(action, request.user, None, graphs.of_version(run.version_id).to_act))
     try:
         begun = _set_off(request, _live(run), asked)
     except errors.RunAlreadyStarted:
@@ -142,6 +142,8 @@ def _begun(request: HttpRequest, run: Run, asked: Asked) -> HttpResponse:
     except errors.PlanOutdated:
         messages.warning(request, "The run changed meanwhile; here is the new plan.")
         return _page(request, run, asked, status=409)
+    except errors.NotPermitted:  # the plan's offer says so
+        return _page(request, run, asked, status=403)
     except errors.WorkflowError as refusal:
         messages.error(request, str(refusal))
         return _page(request, run, asked, status=409)

@@ -101,4 +101,4 @@ def offer_of(request: HttpRequest, known: Known) -> actions.Offer:
             actions.START,
             "The code of this workflow is not in this process, so it cannot be started from here.",
         )
-    return actions.offer(actions.START, request.user, None, known.graph.permission)
+    return actions.offer(actions.START, request.user, None, known.graph.to_act)

@@ -80,7 +80,7 @@ def test_looking_at_a_question_changes_nothing(pages):
 def test_a_step_with_a_permission_of_its_own_asks_for_it(person):
     run = started(flows.guarded)
     _, outsider = person("view_run", "resume_run")
-    _, member = person("view_run", "resume_run", groups=("finance",))
+    _, member = person("view_run", "resume_run", groups=("finance", "starters"))
 
     page = outsider.get(f"/runs/{run.run_id}/").content.decode()
     assert "Only members of the group “finance” may do this." in page
@@ -94,7 +94,7 @@ def test_a_step_with_a_permission_of_its_own_asks_for_it(person):
 def test_the_needs_you_strip_shows_only_what_one_may_answer(person):
     started(flows.guarded)
     _, outsider = person("view_run", "resume_run")
-    _, member = person("view_run", "resume_run", groups=("finance",))
+    _, member = person("view_run", "resume_run", groups=("finance", "starters"))
 
     assert "Needs you" not in outsider.get("/runs/").content.decode()
     assert "Needs you" in member.get("/runs/").content.decode()

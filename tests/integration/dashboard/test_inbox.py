@@ -435,7 +435,7 @@ def test_a_person_with_few_permissions_costs_at_most_twelve_queries(
 ):
     run = started(flows.guarded)
     started()
-    _, member = person("view_run", "resume_run", groups=("finance",))
+    _, member = person("view_run", "resume_run", groups=("finance", "starters"))
     address = f"/inbox/?item={item_of(run)}"
     member.get(address)
 

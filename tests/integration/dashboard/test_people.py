@@ -79,7 +79,7 @@ def test_pages_of_people_with_few_permissions_cost_no_more(person, address):
     for flow in (flows.approval, flows.guarded):
         started(flow)
         started(flow, title="break")
-    _, browser = person("view_run", "resume_run", groups=("finance",))
+    _, browser = person("view_run", "resume_run", groups=("finance", "starters"))
 
     assert queries_at(browser, address) <= MOST_QUERIES
 
@@ -112,7 +112,7 @@ def test_a_timeline_of_a_run_with_retries_costs_no_more(pages, person):
 
 
 def test_a_run_that_asks_or_is_held_costs_no_more_however_it_is_looked_at(person):
-    _, browser = person("view_run", "resume_run", "cancel_run", groups=("finance",))
+    _, browser = person("view_run", "resume_run", "cancel_run", groups=("finance", "starters"))
     asking, guarded = started(note="x" * 5000), started(flows.guarded)
     failed = started(title="break")
     failed.retry()
