@@ -16,6 +16,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from dashboard import zones
+from dashboard.plain import plain
 from dashboard.shared import Part
 from dashboard.views import run as run_views
 from workflows_app.actions import Person
@@ -57,5 +58,6 @@ def _request(scope: Mapping[str, Any], person: Person, address: str) -> ASGIRequ
     path, _, query = address.partition("?")
     told = {"type": "http", "method": "GET", "path": unquote(path), "query_string": query.encode()}
     request = ASGIRequest({**scope, **told}, io.BytesIO())
+    request.GET = plain(request.GET)
     request.user = cast("User | AnonymousUser", person)
     return request

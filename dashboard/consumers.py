@@ -30,6 +30,7 @@ from dashboard import live, live_parts
 from dashboard.audience import Audience
 from dashboard.live import FeedBridge, Follower
 from dashboard.paging import number
+from dashboard.plain import without_nul
 from workflows_app import actions
 from workflows_app.engine import log
 from workflows_app.models import Run
@@ -66,6 +67,11 @@ class _Guarded(AsyncJsonWebsocketConsumer):
             with contextlib.suppress(asyncio.CancelledError):
                 await self.task
 
+    async def receive(
+        self, text_data: str | None = None, bytes_data: bytes | None = None, **_kwargs: Any
+    ) -> None:
+        """Take what a browser sends, and do nothing: whatever it is, it ends no connection."""
+
     async def run(self) -> None:
         """Send news until the connection ends."""
         raise NotImplementedError
@@ -81,7 +87,8 @@ class _Guarded(AsyncJsonWebsocketConsumer):
         """Return the code to close with, or 0; asks for the session anew."""
         request = HttpRequest()
         store = import_module(settings.SESSION_ENGINE).SessionStore
-        request.session = store(self.scope["cookies"].get(settings.SESSION_COOKIE_NAME))
+        key = self.scope["cookies"].get(settings.SESSION_COOKIE_NAME)
+        request.session = store(None if key is None else without_nul(key))
         self.person = get_user(request)
         if not self.person.is_authenticated:
             return SIGNED_OUT
@@ -103,7 +110,7 @@ class RunConsumer(_Guarded):
         """Read what follows the browser's number, too."""
         if code := super().enter():
             return code
-        run_id = self.scope["url_route"]["kwargs"]["run_id"]
+        run_id = without_nul(self.scope["url_route"]["kwargs"]["run_id"])
         found = Run.objects.filter(run_id=run_id).values_list("pk", "event_seq").first()
         if found is None:
             return NOT_FOUND
@@ -144,9 +151,11 @@ class RunConsumer(_Guarded):
         """Take an order: `{"look": address of the page, "shown": number it shows}`."""
         if self.task is None or text_data is None or len(text_data) > LONGEST_ORDER:
             return
-        with contextlib.suppress(ValueError):
+        # Also one that is nested too deeply, or that names what no address can.
+        with contextlib.suppress(ValueError, RecursionError):
             said = json.loads(text_data)
             if isinstance(said, dict) and isinstance(said.get("look"), str):
+                said["look"].encode()
                 self._ordered = said["look"], number(str(said.get("shown"))) or 0
                 await self._order()
 
@@ -163,6 +172,14 @@ class RunConsumer(_Guarded):
     async def tell(self, text: str) -> None:
         """Send a frame as it is."""
         await self.send(text)
+
+
+class NowhereConsumer(_Guarded):
+    """A connection to an address that there is not."""
+
+    def enter(self) -> int:
+        """Say so to those who may see what there is."""
+        return super().enter() or NOT_FOUND
 
 
 class FeedConsumer(_Guarded):

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.urls import path
+from django.urls import path, re_path
 
 from dashboard import consumers
 from dashboard.views import (
@@ -76,8 +76,10 @@ urlpatterns = [
 # Django's `path` is typed for views; Channels routes its own applications through it.
 _run_socket: Any = consumers.RunConsumer.as_asgi()
 _feed_socket: Any = consumers.FeedConsumer.as_asgi()
+_no_socket: Any = consumers.NowhereConsumer.as_asgi()
 
 websocket_urlpatterns: list[Any] = [
     path("ws/runs/<str:run_id>/", _run_socket),
     path("ws/feed/", _feed_socket),
+    re_path("", _no_socket),
 ]

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 from dashboard import graphs, previews, records
 from dashboard.drawing import Box, Drawing
+from dashboard.forms import values
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import Run as WorkflowRun
@@ -52,8 +53,8 @@ class Asked:
     def read(cls, data: Mapping[str, str], *, path: str = "") -> Asked:
         """Return what a form or an address says. Raises BadChanges."""
         try:
-            changed = jsontext.loads(data.get("changed") or "{}")
-        except ValueError:
+            changed = values.load(data.get("changed") or "{}")
+        except values.NotJson:
             raise BadChanges("The changed values cannot be read; begin anew.") from None
         if not isinstance(changed, dict):
             raise BadChanges("The changed values cannot be read; begin anew.")

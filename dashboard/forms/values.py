@@ -164,6 +164,10 @@ def load(text: str) -> JSON:
         raise NotJson(f"This is not JSON: {mistake.msg} at {where}.") from None
     except RecursionError:
         raise NotJson("This JSON is nested too deeply to be read.") from None
+    except NotJson:
+        raise
+    except ValueError:  # Python reads no number of more than 4300 digits
+        raise NotJson("A number in this JSON has too many digits to be read.") from None
 
 
 def _no_constant(name: str) -> Any:

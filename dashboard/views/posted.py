@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
-from django.shortcuts import redirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.encoding import iri_to_uri
 from django.utils.http import url_has_allowed_host_and_scheme
 from pydantic import ValidationError
 
@@ -116,5 +116,6 @@ def to_run(request: HttpRequest, run_id: str) -> HttpResponse:
 def go(request: HttpRequest, url: str) -> HttpResponse:
     """Go to a page of this site, also from a form that script sent."""
     if request.headers.get("HX-Request"):
-        return HttpResponse(status=204, headers={"HX-Redirect": url})
-    return redirect(url)
+        # Quoted as the other quotes it by itself: no header has a line break or other letters.
+        return HttpResponse(status=204, headers={"HX-Redirect": iri_to_uri(url)})
+    return HttpResponseRedirect(url)

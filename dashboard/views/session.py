@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth import login, logout
 from django.contrib.auth.forms import AuthenticationForm
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
@@ -28,13 +28,13 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     target = _safe(request, request.POST.get("next") or request.GET.get("next") or "")
     draft = request.POST.get("draft", "")
     if request.method == "GET" and request.user.is_authenticated:
-        return redirect(target)
+        return HttpResponseRedirect(target)
     form = AuthenticationForm(request, request.POST if request.method == "POST" else None)
     if request.method == "POST" and form.is_valid():
         login(request, form.get_user())
         if draft:
             drafts.keep(request, draft)
-        return redirect(target)
+        return HttpResponseRedirect(target)
     context = {"form": form, "next": target, "draft": draft}
     return render(request, "dashboard/sign_in.html", context, status=422 if form.errors else 200)
 
