@@ -105,7 +105,7 @@ def _posted(request: HttpRequest) -> QueryDict:
         raise BadRequest(str(problem)) from problem
 
 
-def plain(data: QueryDict) -> QueryDict:
+def plain(data: QueryDict) -> Any:
     """Return names and values without NULs; the same object where there are none."""
     if not any(NUL in text for name, texts in data.lists() for text in (name, *texts)):
         return data
