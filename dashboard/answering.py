@@ -8,9 +8,9 @@ from pprint import pformat
 from typing import Final
 
 from dashboard.forms.bound import Line
+from dashboard.forms.documents import NotJson
 from dashboard.forms.fields import JSON
 from dashboard.forms.form import JSON_TAB, SchemaForm
-from dashboard.forms.values import NotJson
 
 HIDDEN: Final = "…"
 #: What stands for an answer that nobody has typed readably.

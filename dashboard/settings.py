@@ -89,6 +89,9 @@ TEMPLATES = [
     },
 ]
 
+# Forms of long lists have many inputs: up to three for each of the fields that a form shows.
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 8000
+
 # Who may come in
 
 CSRF_FAILURE_VIEW = "dashboard.views.errors.csrf_failure"

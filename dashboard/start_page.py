@@ -18,7 +18,7 @@ from pydantic import ValidationError
 
 from dashboard import previews, zones
 from dashboard.catalogue import Known
-from dashboard.forms import values
+from dashboard.forms import documents
 from dashboard.forms.bound import Line
 from dashboard.forms.fields import MISSING
 from dashboard.forms.start import AT, CONTEXT, CRON, NOW, STATE, Shapes, StartForm
@@ -74,7 +74,8 @@ def fresh(known: Known, draft: QueryDict | None, source: Run | None) -> StartFor
         CONTEXT: source.initial_request_context,
     }
     value = MISSING if source.input is None else source.input
-    return StartForm.begun(shapes, value, {k: v for k, v in more.items() if v}, zone)
+    given = {key: held for key, held in more.items() if held not in (None, "", [])}
+    return StartForm.begun(shapes, value, given, zone)
 
 
 def sent(request: HttpRequest, known: Known) -> StartForm:
@@ -118,7 +119,7 @@ def fits(form: StartForm, known: Known) -> bool:
 def _fits_part(form: StartForm, key: str, schema: Any) -> bool:
     try:
         value = form.given.get(key)
-    except values.NotJson:  # its field has said so
+    except documents.NotJson:  # its field has said so
         return False
     if value is None:
         return True
@@ -230,7 +231,7 @@ def python_of(known: Known, form: StartForm) -> str:
         line.raw = HIDDEN if line.raw else ""
     try:
         given, value = form.given, form.draft()
-    except values.NotJson:
+    except documents.NotJson:
         return ""
     if form.moment != NOW:
         return _python_schedule(form, given, value)

@@ -12,7 +12,8 @@ from dataclasses import dataclass, replace
 from dataclasses import field as each
 from typing import ClassVar, Self
 
-from dashboard.forms import values
+from dashboard.forms import documents, values
+from dashboard.forms.documents import same
 from dashboard.forms.fields import (
     JSON,
     MISSING,
@@ -24,13 +25,22 @@ from dashboard.forms.fields import (
     Missing,
     Number,
     OneOf,
-    Option,
     Raw,
     Rows,
     Switch,
     Text,
+    holds_secret,
 )
+from dashboard.forms.fitting import whole
+from dashboard.forms.options import option_name, option_named
 from dashboard.forms.paths import Path, name_of
+
+#: Longer lists are edited as JSON: nobody reads that many rows, and a browser posts each field.
+FEW_ROWS = 50
+#: More rows than this are added in the JSON tab.
+MOST_ROWS = 500
+#: More fields than this in one list are edited as JSON.
+MOST_FIELDS = 1000
 
 ENTER = "Enter a value."
 CHOOSE = "Choose one."
@@ -44,6 +54,8 @@ class Bound:
     path: Path
     errors: list[str] = each(default_factory=list)
     is_first_error: bool = False
+    #: Null was given, where an empty field would mean something else.
+    is_null: bool = False
 
     shape: ClassVar[str] = ""
 
@@ -91,7 +103,25 @@ class Bound:
         """Return the same field in another place of the document."""
         return replace(self, path=path)
 
+    @property
+    def holds_default(self) -> bool:
+        """Whether the value is the field's default."""
+        default = self.field.default
+        try:
+            return not isinstance(default, Missing) and same(
+                whole(self.field, self.draft()), whole(self.field, default)
+            )
+        except documents.NotJson:
+            return False
+
+    @property
+    def null_name(self) -> str:
+        """The name of the input that tells null from nothing."""
+        return name_of(self.path, "null")
+
     def _when_empty(self) -> JSON | Missing:
+        if self.is_null:
+            return None
         if self.field.nullable and (self.field.required or self.field.has_default):
             return None
         return MISSING
@@ -103,11 +133,38 @@ class Line(Bound):
 
     raw: str = ""
     start: str = ""
+    #: The value that was given, where nobody has touched the inputs and they alone would say it
+    #: otherwise: a time in another zone, a number as text.
+    origin: JSON | Missing = MISSING
+
+    @property
+    def origin_name(self) -> str:
+        """The name of the input that carries the value that was given."""
+        return name_of(self.path, "as")
+
+    @property
+    def origin_text(self) -> str:
+        """The value that was given as JSON; empty where the inputs say it."""
+        return "" if isinstance(self.origin, Missing) else documents.mark(self.origin)
+
+    @property
+    def inputs(self) -> tuple[object, ...]:
+        """What the inputs hold, to tell whether somebody has touched them."""
+        return (self.raw,)
+
+    def value(self) -> JSON | Missing:
+        """Return the value that the inputs say."""
+        raise NotImplementedError
+
+    def draft(self) -> JSON | Missing:
+        """Return the value that was given, or what the inputs say since they were touched."""
+        return self.value() if isinstance(self.origin, Missing) else self.origin
 
     @property
     def is_pristine(self) -> bool:
         """Whether the text is the one that the field began with."""
-        return self.raw == self.start
+        is_own = isinstance(self.origin, Missing) or same(self.origin, self.field.default)
+        return self.raw == self.start and is_own
 
     @property
     def is_empty(self) -> bool:
@@ -115,6 +172,11 @@ class Line(Bound):
         return not self.raw.strip()
 
     def check(self) -> None:
+        """Note what is wrong with what somebody typed; what was given, the type judges."""
+        if isinstance(self.origin, Missing):
+            self.check_inputs()
+
+    def check_inputs(self) -> None:
         """Note an empty field that must not be empty."""
         if self.is_empty and not self.field.is_optional:
             self.errors.append(ENTER)
@@ -137,22 +199,33 @@ class BoundText(Line):
     @property
     def asks_if_blank(self) -> bool:
         """Whether the box is shown: not where nothing is usual; the JSON tab tells them apart."""
-        is_open = self.is_blank or self.starts_blank or not self.field.has_default
-        return self.field.may_be_blank and is_open
+        field = self.field
+        is_open = self.is_blank or self.starts_blank or bool(self.errors and not self.raw)
+        is_usual = not field.has_default if field.nullable else not field.required
+        return field.may_be_blank and (is_open or is_usual)
 
     @property
     def is_pristine(self) -> bool:
         """Whether neither text nor box was changed."""
-        return self.raw == self.start and (bool(self.raw) or self.is_blank == self.starts_blank)
+        tells = not self.raw and self.field.may_be_blank
+        return super().is_pristine and (not tells or self.is_blank == self.starts_blank)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no text; spaces are text."""
-        return not self.raw
+        return not self.raw and not (self.is_blank and self.field.may_be_blank)
+
+    @property
+    def inputs(self) -> tuple[object, ...]:
+        """The text as it is meant, and the box where it counts."""
+        is_blank = self.is_blank and not self.raw and self.field.may_be_blank
+        return values.meant(self.raw, self.field), is_blank
 
     @property
     def input(self) -> str:
-        """The input type: a browser's date field would swallow what is no date."""
+        """The input type: a browser's date field would swallow what is no date, others a line."""
+        if not self.is_secret and not values.is_one_line(self.raw):
+            return "textarea"
         return self.field.input if values.fits_input(self.raw, self.field) else "text"
 
     @property
@@ -160,19 +233,19 @@ class BoundText(Line):
         """Whether this is a password."""
         return self.field.input == "password"
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note a time that does not exist in the field's zone, or comes twice."""
-        super().check()
+        super().check_inputs()
         if problem := values.moment_problem(self.raw, self.field):
             self.errors.append(problem)
 
-    def draft(self) -> JSON | Missing:
+    def value(self) -> JSON | Missing:
         """Return the string; an empty field means its default, null or an empty string."""
         if self.raw:
             return values.text_of(self.raw, self.field)
         if self.is_blank and self.field.may_be_blank:
             return ""
-        plain = self.field.input in {"text", "textarea"}
+        plain = self.field.input in {"text", "textarea"} and not self.is_null
         if plain and self.field.has_default and not self.field.nullable:
             return ""
         return self._when_empty()
@@ -185,16 +258,16 @@ class BoundNumber(Line):
     field: Number
     shape: ClassVar[str] = "number"
 
-    def draft(self) -> JSON | Missing:
+    def value(self) -> JSON | Missing:
         """Return the number, or the text where it is none."""
         if self.is_empty:
             return self._when_empty()
         number = values.number_of(self.raw, self.field)
         return self.raw if number is None else number
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note a text that is not a number."""
-        super().check()
+        super().check_inputs()
         if not self.is_empty and values.number_of(self.raw, self.field) is None:
             self.errors.append(values.number_problem(self.raw, self.field))
 
@@ -206,11 +279,11 @@ class BoundSwitch(Line):
     field: Switch
     shape: ClassVar[str] = "switch"
 
-    def draft(self) -> JSON | Missing:
+    def value(self) -> JSON | Missing:
         """Return the truth value, where one was chosen."""
         return self._when_empty() if self.is_empty else self.raw == "true"
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note that neither yes nor no was chosen."""
         if self.is_empty and not self.field.is_optional:
             self.errors.append("Choose yes or no.")
@@ -223,14 +296,19 @@ class BoundChoice(Line):
     field: Choice
     shape: ClassVar[str] = "choice"
 
-    def draft(self) -> JSON | Missing:
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing was chosen; a space may be an option."""
+        return not self.raw
+
+    def value(self) -> JSON | Missing:
         """Return the value chosen; an unknown one stays as it was sent."""
         if self.is_empty:
             return self._when_empty()
         found = option_named(self.raw, self.field.options)
         return self.raw if found is None else found.value
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note that nothing was chosen."""
         if self.is_empty and not self.field.is_optional:
             self.errors.append(CHOOSE)
@@ -251,7 +329,16 @@ class BoundMany(Bound):
     field: Many
     raws: list[str] = each(default_factory=list)
     start: list[str] = each(default_factory=list)
+    #: Somebody gave this list, so without a choice it is an empty one, and not nothing.
+    is_given: bool = False
+    #: The numbers of the options that were given, in their order.
+    order: tuple[int, ...] = ()
     shape: ClassVar[str] = "many"
+
+    @property
+    def order_text(self) -> str:
+        """The order as the input carries it that says that a list was given."""
+        return ",".join(map(str, self.order))
 
     @property
     def is_pristine(self) -> bool:
@@ -259,11 +346,13 @@ class BoundMany(Bound):
         return self.raws == self.start
 
     def draft(self) -> JSON | Missing:
-        """Return the values chosen, in the order of the options."""
-        chosen = [option.value for option in self.field.options if option_name(option) in self.raws]
-        if not chosen and not self.field.required and not self.field.has_default:
-            return MISSING
-        return chosen
+        """Return the values chosen: in the order in which they were given, then in the options'."""
+        every = range(len(self.field.options))
+        places = [*self.order, *(number for number in every if number not in self.order)]
+        options = [self.field.options[number] for number in places]
+        chosen = [option.value for option in options if option_name(option) in self.raws]
+        is_list = chosen or self.is_given or not self.field.may_be_nothing
+        return chosen if is_list else self._when_empty()
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
@@ -296,6 +385,16 @@ class BoundRaw(Line):
     shape: ClassVar[str] = "raw"
 
     @property
+    def is_pristine(self) -> bool:
+        """Whether the text is the one that the field began with, or says its default."""
+        return self.raw == self.start or self.holds_default
+
+    @property
+    def is_secret(self) -> bool:
+        """Whether a password is in here."""
+        return holds_secret(self.field)
+
+    @property
     def post_name(self) -> str:
         """The name of the input; a mark tells that another kind of field holds JSON."""
         return self.name if isinstance(self.field, Raw) else name_of(self.path, "json")
@@ -305,18 +404,18 @@ class BoundRaw(Line):
         """Why this part is JSON."""
         if isinstance(self.field, Raw):
             return self.field.reason
-        return "This value does not fit the form’s fields, so it is edited as JSON."
+        return _why_json(self.raw)
 
-    def draft(self) -> JSON | Missing:
+    def value(self) -> JSON | Missing:
         """Return the value; raises `NotJson` for a text that is none."""
-        return self._when_empty() if self.is_empty else values.load(self.raw)
+        return self._when_empty() if self.is_empty else documents.load(self.raw)
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note a text that is not JSON."""
-        super().check()
+        super().check_inputs()
         try:
             self.draft()
-        except values.NotJson as mistake:
+        except documents.NotJson as mistake:
             self.errors.append(str(mistake))
 
 
@@ -334,7 +433,18 @@ class BoundGroup(Bound):
     @property
     def is_pristine(self) -> bool:
         """Whether nobody has typed anything into any field."""
-        return not self.is_given and not self.extra and all(p.is_pristine for p in self.parts)
+        if self.is_given or self.is_null or self.extra:
+            return False
+        return self._is_untyped or (self.field.has_default and self.holds_default)
+
+    @property
+    def _is_untyped(self) -> bool:
+        return all(part.is_pristine for part in self.parts)
+
+    @property
+    def offers_null(self) -> bool:
+        """Whether a box is shown that says null: not where empty fields mean that."""
+        return self.field.nullable and (self.field.tells_null or self.is_given or self.is_null)
 
     @property
     def is_left_out(self) -> bool:
@@ -344,11 +454,11 @@ class BoundGroup(Bound):
     @property
     def extra_text(self) -> str:
         """The kept keys as JSON, for the hidden field that carries them."""
-        return values.dump(self.extra)
+        return documents.mark(self.extra)
 
     def draft(self) -> JSON | Missing:
         """Return the object, without the keys that were left empty."""
-        if self.is_left_out:
+        if self.is_null or self.is_left_out:
             return self._when_empty()
         found = ((str(part.field.key), part.draft()) for part in self.parts)
         given = {key: value for key, value in found if not isinstance(value, Missing)}
@@ -356,7 +466,7 @@ class BoundGroup(Bound):
 
     def check(self) -> None:
         """Check each field, unless the whole object is left out."""
-        if not self.is_left_out:
+        if not self.is_null and not self.is_left_out:
             for part in self.parts:
                 part.check()
 
@@ -406,8 +516,8 @@ class BoundOneOf(Bound):
 
     @property
     def is_pristine(self) -> bool:
-        """Whether no shape was chosen."""
-        return self.part is None
+        """Whether no shape was chosen, or just the one that the field began with."""
+        return self.holds_default if self.field.has_default else self.part is None
 
     def draft(self) -> JSON | Missing:
         """Return the object."""
@@ -452,12 +562,25 @@ class BoundRows(Bound):
     rows: list[Bound] = each(default_factory=list)
     #: Somebody gave this list, so without rows it is an empty one, and not nothing.
     is_given: bool = False
+    #: So many rows, from the first, are items of a list that was given: they are sent, also empty.
+    kept: int = 0
     shape: ClassVar[str] = "rows"
 
     @property
     def is_pristine(self) -> bool:
-        """Whether no row holds anything."""
-        return not self.field.has_default and all(row.is_pristine for row in self.rows)
+        """Whether no row holds anything, or just what the field began with."""
+        return self.holds_default if self.field.has_default else not self.held
+
+    @property
+    def held(self) -> list[Bound]:
+        """The rows that are sent: items that were given, and rows that somebody filled in."""
+        rows = enumerate(self.rows)
+        return [row for number, row in rows if number < self.kept or not row.is_pristine]
+
+    @property
+    def kept_name(self) -> str:
+        """The name of the input that says how many rows were given."""
+        return name_of(self.path, "items")
 
     @property
     def add_name(self) -> str:
@@ -467,23 +590,29 @@ class BoundRows(Bound):
     @property
     def can_add(self) -> bool:
         """Whether the list may grow."""
-        return self.field.max_items is None or len(self.rows) < self.field.max_items
+        return not self.is_full and not self.is_long
+
+    @property
+    def is_full(self) -> bool:
+        """Whether the type allows no more items."""
+        return self.field.max_items is not None and len(self.rows) >= self.field.max_items
+
+    @property
+    def is_long(self) -> bool:
+        """Whether the form shows no more rows: the JSON tab takes them."""
+        return len(self.rows) >= MOST_ROWS or sum(1 for _ in self.walk()) > 2 * MOST_FIELDS
 
     def draft(self) -> JSON | Missing:
-        """Return the items of the rows that hold something."""
-        found = [row.draft() for row in self.rows if not row.is_pristine]
-        items = [item for item in found if not isinstance(item, Missing)]
-        if not items and self.field.nullable and not self.is_given:
-            return self._when_empty()
-        if not items and not self.field.required and not self.field.has_default:
-            return MISSING
-        return items
+        """Return the items of the rows that are sent; one without a value is null, in its place."""
+        found = [row.draft() for row in self.held]
+        items = [None if isinstance(item, Missing) else item for item in found]
+        is_list = items or self.is_given or not self.field.may_be_nothing
+        return items if is_list else self._when_empty()
 
     def check(self) -> None:
-        """Check each row that holds something."""
-        for row in self.rows:
-            if not row.is_pristine:
-                row.check()
+        """Check each row that is sent."""
+        for row in self.held:
+            row.check()
 
     def child(self, part: str | int) -> Bound | None:
         """Return the row with this index."""
@@ -502,11 +631,16 @@ class BoundRows(Bound):
         return replace(self, path=path, rows=rows)
 
 
-def option_name(option: Option) -> str:
-    """Return how an option is named in the posted form."""
-    return option.value if isinstance(option.value, str) else values.dump(option.value)
-
-
-def option_named(name: str, options: tuple[Option, ...]) -> Option | None:
-    """Return the option with this name in the form."""
-    return next((option for option in options if option_name(option) == name), None)
+def _why_json(raw: str) -> str:
+    """Return why a value stands as JSON where its field is of another kind."""
+    try:
+        value = documents.load(raw)
+    except documents.NotJson:
+        value = None
+    if isinstance(value, str) and not values.is_visible(value):
+        why = "This text has characters that cannot be seen, which JSON writes out"
+    elif isinstance(value, list | dict) and len(value) > FEW_ROWS:
+        why = "This is longer than a form shows"
+    else:
+        why = "This value does not fit the form’s fields"
+    return f"{why}, so it is edited as JSON."

@@ -8,11 +8,10 @@ from dataclasses import dataclass, replace
 from dataclasses import field as each
 from typing import ClassVar, Self
 
-from dashboard.forms import durations, values
+from dashboard.forms import documents, durations, values
 from dashboard.forms.bound import CHOOSE, ENTER, Bound, BoundGroup, BoundRows, Line
 from dashboard.forms.fields import (
     JSON,
-    MISSING,
     Duration,
     Either,
     Field,
@@ -46,7 +45,12 @@ class BoundDuration(Line):
     @property
     def is_pristine(self) -> bool:
         """Whether neither number nor unit was changed."""
-        return self.raw == self.start and (self.is_empty or self.unit == self.start_unit)
+        return super().is_pristine and (self.is_empty or self.unit == self.start_unit)
+
+    @property
+    def inputs(self) -> tuple[object, ...]:
+        """The number and its unit."""
+        return self.raw, self.unit
 
     @property
     def choices(self) -> list[tuple[str, str, bool]]:
@@ -55,15 +59,15 @@ class BoundDuration(Line):
         named.append((durations.AS_WRITTEN, "as ISO 8601"))
         return [(name, label, name == self.unit) for name, label in named]
 
-    def draft(self) -> JSON | Missing:
+    def value(self) -> JSON | Missing:
         """Return the duration in ISO 8601, or the text where it is none."""
         if self.is_empty:
             return self._when_empty()
         return durations.written(self.raw, self.unit) or self.raw
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note a text that is no number."""
-        super().check()
+        super().check_inputs()
         if not self.is_empty and durations.written(self.raw, self.unit) is None:
             self.errors.append(values.number_problem(self.raw, Number()))
 
@@ -95,7 +99,17 @@ class BoundEither(Line):
     @property
     def is_pristine(self) -> bool:
         """Whether neither text nor kind was changed."""
-        return self.raw == self.start and self.kind == self.start_kind
+        return super().is_pristine and self.kind == self.start_kind
+
+    @property
+    def inputs(self) -> tuple[object, ...]:
+        """The text, each line ended as a browser ends it, and its kind."""
+        return values.with_plain_lines(self.raw), self.kind
+
+    @property
+    def is_of_lines(self) -> bool:
+        """Whether the text has several lines, which a field of one line would lose."""
+        return not self.is_secret and not values.is_one_line(self.raw)
 
     @property
     def choices(self) -> list[tuple[int, str, bool]]:
@@ -103,7 +117,7 @@ class BoundEither(Line):
         labels = enumerate(kind.label for kind in self.field.kinds)
         return [(number, label, number == self.kind) for number, label in labels]
 
-    def draft(self) -> JSON | Missing:
+    def value(self) -> JSON | Missing:
         """Return the value as the chosen kind; a text that is not of that kind stays text."""
         match self.chosen:
             case None:
@@ -118,7 +132,7 @@ class BoundEither(Line):
             case _:
                 return self.raw
 
-    def check(self) -> None:
+    def check_inputs(self) -> None:
         """Note that no kind was chosen, or what the text is not."""
         match self.chosen:
             case None:
@@ -165,7 +179,7 @@ class BoundRow(BoundGroup):
 
     def draft(self) -> JSON | Missing:
         """Return the items; one that is not there yet is null, so that each keeps its place."""
-        if self.is_left_out:
+        if self.is_null or self.is_left_out:
             return self._when_empty()
         found = [part.draft() for part in self.parts]
         return [None if isinstance(item, Missing) else item for item in found]
@@ -237,16 +251,16 @@ class BoundPairs(BoundRows):
         return [key for key, number in counted.items() if number > 1]
 
     def draft(self) -> JSON | Missing:
-        """Return the object; raises `NotJson` where one key has two values."""
+        """Return the object, null where a key has no value yet.
+
+        Raises `NotJson` where one key has two values.
+        """
         if self.doubles:
-            raise values.NotJson(self._says_double())
+            raise documents.NotJson(self._says_double())
         found = {row.key: row.draft() for row in self.rows if not row.is_pristine}
-        given = {key: value for key, value in found.items() if not isinstance(value, Missing)}
-        if not given and self.field.nullable and not self.is_given:
-            return self._when_empty()
-        if not given and not self.field.required and not self.field.has_default:
-            return MISSING
-        return given
+        given = {key: None if isinstance(v, Missing) else v for key, v in found.items()}
+        is_map = given or self.is_given or not self.field.may_be_nothing
+        return given if is_map else self._when_empty()
 
     def check(self) -> None:
         """Check each row, and note a key that stands twice."""

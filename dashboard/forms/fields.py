@@ -51,6 +51,23 @@ class Field:
         """Whether the field may be left empty."""
         return not self.required or self.nullable
 
+    @property
+    def tells_null(self) -> bool:
+        """Whether null is one thing here, and nothing at all another."""
+        return self.nullable and not self.required and self.default is not None
+
+    @property
+    def may_be_nothing(self) -> bool:
+        """Whether a list without items may be something else than an empty list."""
+        return self.nullable or not (self.required or self.has_default)
+
+    @property
+    def empty_label(self) -> str:
+        """What a list of options calls the one that chooses none; empty: it has none."""
+        if self.nullable:
+            return "None"
+        return "Not given" if self.is_optional and not self.has_default else ""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Field):
@@ -61,13 +78,16 @@ class Text(Field):
     max_length: int | None = None
     pattern: str = ""
     media_type: str = ""
-    #: In which zone a moment is shown and read.
-    zone: tzinfo = UTC
+    #: What the schema says of the text besides, such as `uuid`.
+    format: str = ""
+    #: In which zone a moment is shown and read; None: the type takes no zone.
+    zone: tzinfo | None = UTC
 
     @property
     def may_be_blank(self) -> bool:
         """Whether an empty text is one value, and nothing another."""
-        return self.nullable and self.input in {"text", "textarea"} and not self.min_length
+        is_plain = self.input in {"text", "textarea"} and not self.min_length
+        return is_plain and (self.nullable or not self.has_default)
 
     @property
     def lines(self) -> int:
@@ -99,6 +119,8 @@ class Option:
 
     value: JSON
     label: str
+    #: What the form sends for it; empty: its value as text.
+    name: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Self
 
-from dashboard.forms import binding, values
+from dashboard.forms import binding, documents, posting
 from dashboard.forms.bound import (
     Bound,
     BoundChoice,
@@ -77,7 +77,7 @@ class SchemaForm:
     def posted(
         cls,
         schema: Schema | None,
-        data: binding.Posted,
+        data: posting.Posted,
         uploads: Mapping[str, str] | None = None,
         prefix: str = "",
         zone: tzinfo = UTC,
@@ -89,7 +89,7 @@ class SchemaForm:
             form = cls(root=binding.bind_value(shape), prefix=prefix, zone=zone)
             form.tab, form.text, form.op = JSON_TAB, str(data.get("json") or ""), op
             return form
-        root = binding.bind_posted(shape, data, uploads or {})
+        root = posting.bind_posted(shape, data, uploads or {})
         return cls(root=root, prefix=prefix, op=op, zone=zone)
 
     @property
@@ -99,8 +99,13 @@ class SchemaForm:
 
     @property
     def buttons(self) -> list[tuple[str, str]]:
-        """Values and labels, where the whole form is one choice of a few: each a button."""
+        """Values and labels, where the whole form is one choice of a few: each a button.
+
+        Not where one is chosen already, which the buttons alone would not send.
+        """
         root = self.root
+        if isinstance(root, Line) and root.raw:
+            return []
         if isinstance(root, BoundSwitch) and not (root.field.is_optional or root.field.is_checkbox):
             return [("true", "Yes"), ("false", "No")]
         if isinstance(root, BoundChoice) and root.field.is_radio:
@@ -141,7 +146,7 @@ class SchemaForm:
         owner, _, index = name.rpartition(".")
         rows = self._rows_named(owner)
         if rows and index.isdecimal():
-            rows.rows = binding.without_row(rows, int(index))
+            binding.remove_row(rows, int(index))
             self.focus = f"{owner}:add"
 
     def _rows_named(self, name: str) -> BoundRows | None:
@@ -172,13 +177,13 @@ class SchemaForm:
             if isinstance(line, Line) and line.is_secret:  # never written into a page
                 line.raw = ""
         draft = self.root.draft()
-        self.text = "" if isinstance(draft, Missing) else values.dump(draft)
+        self.text = "" if isinstance(draft, Missing) else documents.dump(draft)
         self.tab = JSON_TAB
 
     def _turn_to_form(self) -> None:
         try:
-            value = values.load(self.text) if self.text.strip() else MISSING
-        except values.NotJson as mistake:
+            value = documents.load(self.text) if self.text.strip() else MISSING
+        except documents.NotJson as mistake:
             self.text_errors = [str(mistake), NO_JSON]
             return
         self.root = binding.bind_value(self.root.field, value)
@@ -191,7 +196,7 @@ class SchemaForm:
         if self.tab == JSON_TAB:
             try:
                 self.draft()
-            except values.NotJson as mistake:
+            except documents.NotJson as mistake:
                 self.text_errors.append(str(mistake))
             return not self.text_errors
         self.root = binding.tidied(self.root)
@@ -204,7 +209,7 @@ class SchemaForm:
         Raises `NotJson` where a JSON text cannot be read.
         """
         if self.tab == JSON_TAB:
-            return values.load(self.text) if self.text.strip() else None
+            return documents.load(self.text) if self.text.strip() else None
         draft = self.root.draft()
         return None if isinstance(draft, Missing) else draft
 

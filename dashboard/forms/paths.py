@@ -1,8 +1,13 @@
 """Where a value sits in a document, and the names its inputs have in the posted form."""
 
+import re
 from collections.abc import Iterable
 
 Path = tuple[str | int, ...]
+
+#: Signs that separate parts and marks, and those that do not come through the head of a part of a
+#: posted form: quotes, ends of lines, signs that nobody sees.
+UNSAFE = re.compile('[%.: "\\\\;\x00-\x1f\x7f-\xa0\u2028\u2029\ufeff\ud800-\udfff]')
 
 #: The name of the whole document's input; every other name starts with it.
 ROOT = "data"
@@ -15,10 +20,8 @@ def name_of(path: Path, mark: str = "") -> str:
 
 
 def escape(part: str) -> str:
-    """Return a part of a path without the signs that separate parts and marks."""
-    for sign in "%.: ":
-        part = part.replace(sign, f"%{ord(sign):02X}")
-    return part
+    """Return a part of a path without signs that separate parts and marks, or that a form loses."""
+    return UNSAFE.sub(lambda sign: f"%{ord(sign[0]):02X}", part)
 
 
 def as_words(path: Iterable[str | int]) -> str:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
+from dashboard.forms.documents import dump, same
 from dashboard.forms.fields import (
     MISSING,
     Choice,
@@ -29,7 +30,9 @@ from dashboard.forms.fields import (
     Rows,
     Switch,
     Text,
+    holds_secret,
 )
+from dashboard.forms.options import told_apart
 from dashboard.forms.wording import hint_of, label_of, option_label
 
 Schema = Mapping[str, Any]
@@ -66,6 +69,9 @@ KINDS = {
 FORMATS = {"uuid": "UUID"}
 #: What bytes are called; they are typed, or taken from a file, as text.
 FILES = frozenset({"binary", "base64", "base64url"})
+
+#: Marks a moment whose type takes no time zone; `workflows_app` writes it into its schemas.
+WITHOUT_ZONE = "x-without-zone"
 
 #: How often a shape may hold itself, in lists and maps, before it is edited as JSON.
 MOST_ROUNDS = 3
@@ -126,12 +132,14 @@ def _field(schema: Schema, scope: Scope, place: Place) -> Field:
     }
     if is_loop or is_loop_inside or scope.depth > MAX_DEPTH:
         return Raw(**words, reason="This part holds itself, so it is edited as JSON.")
-    return _of_shape(schema, scope, words)
+    found = _of_shape(schema, scope, words)
+    # The schema masks the secrets of a default: sent back, the mask would be the secret.
+    return replace(found, default=MISSING) if found.has_default and holds_secret(found) else found
 
 
 def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
-    if "const" in schema:
-        return Fixed(**words, value=schema["const"])
+    if "const" in schema or schema.get("type") == "null":
+        return _const(schema.get("const"), words)
     if options := _options(schema, scope):
         return Choice(**words, options=options)
     if decimal := _decimal(schema):
@@ -144,6 +152,14 @@ def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
         case _:
             unions = (make(schema, scope, words) for make in (_one_of, _either, _pairs))
             return next(filter(None, unions), None) or _plain(schema, scope, words)
+
+
+def _const(value: Any, words: dict[str, Any]) -> Field:
+    """Return a value without a choice; of one that may also be left out, the choice."""
+    is_left_out = words["nullable"] or not words["required"]
+    if value is not None and is_left_out and not same(words["default"], value):
+        return Choice(**words, options=told_apart([Option(value, option_label(value))]))
+    return Fixed(**words, value=value)
 
 
 def _plain(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
@@ -198,7 +214,7 @@ def _without_null(schema: Schema) -> tuple[Schema, bool]:
 
 def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
     if "enum" in schema:
-        return tuple(Option(value, option_label(value)) for value in schema["enum"])
+        return told_apart(Option(value, option_label(value)) for value in schema["enum"])
     found: list[Option] = []
     for branch in schema.get("oneOf") or schema.get("anyOf") or ():
         inner, _, is_loop = _resolved(branch, scope)
@@ -207,7 +223,7 @@ def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
         values = inner["enum"] if "enum" in inner else [inner["const"]]
         title = inner.get("title") if "const" in inner else None
         found += [Option(value, title or option_label(value)) for value in values]
-    return tuple(found)
+    return told_apart(found)
 
 
 def _decimal(schema: Schema) -> Schema | None:
@@ -225,8 +241,10 @@ def _decimal(schema: Schema) -> Schema | None:
 def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
     shape = INPUTS.get(schema.get("format", ""), "text")
     is_file = schema.get("format") in FILES
+    zone = None if schema.get(WITHOUT_ZONE) else scope.zone
     if shape == "datetime-local":
-        words = words | {"hint": f"{words['hint']} Time zone: {scope.zone}.".strip()}
+        where = f"Time zone: {zone}." if zone else "Without a time zone."
+        words = words | {"hint": f"{words['hint']} {where}".strip()}
     if (is_file or _is_long(schema)) and shape == "text":
         shape = "textarea"
     return Text(
@@ -236,7 +254,8 @@ def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
         max_length=schema.get("maxLength"),
         pattern=schema.get("pattern", ""),
         media_type=schema.get("contentMediaType", "text/plain" if is_file else ""),
-        zone=scope.zone,
+        format=schema.get("format", ""),
+        zone=zone,
     )
 
 
@@ -320,7 +339,12 @@ def _either(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field | None
     kinds = [part for branch in branches for part in _kinds_of(branch, scope)]
     if None in kinds:
         return None
-    known = {part.label: part for part in kinds if part is not None}
+    known: dict[str, Field] = {}
+    for part in (part for part in kinds if part is not None):
+        other = known.get(part.label)
+        is_other = isinstance(part, Fixed) and isinstance(other, Fixed) and part != other
+        label = dump(part.value) if isinstance(part, Fixed) and is_other else part.label
+        known[label] = replace(part, label=label)
     # A plain text fits every string, so it is asked last whether a value is of its kind.
     last = sorted(known.values(), key=lambda part: part.label == "Text")
     if known.keys() == {"Number", "Whole number"}:
@@ -346,7 +370,8 @@ def _kind_of(part: Field, branch: Schema) -> Field | None:
     found: Field | None = None
     match part:
         case Fixed(value=None | bool() | int() | float() | str() as value):
-            found = replace(part, label=option_label(value))
+            option, *_ = told_apart([Option(value, option_label(value))])
+            found = replace(part, label=option.label)
         case Number():
             found = replace(part, label="Whole number" if part.integer else "Number")
         case Text(input=shape):

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any, Final, Self
 
-from dashboard.forms import binding
+from dashboard.forms import binding, posting
 from dashboard.forms.bound import Bound, BoundGroup
 from dashboard.forms.fields import (
     JSON,
@@ -150,15 +150,15 @@ class StartForm(SchemaForm):
     def sent(
         cls,
         shapes: Shapes,
-        data: binding.Posted,
+        data: posting.Posted,
         uploads: Mapping[str, str] | None = None,
         zone: tzinfo = UTC,
     ) -> Self:
         """Return the form holding what was posted."""
         form = cls.posted(shapes.input, data, uploads, zone=zone)
         given = uploads or {}
-        more = binding.bind_posted(run_fields(shapes, zone), data, given, RUN_PATH)
-        when = binding.bind_posted(when_fields(zone), data, given, WHEN_PATH)
+        more = posting.bind_posted(run_fields(shapes, zone), data, given, RUN_PATH)
+        when = posting.bind_posted(when_fields(zone), data, given, WHEN_PATH)
         form.more = SchemaForm(root=more, op=form.op, zone=zone)
         form.when = SchemaForm(root=when, zone=zone)
         moment = str(data.get("when") or NOW)

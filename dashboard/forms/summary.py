@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from dashboard.forms.documents import dump
 from dashboard.forms.fields import (
     Choice,
     Duration,
@@ -19,7 +20,6 @@ from dashboard.forms.fields import (
     Text,
 )
 from dashboard.forms.schema import Schema, field_of
-from dashboard.forms.values import dump
 
 TEXTS = {
     "date": "date",

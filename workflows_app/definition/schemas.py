@@ -227,6 +227,12 @@ class _Generator(GenerateJsonSchema):
             written["anyOf"][1]["format"] = "text"
         return written
 
+    def datetime_schema(self, schema: Any) -> dict[str, Any]:
+        """Mark a moment that takes no zone, or a form would send it with one."""
+        written = super().datetime_schema(schema)
+        is_naive = schema.get("tz_constraint") == "naive"
+        return written | {"x-without-zone": True} if is_naive else written
+
     def encode_default(self, dft: Any) -> Any:
         """Write a default; a set in one order, or the hash of the graph would change by itself."""
         written = super().encode_default(dft)

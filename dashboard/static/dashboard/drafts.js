@@ -37,7 +37,8 @@ function forget(form) {
 function keep(form) {
   if (!form || form.dataset.dirty !== "yes" && !form.closest("[data-draft]") || "sent" in form.dataset) return;
   if (form.hasAttribute("data-no-draft")) { sessionStorage.removeItem(keyOf(form)); return; }
-  const secrets = new Set([...form.querySelectorAll("input[type=password]")].map((field) => field.name));
+  const hidden = [...form.querySelectorAll("input[name=secret-inputs]")].map((field) => field.value);
+  const secrets = new Set([...hidden, ...[...form.querySelectorAll("input[type=password]")].map((field) => field.name)]);
   const entries = [...new FormData(form)].filter(([name, value]) => typeof value === "string" && !NOT_KEPT.has(name) && !secrets.has(name));
   const text = JSON.stringify(entries);
   try {

@@ -1,0 +1,119 @@
+"""What a form shows untouched is what it sends, for every type and every value."""
+
+import os
+from datetime import UTC, datetime, time
+from types import SimpleNamespace
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.template.loader import render_to_string
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+from pydantic import BaseModel, ValidationError
+
+from dashboard.forms.form import SchemaForm
+from dashboard.forms.start import StartForm
+from dashboard.views import posted
+from tests.property.kinds import KINDS, Kind
+from tests.submitting import request_of
+from workflows_app import jsontext
+from workflows_app.definition.schemas import Schema
+
+#: Each example renders a page and sends it up to five times.
+many = settings(
+    max_examples=2000 if os.environ.get("CI") else 150,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/St_Johns")])
+MAY = SimpleNamespace(is_possible=True)
+ABSENT = object()
+
+
+def alike(one: Any, other: Any) -> bool:
+    """Whether two values are one and the same: 1, True and 1.0 are three."""
+    if type(one) is not type(other):
+        return False
+    inside = _inside(one), _inside(other)
+    if inside != (None, None):
+        ours, theirs = (part or {} for part in inside)
+        return ours.keys() == theirs.keys() and all(alike(ours[key], theirs[key]) for key in ours)
+    if isinstance(one, datetime | time) and one.utcoffset() != other.utcoffset():
+        return False
+    return repr(one) == repr(other) if isinstance(one, float) else bool(one == other)
+
+
+def _inside(value: Any) -> dict[Any, Any] | None:
+    """Return what a value consists of, by key or place; None: of nothing else."""
+    match value:
+        case BaseModel():
+            return dict(value)
+        case dict():
+            return value
+        case list() | tuple():
+            return dict(enumerate(value))
+        case _ if hasattr(value, "__dataclass_fields__"):
+            return vars(value)
+        case _:
+            return None
+
+
+def page_of(form: SchemaForm) -> str:
+    is_start = isinstance(form, StartForm)
+    parts = {"tail": "dashboard/parts/start_tail.html", "run_key": "1"} if is_start else {}
+    context = {"form": form, "verb": "Send", "may_schedule": MAY, **parts}
+    return render_to_string("dashboard/forms/form.html", context)
+
+
+def sent(form: SchemaForm, schema: Any, op: str = "") -> SchemaForm:
+    """Return the form after its page went through a browser."""
+    data = request_of(page_of(form), op).POST
+    if isinstance(form, StartForm):
+        again: SchemaForm = StartForm.sent(schema, data, zone=form.zone)
+    else:
+        again = SchemaForm.posted(schema, data, zone=form.zone)
+    assert again.act() is bool(op)
+    return again
+
+
+class Case:
+    """A type, one of its values, and the document of that which a run was given."""
+
+    def __init__(self, kind: Kind, data: st.DataObject) -> None:
+        self.type = kind[0]
+        self.schema = Schema(self.type)
+        try:
+            self.document = jsontext.loads(self.schema.dump(data.draw(kind[1])))
+            self.meant = self.load(self.document)
+        except (ValidationError, ValueError):
+            assume(False)
+        assume(alike(self.load(self.document), self.meant))
+
+    def load(self, document: Any) -> Any:
+        return self.schema.load(jsontext.dumps(document))
+
+    def _said(self, how: str, found: Any) -> str:
+        schema = self.schema.json_schema()
+        return f"{how}: {found!r}\nis not {self.document!r}\nof {schema!r}"
+
+    def check(self, form: SchemaForm, how: str) -> None:
+        assert posted.fits(form, self.schema.load), self._said(how, form.complaints)
+        found = self.load(form.draft())
+        assert alike(found, self.meant), self._said(how, form.draft())
+
+
+@many
+@given(KINDS, st.data(), ZONES)
+def test_a_form_that_nobody_touched_sends_what_it_shows(
+    kind: Kind, data: st.DataObject, zone: Any
+) -> None:
+    case = Case(kind, data)
+    schema = case.schema.json_schema()
+    form = SchemaForm.blank(schema, case.document, zone=zone)
+
+    case.check(sent(form, schema), "sent")
+    if form.has_tabs:
+        as_text = sent(form, schema, "tab:json")
+        case.check(sent(as_text, schema), "sent as JSON")
+        again = sent(as_text, schema, "tab:form")
+        assert again.tab == "form"
+        case.check(sent(again, schema), "over the JSON tab and back")
