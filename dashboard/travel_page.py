@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dashboard import graphs, previews, records
 from dashboard.drawing import Box, Drawing
-from dashboard.forms import values
+from dashboard.forms import documents
 from dashboard.graphs import Graph, Place
 from dashboard.previews import Preview
 from workflows_app import Run as WorkflowRun
@@ -53,8 +53,8 @@ class Asked:
     def read(cls, data: Mapping[str, str], *, path: str = "") -> Asked:
         """Return what a form or an address says. Raises BadChanges."""
         try:
-            changed = values.load(data.get("changed") or "{}")
-        except values.NotJson:
+            changed = documents.load(data.get("changed") or "{}")
+        except documents.NotJson:
             raise BadChanges("The changed values cannot be read; begin anew.") from None
         if not isinstance(changed, dict):
             raise BadChanges("The changed values cannot be read; begin anew.")

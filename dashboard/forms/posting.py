@@ -76,7 +76,7 @@ def _keep_origin(bound: Line, text: str) -> None:
     except (ValueError, RecursionError):
         return
     shown = bind_value(bound.field, given, bound.path)
-    if type(shown) is type(bound) and isinstance(shown, Line) and shown.inputs == bound.inputs:
+    if type(shown) is type(bound) and shown.inputs == bound.inputs:
         bound.origin = given
 
 

@@ -177,19 +177,21 @@ def _optional(kind: Kind) -> Kind:
 
 
 def _list(kind: Kind) -> Kind:
-    return list[kind[0]], st.lists(kind[1], max_size=4)  # type: ignore[name-defined]
+    return list.__class_getitem__(kind[0]), st.lists(kind[1], max_size=4)
 
 
 def _any_length(kind: Kind) -> Kind:
-    return tuple[kind[0], ...], st.lists(kind[1], max_size=3).map(tuple)  # type: ignore[name-defined]
+    made = tuple.__class_getitem__((kind[0], ...))
+    return made, st.lists(kind[1], max_size=3).map(tuple)
 
 
 def _map(key: Kind, kind: Kind) -> Kind:
-    return dict[key[0], kind[0]], st.dictionaries(key[1], kind[1], max_size=3)  # type: ignore[name-defined]
+    made = dict.__class_getitem__((key[0], kind[0]))
+    return made, st.dictionaries(key[1], kind[1], max_size=3)
 
 
 def _set(kind: Kind) -> Kind:
-    return set[kind[0]], st.sets(kind[1], max_size=3)  # type: ignore[name-defined]
+    return set.__class_getitem__(kind[0]), st.sets(kind[1], max_size=3)
 
 
 def _tuple(kinds: list[Kind]) -> Kind:
@@ -198,7 +200,7 @@ def _tuple(kinds: list[Kind]) -> Kind:
 
 
 def _union(kinds: list[Kind]) -> Kind:
-    return Union.__getitem__(tuple(kind[0] for kind in kinds)), st.one_of(k[1] for k in kinds)
+    return Union.__getitem__(tuple(kind[0] for kind in kinds)), st.one_of([k[1] for k in kinds])
 
 
 def _typed_dict(kinds: list[Kind]) -> Kind:

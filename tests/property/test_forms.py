@@ -48,11 +48,11 @@ def _inside(value: Any) -> dict[Any, Any] | None:
         case BaseModel():
             return dict(value)
         case dict():
-            return value
+            return dict(value)
         case list() | tuple():
             return dict(enumerate(value))
         case _ if hasattr(value, "__dataclass_fields__"):
-            return vars(value)
+            return dict(vars(value))
         case _:
             return None
 
