@@ -16,6 +16,7 @@ from dashboard.playback import Moment
 from dashboard.previews import Preview
 from dashboard.trees import Tree
 from workflows_app import jsontext, results
+from workflows_app.definition import BODY
 from workflows_app.engine import payloads
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import ENDED, STEP_ENDED, RunStatus, StepStatus
@@ -97,6 +98,8 @@ class Card:
     answered_by: str = ""
     #: Of what may have many records: how many of them have which status.
     tally: list[tuple[str, int]] = field(default_factory=list)
+    #: What its line says of records: a foreach or loop speaks for what stands directly inside.
+    counts: list[tuple[str, int]] = field(default_factory=list)
 
     @property
     def title(self) -> str:
@@ -109,11 +112,6 @@ class Card:
     def key(self) -> str:
         """The card's id on the page."""
         return f"step-{self.place.path}"
-
-    @property
-    def is_counted_above(self) -> bool:
-        """Whether the foreach or loop around it says how many of its records have which status."""
-        return self.place.path.endswith("[]")
 
     @property
     def is_open(self) -> bool:
@@ -155,6 +153,8 @@ def cards_of(
     for path in graph.paths if graph.drawing else seen.listed:
         step = known.get(path)
         card = Card(graph.places[path], statuses.of(path), step, tally=tallies.get(path, []))
+        inside = f"{path}{BODY}"
+        card.counts = tallies.get(inside, [] if path.endswith(BODY) else card.tally)
         if step is not None:
             card.error = _error_of(step)
             card.answered_by = answers.get(step.path, "")

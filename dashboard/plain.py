@@ -1,7 +1,7 @@
 """What no request may bring, whatever asks for it: NUL characters, and encodings that are no text.
 
 PostgreSQL takes no NUL in a text, and no address of the product has one. A browser cannot type it,
-so what is left of a value without it is what was meant.
+so U+FFFD stands in its place, as in HTML, and nobody takes the value for another one.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class PlainMiddleware:
-    """Refuse an address with a NUL and a form that cannot be read; take NULs out of what is read.
+    """Refuse an address with a NUL and a form that cannot be read; replace NULs in what is read.
 
     It comes before whatever looks at cookies, queries or forms.
     """
@@ -106,7 +106,7 @@ def _posted(request: HttpRequest) -> QueryDict:
 
 
 def plain(data: QueryDict) -> Any:
-    """Return names and values without NULs; the same object where there are none."""
+    """Return names and values with U+FFFD for NULs; the same object where there are none."""
     if not any(NUL in text for name, texts in data.lists() for text in (name, *texts)):
         return data
     kept = QueryDict(mutable=True)
@@ -117,5 +117,5 @@ def plain(data: QueryDict) -> Any:
 
 
 def without_nul(text: str) -> str:
-    """Return a text without NULs."""
-    return text.replace(NUL, "")
+    """Return a text with U+FFFD in place of NULs."""
+    return text.replace(NUL, "\ufffd")
