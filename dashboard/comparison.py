@@ -273,7 +273,7 @@ def side_of(letter: str, run: Run, number: int, earlier: Timeline | None) -> Sid
         started_at=(earlier.started_at if earlier else None) or run.started_at,
         ended_at=earlier.left_at if earlier else run.ended_at,
         values=values,
-        graph=graphs.of_version(run.version_id),
+        graph=graphs.of_run(run),
     )
 
 

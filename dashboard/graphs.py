@@ -6,7 +6,7 @@ Versions never change, so what is worked out of one is kept for as long as the p
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -14,7 +14,7 @@ from dashboard import drawing
 from dashboard.drawing import Drawing, Entry
 from workflows_app import permissions
 from workflows_app.definition.permissions import Permissions, of_json
-from workflows_app.models import WorkflowVersion
+from workflows_app.models import Run, StepSnapshot, WorkflowVersion
 
 JSON = Any
 
@@ -129,6 +129,32 @@ def prepared(graph: Mapping[str, JSON]) -> Graph:
 def of_version(pk: int) -> Graph:
     """Return the graph of a stored version; asks the database the first time."""
     return prepared(WorkflowVersion.objects.get(pk=pk).graph)
+
+
+def of_run(run: Run) -> Graph:
+    """Return the graph that a run began with, as it is drawn; its places know newer steps, too."""
+    graph = of_version(run.version_id)
+    if run.later_version_id is None:
+        return graph
+    others = run.steps.exclude(version=None).order_by("version_id").distinct()
+    places = dict(graph.places)
+    for other in others.values_list("version_id", flat=True):
+        for path, place in of_version(other).places.items():
+            places.setdefault(path, place)
+    return replace(graph, places=places)
+
+
+def place_of(run: Run, step: StepSnapshot) -> Place | None:
+    """Return where a step is in the graph of the version whose code queued it."""
+    return of_version(step.version_id or run.version_id).places.get(step.base_path)
+
+
+def to_answer(run: Run, step: StepSnapshot) -> tuple[str, ...]:
+    """Return what a person needs besides to answer a step, by every code that it is part of."""
+    needed = of_version(run.version_id).to_answer(step.base_path)
+    if step.version_id is None:
+        return needed
+    return tuple(dict.fromkeys([*of_version(step.version_id).to_answer(step.base_path), *needed]))
 
 
 def _walk(entries: list[Entry], depth: int, parent: str) -> Iterator[Place]:

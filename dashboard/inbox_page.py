@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Substr
+from django.db.models.functions import Coalesce, Substr
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -45,6 +45,9 @@ _RUN_HEAVY: Final = [f"run__{name}" for name in RUN_PAYLOADS]
 TABS: Final = {"mine": "Mine", "open": "Open", "all": "All", "later": "Put off", "done": "Done"}
 #: The other order of questions; without it the oldest comes first.
 NEWEST: Final = "newest"
+
+#: The version whose code asks.
+VERSION: Final = Coalesce("version_id", "run__version_id")
 
 Allowed = Callable[[int, str], bool]
 
@@ -198,7 +201,7 @@ def waiting_of(person: Person) -> list[int]:
     is_allowed = allowed_for(person)
     others = Assignment.objects.filter(suspension=OuterRef("suspension")).exclude(person=person.pk)
     asking = StepSnapshot.objects.asking().exclude(Exists(others)).exclude(snoozes.hides(person))
-    found = asking.order_by("pk").values_list("pk", "run__version_id", "base_path")
+    found = asking.order_by("pk").values_list("pk", VERSION, "base_path")
     return [pk for pk, version, path in found[: MOST_COUNTED + 1] if is_allowed(version, path)]
 
 
@@ -243,7 +246,7 @@ def _keys(wanted: Wanted, person: Person, most: int) -> _Keys:
         if not may_answer(person):
             return _Keys([])
         is_allowed = allowed_for(person)
-        seen = list(rows.values_list("pk", "run__version_id", "base_path")[:SCAN])
+        seen = list(rows.values_list("pk", VERSION, "base_path")[:SCAN])
         fit = [pk for pk, version, path in seen if is_allowed(version, path)]
         last = seen[-1][0] if len(seen) == SCAN else 0
     else:
@@ -458,13 +461,13 @@ def step_of(suspension: uuid.UUID, person: Person) -> StepSnapshot | None:
 
 def specials_of(step: StepSnapshot) -> tuple[str, ...]:
     """Return the permissions that an answer to the step needs besides."""
-    return graphs.of_version(step.run.version_id).to_answer(step.base_path)
+    return graphs.to_answer(step.run, step)
 
 
 def detail_of(step: StepSnapshot, person: Person, holders: Mapping[Any, Assignment]) -> Detail:
     """Return a question with all that its form needs."""
     url = reverse("raw-step", args=[step.run.run_id, step.pk, "suspend_payload"])
-    place = graphs.of_version(step.run.version_id).places.get(step.base_path)
+    place = graphs.place_of(step.run, step)
     payload = previews.preview_of(step, "suspend_payload", url)
     offer = actions.offer(actions.RESUME, person, step.run, specials_of(step))
     items = step.parent.total if step.parent and step.parent.kind == "foreach" else 0

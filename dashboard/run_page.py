@@ -304,7 +304,7 @@ class RunPage:
 def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     """Gather the page of a run as this person may see it."""
     view = view or View()
-    graph = graphs.of_version(run.version_id)
+    graph = graphs.of_run(run)
     moment = playback.at(run, view.at) if view.at is not None else None
     seen = records.steps_of(run, graph, moment, view.first)
     if moment is not None:
@@ -449,10 +449,10 @@ def _questions(
     for step in sorted(steps, key=lambda step: step.pk):
         if step.status != StepStatus.SUSPENDED or step.kind != "step" or step.suspension is None:
             continue
-        place = graph.places.get(step.base_path)
+        place = graphs.place_of(run, step)
         url = reverse("raw-step", args=[run.run_id, step.pk, "suspend_payload"])
         payload = previews.preview_of(step, "suspend_payload", url)
-        offer = actions.offer(actions.RESUME, person, run, graph.to_answer(step.base_path))
+        offer = actions.offer(actions.RESUME, person, run, graphs.to_answer(run, step))
         of_items = items.get(step.path.rpartition("[")[0], 0)
         found.append(Question(step, place, payload, offer, of_items))
     return found

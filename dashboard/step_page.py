@@ -114,7 +114,7 @@ class StepPage:
 
 def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> StepPage | None:
     """Gather the page; None when the run has no such step on the timeline that is asked for."""
-    graph = graphs.of_version(run.version_id)
+    graph = graphs.of_run(run)
     asked = number(data.get("timeline", ""), SMALL_DIGITS) or 0
     timeline = asked if 0 < asked < run.timeline else None
     on = playback.Moment(0, timeline=timeline) if timeline else None

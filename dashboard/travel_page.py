@@ -189,7 +189,7 @@ class TravelPage:
 
 def page_for(run: Run, live: WorkflowRun, asked: Asked) -> TravelPage:
     """Gather the page; a refusal of the engine stands on it as a sentence."""
-    graph = graphs.of_version(run.version_id)
+    graph = graphs.of_run(run)
     places = [place for place in graph.places.values() if not place.is_repeated]
     place = graph.places.get(asked.path)
     if place is None:

@@ -11,8 +11,7 @@ from django.db import InterfaceError, OperationalError, connection
 from worker import broker as brokers
 from worker import offers, serving, stopping
 from workflows_app import conf
-from workflows_app.definition import registry
-from workflows_app.engine import clock, handover, ports, rounds, versions, workers
+from workflows_app.engine import clock, definitions, handover, ports, rounds, workers
 from workflows_app.engine.claim import claim, claim_next
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.rare import Rare, note
@@ -230,11 +229,9 @@ def _work_on(held: Claim, *, is_alone: bool) -> None:
 
 
 def _is_known(held: Claim) -> bool:
-    """Return whether this process has the workflow of a claim, as it was when the run began."""
-    definition, run = registry.find(held.workflow_id), held.session.model
-    if definition is None or run is None:
-        return False
-    return versions.is_present(definition, run.version_id)
+    """Return whether this process has code for the step of a claim."""
+    run, step = held.session.model, held.session.rows.by_path.get(held.path)
+    return run is not None and step is not None and not definitions.problem_at(run, step)
 
 
 def _put_back(held: Claim) -> None:

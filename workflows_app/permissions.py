@@ -57,9 +57,10 @@ def to_answer(stored: Permissions, workflow_id: str, base_path: str) -> tuple[st
 
 def _asked(definition: Builder, run: Run) -> Permissions:
     today = _of_tree(definition.tree)
-    if versions.is_present(definition, run.version_id):
-        return today
-    return both(versions.permissions_of(run.version_id), today)
+    for version in {run.version_id, run.later_version_id} - {None}:
+        if not versions.is_present(definition, version):
+            today = both(versions.permissions_of(version), today)
+    return today
 
 
 def _of_today(workflow_id: str) -> Permissions:

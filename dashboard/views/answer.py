@@ -77,14 +77,10 @@ def _question(request: HttpRequest, run: Run, suspension: uuid.UUID) -> Question
     step = previews.with_previews(steps, ["suspend_payload"]).first()
     if step is None:
         return None
-    place = graphs.of_version(run.version_id).places.get(step.base_path)
+    place = graphs.place_of(run, step)
     payload = previews.preview_of(step, "suspend_payload")
-    offer = actions.offer(actions.RESUME, request.user, run, _specials(run, step))
+    offer = actions.offer(actions.RESUME, request.user, run, graphs.to_answer(run, step))
     return Question(step, place, payload, offer)
-
-
-def _specials(run: Run, step: StepSnapshot) -> tuple[str, ...]:
-    return graphs.of_version(run.version_id).to_answer(step.base_path)
 
 
 def _schema(question: Question) -> dict[str, object] | None:

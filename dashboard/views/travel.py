@@ -69,7 +69,7 @@ def _asked(request: HttpRequest, run: Run, draft: QueryDict | None) -> Asked:
     given = request.POST if request.method == "POST" else draft
     asked = Asked.read(given or request.GET, path=request.GET.get("from", ""))
     in_place = asked.in_place or (given is None and not run.is_ended)
-    return replace(asked, in_place=in_place, order=graphs.of_version(run.version_id).paths)
+    return replace(asked, in_place=in_place, order=graphs.of_run(run).paths)
 
 
 def _live(run: Run) -> WorkflowRun:
@@ -126,7 +126,7 @@ def _value_page(
 
 
 def _schema(run: Run, of: str, asked: Asked) -> dict[str, Any] | None:
-    place = graphs.of_version(run.version_id).places.get(asked.path if of == INPUT else of)
+    place = graphs.of_run(run).places.get(asked.path if of == INPUT else of)
     step = place.step if place else None
     found = (step or {}).get("input_schema" if of == INPUT else "output_schema")
     return dict(found) if found else None

@@ -9,12 +9,13 @@ import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any, Final, NoReturn, TypeVar
 
 from django.db import models
 
 from workflows_app.definition import Graph, Node, registry
-from workflows_app.engine import clock, payloads, ports, transactions
+from workflows_app.engine import clock, payloads, ports, transactions, versions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
 from workflows_app.engine.rare import Rare, note
@@ -104,6 +105,17 @@ class Change:
     def graph(self) -> Graph:
         """The graph of the workflow's definition in this process."""
         return registry.get(self.model.workflow_id).tree
+
+    @cached_property
+    def other_version(self) -> int | None:
+        """The version of this process's code, if it is not the one that the run began with."""
+        version = versions.ensure(registry.get(self.model.workflow_id))
+        if version == self.model.version_id:
+            return None
+        if self.model.later_version_id != version:
+            self.model.later_version_id = version
+            self.touch("later_version_id")
+        return version
 
     # The planner's view.
 
@@ -219,6 +231,7 @@ class Change:
         if self.model.version_id != version:
             self.model.version_id = version
             self.touch("version_id")
+        self.__dict__.pop("other_version", None)
 
     def touch(self, *fields: str) -> None:
         """Note that these payload columns of the run changed."""

@@ -159,7 +159,7 @@ def _claim(
         still = changing.remember(found)
     if not _is_free(still, now):
         leave()
-    if still.kind != HOOK and (problem := definitions.problem_at(changing, still)):
+    if problem := definitions.problem_at(changing.model, still):
         definitions.leave_to_others(changing, still, problem)
         return None
     if still.status == StepStatus.WAITING:

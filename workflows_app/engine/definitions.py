@@ -14,8 +14,10 @@ from workflows_app.definition import changes as changed
 from workflows_app.engine import failures, versions
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change
+from workflows_app.engine.claims import HOOK
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.decide import fail_unknown
+from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
 
@@ -24,9 +26,14 @@ FIRST_DELAY: Final = 0.5
 LAST_DELAY: Final = 30.0
 
 
-def require_same(definition: Builder, run: Run, base_path: str | None, verb: str) -> None:
-    """Raise DefinitionChanged when the run cannot go on at this place under today's code."""
-    problem = _problem(definition, run, base_path)
+def require_same(definition: Builder, run: Run, step: StepSnapshot, verb: str) -> None:
+    """Raise DefinitionChanged when the run cannot go on at this step under today's code."""
+    require_fit(definition, run, version_of(run, step), step.base_path, verb)
+
+
+def require_fit(definition: Builder, run: Run, version: int, base_path: str, verb: str) -> None:
+    """Raise DefinitionChanged when today's code differs from a version at or before a place."""
+    problem = _problem(definition, version, base_path)
     if problem:
         raise errors.DefinitionChanged(
             f"Run {run.run_id!r} cannot {verb} under today's code of workflow {definition.id!r}: "
@@ -34,13 +41,24 @@ def require_same(definition: Builder, run: Run, base_path: str | None, verb: str
         )
 
 
-def problem_at(changing: Change, step: StepSnapshot) -> str:
+def problem_at(run: Run, step: StepSnapshot) -> str:
     """Return why this process must not run the step; empty when it may."""
-    run = changing.model
     definition = registry.find(run.workflow_id)
     if definition is None:
         return f"workflow {run.workflow_id!r} is not known here (WORKFLOWS_MODULES?)"
-    return _problem(definition, run, step.base_path)
+    if step.kind == HOOK:
+        return ""
+    return _problem(definition, version_of(run, step), step.base_path)
+
+
+def version_of(run: Run, step: StepSnapshot) -> int:
+    """Return the version whose code queued a step: a run may go on under newer code."""
+    return step.version_id or run.version_id
+
+
+def latest_version(run: Run) -> int:
+    """Return the version under which a run has gone on last."""
+    return run.later_version_id or run.version_id
 
 
 def leave_to_others(changing: Change, step: StepSnapshot, problem: str) -> None:
@@ -48,12 +66,7 @@ def leave_to_others(changing: Change, step: StepSnapshot, problem: str) -> None:
     since = step.unknown_since or changing.now
     waited = (changing.now - since).total_seconds()
     if waited >= conf.get("VERSION_GRACE_SECONDS"):
-        error = errors.DefinitionChanged(
-            f"No worker has had code for step {step.path!r} for {waited:.0f} s: {problem}. Deploy "
-            "code that fits the run, then retry it."
-        )
-        described = failures.describe(error)
-        apply(changing, fail_unknown(changing, step.path, described))
+        _fail(changing, step, f"for {waited:.0f} s: {problem}")
         return
     delay = min(max(waited / 2, FIRST_DELAY), LAST_DELAY)
     logger.warning(
@@ -61,13 +74,27 @@ def leave_to_others(changing: Change, step: StepSnapshot, problem: str) -> None:
         step.path, changing.model.run_id, problem, delay,
     )  # fmt: skip
     later = changing.now + timedelta(seconds=delay)
-    fields = {"unknown_since": since}
-    if step.status == "queued":
-        fields["wake_at"] = later
-    changing.write(step, **fields)
+    changing.write(step, unknown_since=since, wake_at=later)
 
 
-def _problem(definition: Builder, run: Run, base_path: str | None) -> str:
-    if versions.is_present(definition, run.version_id):
+def _fail(changing: Change, step: StepSnapshot, why: str) -> None:
+    """End a step that no worker has code for. A hook is given up: its run has settled."""
+    if step.kind == HOOK:
+        logger.error(
+            "No worker has had code for the hooks of run %s %s. They are not called.",
+            changing.model.run_id, why,
+        )  # fmt: skip
+        changing.move(step, StepStatus.FAILED, ended_at=changing.now, wake_at=None)
+        changing.model.hooks_pending -= 1
+        return
+    error = errors.DefinitionChanged(
+        f"No worker has had code for step {step.path!r} {why}. Deploy code that fits the run, "
+        "then retry it."
+    )
+    apply(changing, fail_unknown(changing, step.path, failures.describe(error)))
+
+
+def _problem(definition: Builder, version: int, base_path: str) -> str:
+    if versions.is_present(definition, version):
         return ""
-    return changed.problem(definition, versions.shape(run.version_id), base_path)
+    return changed.problem(definition, versions.shape(version), base_path)

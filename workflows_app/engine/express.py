@@ -102,6 +102,8 @@ def _move(
     model, row = held.session.model, held.session.rows.by_path.get(held.path)
     if model is None or row is None or held.session.brought or not _is_plain(model, row, held):
         return None
+    if not knows(graph.workflow, model):
+        return None  # what follows is of another version, which the long way writes down
     if following is None:
         return _ending(held, model, node, outcome.output)
     keeps = is_kept(held, following)
@@ -315,6 +317,8 @@ def claim_together(
 def is_claimable(model: Run, row: StepSnapshot) -> bool:
     """Return whether a queued step can be claimed on the express lane, by all that is known."""
     if row.kind != Kind.STEP or row.status != "queued" or row.is_resuming or row.unknown_since:
+        return False
+    if row.version_id is not None:
         return False
     if model.status != "running" or model.ending or not isinstance(row.__dict__["payload"], Raw):
         return False

@@ -139,7 +139,7 @@ def begin(changing: Change) -> None:
     reserved = None if definition is None else free_slot(step.queue, definition)
     if reserved is None or not _is_ready(changing, step):
         return
-    if definitions.problem_at(changing, step):
+    if definitions.problem_at(changing.model, step):
         return
     claim = take(changing, step, sessions.of(changing.model.pk), reserved.worker)
     transactions.after_commit(lambda: setattr(reserved, "claim", claim))

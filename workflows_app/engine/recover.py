@@ -17,8 +17,8 @@ from workflows_app.engine.claim import hand_back
 from workflows_app.engine.claims import HOOK, Claim
 from workflows_app.engine.rare import Rare, note
 from workflows_app.models import Run, StepSnapshot, Worker
-from workflows_app.planner.decide import decide, give_up
-from workflows_app.planner.outcomes import Failed, Lost
+from workflows_app.planner.decide import decide, give_up, wind_down
+from workflows_app.planner.outcomes import Failed
 from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
@@ -77,8 +77,8 @@ def _recover(step: StepSnapshot, now: datetime) -> bool:
                 step.token, step.path, changing.model.run_id,
             )  # fmt: skip
             _free(changing, changing.remember(found))
-    except (Run.DoesNotExist, errors.WorkflowNotFound):
-        return False  # deleted meanwhile, or ending and unknown here: left to who knows it
+    except Run.DoesNotExist:
+        return False  # deleted meanwhile
     return freed
 
 
@@ -174,11 +174,12 @@ def _may_restart(changing: Change) -> bool:
 
 def _free(changing: Change, step: StepSnapshot, cause: failures.Brief | None = None) -> None:
     most = conf.get("MAX_LOST_ATTEMPTS")
-    if step.kind == HOOK:
+    is_known = registry.find(changing.model.workflow_id) is not None
+    if changing.model.ending and step.kind != HOOK:
+        apply(changing, wind_down(changing, step.path))
+    elif step.kind == HOOK:
         hand_back(changing, step)
-    elif changing.model.ending:
-        apply(changing, decide(changing.graph, changing, step.path, Lost()))
-    elif step.lost_count + 1 >= most:
+    elif is_known and step.lost_count + 1 >= most:  # who does not know it leaves it to others
         cause = cause or _cause(step)
         outcome = Failed(failures.describe(_worker_lost(changing, step, cause)), may_retry=False)
         apply(changing, decide(changing.graph, changing, step.path, outcome))

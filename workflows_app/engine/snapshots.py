@@ -188,6 +188,7 @@ def _new(change: Change, decision: New, status: StepStatus) -> StepSnapshot:
         payload=None if stands_elsewhere else text,
         payload_from=source if stands_elsewhere else "",
         queued_at=change.now,
+        version_id=change.other_version,
         metadata=_metadata(change, decision.base_path),
     )
 
@@ -259,6 +260,7 @@ def _item(
         queue=decision.queue,
         payload=payload,
         queued_at=change.now,
+        version_id=change.other_version,
         metadata=_metadata(change, decision.base_path),
     )
 

@@ -46,7 +46,7 @@ def restart(
         _refuse_inactive(changing)
         active = _active_steps(changing)
         for step in active:
-            definitions.require_same(definition, changing.model, step.base_path, "restart")
+            definitions.require_same(definition, changing.model, step, "restart")
         told = {
             **_paths([step.path for step in active]),
             "actor": audit.name_of(actor),
@@ -136,7 +136,7 @@ def retry(
             )
         failed = failed_steps(changing.model.pk)
         for step in failed:
-            definitions.require_same(definition, changing.model, step.base_path, "retry")
+            definitions.require_same(definition, changing.model, step, "retry")
         paths = [step.path for step in failed]
         timelines.begin(changing, "retry", ", ".join(paths), actor)
         timelines.merge_context(changing, definition, context)
@@ -193,7 +193,7 @@ def proceed(
         paused = [s for s in changing.open_snapshots() if s.status == StepStatus.PAUSED]
         chosen = paused[:1] if per_step else paused
         for step in chosen:
-            definitions.require_same(definition, changing.model, step.base_path, "proceed")
+            definitions.require_same(definition, changing.model, step, "proceed")
         changing.model.allowance = 0 if per_step else None
         timelines.merge_context(changing, definition, context)
         tracing.keep(changing, trace)

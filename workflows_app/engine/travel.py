@@ -228,7 +228,7 @@ def _journey(definition: Builder, run: Run, asked: Asked) -> Journey:
     past = past_of(run)
     if past.was_started:
         chain = planner.chain_to(definition.tree, asked.target)
-        definitions.require_same(definition, run, chain[-1].path, "time travel")
+        _require_fit(definition, run, chain[-1].path)
     elif asked.input_data is None and asked.target is definition.tree.first:
         raise errors.InvalidInput(
             f"Run {run.run_id!r} was never started, so its first step has no input; give "
@@ -254,6 +254,19 @@ def _changed(definition: Builder, asked: Asked) -> list[str]:
 def _spoken_for(journey: Journey, ahead: Mapping[str, Any] | None) -> set[str]:
     """Return the places whose answers are given, left out, or stood in for."""
     return {*journey.passed, *(places.base(path) for path in ahead or ())}
+
+
+def _require_fit(definition: Builder, run: Run, path: str) -> None:
+    """Raise DefinitionChanged where today's code is not what the run has been through.
+
+    A target that was reached is compared with the version that it was reached under.
+    """
+    rows = StepSnapshot.objects.current().light().filter(run=run.pk, base_path=path)
+    reached = rows.order_by("pk").first()
+    version = (
+        definitions.latest_version(run) if reached is None else definitions.version_of(run, reached)
+    )
+    definitions.require_fit(definition, run, version, path, "time travel")
 
 
 def past_of(run: Run) -> Past:

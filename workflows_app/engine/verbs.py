@@ -210,7 +210,7 @@ def resume(
     """
     permissions.require_answers(definition, run, {step.base_path for step in targets}, actor)
     for step in targets:
-        definitions.require_same(definition, run, step.base_path, "resume")
+        definitions.require_same(definition, run, step, "resume")
     answers = {step.path: _answer(definition, step, resume_data) for step in targets}
     context = given.mapping(
         request_context or {}, errors.InvalidRequestContext, "The request context"

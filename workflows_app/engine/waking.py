@@ -112,7 +112,7 @@ def _record(run: Run, row: StepSnapshot, now: datetime) -> grouped.Record | None
 def _following(run: Run, row: StepSnapshot) -> tuple[Node, Node] | None:
     """Return where the sleep stands, and the plain step after it."""
     definition = registry.find(run.workflow_id)
-    if definition is None or not express.knows(definition, run):
+    if row.version_id is not None or definition is None or not express.knows(definition, run):
         return None
     nodes = definition.tree.nodes
     node = nodes.get(row.base_path)

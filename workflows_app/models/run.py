@@ -59,6 +59,16 @@ class Run(models.Model):
     version = models.ForeignKey(
         WorkflowVersion, models.PROTECT, related_name="runs", db_index=False, db_constraint=False
     )
+    #: The one under which it has gone on last, where that is another; its steps name theirs.
+    later_version = models.ForeignKey(
+        WorkflowVersion,
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
     status = models.CharField(
         max_length=12,
         default=RunStatus.PENDING.value,

@@ -133,6 +133,16 @@ class StepSnapshot(models.Model):
     timeline = models.IntegerField(default=1)
     superseded_on = models.IntegerField(null=True, blank=True)
     queue = models.CharField(max_length=100, default="default")
+    #: The version whose code queued it, where that is not the one that the run began with.
+    version = models.ForeignKey(
+        "WorkflowVersion",
+        models.DO_NOTHING,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_constraint=False,
+        db_index=False,
+    )
     retry_count = models.IntegerField(default=0)
     lost_count = models.IntegerField(default=0)
     #: Where the input stands when it is not here: `run.input`, or a snapshot whose output it is.

@@ -258,6 +258,14 @@ def _end_run(
     return decisions
 
 
+def wind_down(view: View, path: str) -> list[Decision]:
+    """Return what to write for a step of an ending run that was lost with its worker.
+
+    Asks no graph, since the process that finds it may not have the one of the run.
+    """
+    return _wind_down(view, view.row(path), Lost())
+
+
 def _wind_down(view: View, row: Row, outcome: Outcome) -> list[Decision]:
     """Record what came of a step while its run is ending; the last one lets it end."""
     if isinstance(outcome, Aborted):

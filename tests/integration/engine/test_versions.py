@@ -209,3 +209,124 @@ def test_a_lost_run_of_a_workflow_without_auto_restart_waits_for_a_person():
         assert willing.restart_all_active_runs() == [run.run_id]
     queued.refresh_from_db()
     assert (queued.status, queued.lost_count) == ("queued", 1)
+
+
+def sleeping(workflow):
+    """Return a run that sleeps, and the row of its sleep."""
+    run = workflow.create_run()
+    with ports.holding_back():
+        run.start([], wait=False)
+        if first := StepSnapshot.objects.filter(run=run.pk, status="queued").first():
+            work(claim(first.pk, worker=workers.mine(), now=clock.now()))
+    return run, StepSnapshot.objects.get(run=run.pk, status="waiting")
+
+
+def unknown(monkeypatch):
+    """Let this process know no workflow at all while the context lasts."""
+    monkeypatch.setattr("workflows_app.definition.registry.find", lambda _id: None)
+
+
+SLEEPS = {
+    "constant": lambda: Workflow("dozes").sleep(30).then(named("b")),
+    "by function": lambda: Workflow("dozes").sleep(lambda: 30).then(named("b")),
+    "until": lambda: Workflow("dozes").sleep_until(
+        lambda: clock.now() + timedelta(seconds=30)
+    ).then(named("b")),
+    "in a parallel": lambda: Workflow("dozes").parallel(
+        [Workflow("dozes-inside").sleep(30).then(named("b")).commit()]
+    ).map(lambda both: both["dozes-inside"]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SLEEPS)
+@pytest.mark.parametrize("lacks", ["workflow", "version"])
+def test_a_due_sleep_that_no_worker_knows_fails_after_the_grace(kind, lacks, monkeypatch):
+    old = SLEEPS[kind]().commit()
+    run, sleep = sleeping(old)
+    due = sleep.wake_at + timedelta(seconds=1)
+    delays = []
+    with deployed(newer(old, named("x"))), monkeypatch.context() as elsewhere:
+        if lacks == "workflow":
+            unknown(elsewhere)
+        for seconds in (0, 10, 700):
+            now = due + timedelta(seconds=seconds)
+            assert claim(sleep.pk, worker=workers.mine(), now=now) is None
+            sleep.refresh_from_db()
+            delays.append(sleep.wake_at and sleep.wake_at - now)
+    assert delays[0] < delays[1], "the delay grows"
+    result = run.result()
+    assert (result.status, result.error.type) == ("failed", "DefinitionChanged")
+    with ports.holding_back():
+        assert run.refresh().retry(wait=False).status in {"waiting", "running"}
+
+
+@pytest.mark.parametrize("kind", SLEEPS)
+def test_a_due_sleep_goes_on_when_its_code_comes_back_before_the_grace(kind, monkeypatch):
+    old = SLEEPS[kind]().commit()
+    run, sleep = sleeping(old)
+    due = sleep.wake_at + timedelta(seconds=1)
+    with monkeypatch.context() as elsewhere:
+        unknown(elsewhere)
+        assert claim(sleep.pk, worker=workers.mine(), now=due) is None
+    held = claim(sleep.pk, worker=workers.mine(), now=due + timedelta(seconds=60))
+    work(held)
+    assert run.result().result == ["b"]
+
+
+def test_a_retry_that_waits_and_an_item_that_no_worker_knows_fail_after_the_grace(monkeypatch):
+    def fail(_item):
+        raise ValueError
+
+    old = Workflow("retries-later").foreach(step(fail, retries=1, retry_delay=30)).commit()
+    run = old.create_run()
+    with ports.holding_back():
+        run.start([1, 2], wait=False)
+        listed = StepSnapshot.objects.get(run=run.pk, status="queued")
+        work(claim(listed.pk, worker=workers.mine(), now=clock.now()))
+    waits = StepSnapshot.objects.get(run=run.pk, status="queued")
+    with monkeypatch.context() as elsewhere:
+        unknown(elsewhere)
+        for seconds in (1, 700):
+            now = waits.wake_at + timedelta(seconds=seconds)
+            assert claim(waits.pk, worker=workers.mine(), now=now) is None
+    result = run.result()
+    assert (result.status, result.error.type) == ("failed", "DefinitionChanged")
+
+
+def test_hooks_that_no_worker_knows_wait_for_their_code_and_are_given_up_after_the_grace(
+    monkeypatch,
+):
+    called = []
+    old = flow("hooked", named("a"), on_finish=lambda info: called.append(info.run_id)).commit()
+    for comes_back in (True, False):
+        run, queued = queued_step(old)
+        with ports.holding_back():
+            work(claim(queued.pk, worker=workers.mine(), now=clock.now()))
+        hook = StepSnapshot.objects.get(run=run.pk, kind="hook")
+        now = clock.now()
+        with monkeypatch.context() as elsewhere:
+            unknown(elsewhere)
+            assert claim(hook.pk, worker=workers.mine(), now=now) is None
+            if not comes_back:
+                late = now + timedelta(seconds=700)
+                assert claim(hook.pk, worker=workers.mine(), now=late) is None
+        if comes_back:
+            work(claim(hook.pk, worker=workers.mine(), now=now + timedelta(seconds=60)))
+            assert called == [run.run_id]
+        run.refresh()
+        assert (run.status, run._row.hooks_pending) == ("success", 0)
+    assert len(called) == 1
+
+
+def test_a_lost_step_of_a_workflow_that_is_unknown_here_is_freed_for_others(monkeypatch):
+    old = flow("lost-elsewhere", named("a"), named("b")).commit()
+    run, queued = queued_step(old)
+    StepSnapshot.objects.filter(pk=queued.pk).update(lost_count=4)
+    claim(queued.pk, worker=uuid.uuid4(), now=clock.now())
+    with monkeypatch.context() as elsewhere:
+        unknown(elsewhere)
+        with ports.holding_back():
+            assert recover.recover(clock.now()) == 1
+    assert run.refresh().status == "running"
+    queued.refresh_from_db()
+    assert queued.status == "queued"
