@@ -24,6 +24,7 @@ from django.db import InterfaceError, OperationalError
 from dashboard.load import load
 from dashboard.readers import Readers
 from workflows_app.engine import log, ports
+from workflows_app.engine.live import without_place
 from workflows_app.models import Run
 
 logger = logging.getLogger(__name__)
@@ -86,7 +87,7 @@ class Follower:
 
     def noted(self, transient: list[Event]) -> None:
         """Take in that there is news; called on the loop."""
-        self._transient.extend(transient)
+        self._transient.extend(map(without_place, transient))
         self._news.set()
 
     async def _follow(self) -> None:

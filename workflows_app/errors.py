@@ -186,6 +186,10 @@ class WaitInsideTransaction(WorkflowError):
     """A waiting verb was called inside an open transaction, which no worker can see."""
 
 
+class InsideEventLoop(WorkflowError, RuntimeError):
+    """A verb that blocks was called on a running event loop, which would stand still meanwhile."""
+
+
 class DefinitionChanged(WorkflowError):
     """The workflow's definition differs from the one the run would go on under."""
 

@@ -11,6 +11,7 @@ from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
 from workflows_app.run_twins import Twins
 from workflows_app.stream import StreamEvent, read_events
+from workflows_app.threads import blocking
 
 if TYPE_CHECKING:
     import uuid
@@ -89,6 +90,7 @@ class Run(Twins):
         """When the run was created; aware, UTC."""
         return self._row.created_at
 
+    @blocking
     def refresh(self) -> Self:
         """Read the run again. Raises RunNotFound when it was deleted."""
         self._row = verbs.find(self.workflow, self.run_id)
@@ -96,15 +98,17 @@ class Run(Twins):
 
     # Looking back.
 
+    @blocking
     def result(self, *, include_state: bool = False) -> WorkflowResult:
         """Return the result as it stands now."""
         return results.build(self.pk, include_state=include_state, include_resume_labels=True)
 
     @property
     def steps(self) -> dict[str, StepResult]:
-        """What is known of each step, by path."""
+        """What is known of each step, by path. On an event loop: `(await run.aresult()).steps`."""
         return results.step_results(results.visible(self.pk), self.refresh().timeline)
 
+    @blocking
     def suspended_steps(self) -> list[dict[str, Any]]:
         """Return what waits for an answer: `id`, `path`, `suspension`, `suspend_payload`,
         `resume_labels`, `resume_schema`.
@@ -123,14 +127,17 @@ class Run(Twins):
             "resume_schema": schema,
         }
 
+    @blocking
     def resume_labels(self) -> dict[str, dict[str, Any]]:
         """Return the labels of suspended steps, and which step each one means."""
         return results.labels_of(results.suspended_steps(self.pk))
 
+    @blocking
     def step_output(self, path: Any) -> Any:
         """Return the output of a step. Raises StepNotFound when the run has no record of it."""
         return loads(payloads.output_of(self._step(path)))
 
+    @blocking
     def step_payload(self, path: Any) -> Any:
         """Return what came to a step. Raises StepNotFound when the run has no record of it."""
         return loads(payloads.payload_of(self._step(path)))
@@ -145,6 +152,7 @@ class Run(Twins):
             )
         return step
 
+    @blocking
     def timelines(self) -> list[results.RunTimeline]:
         """Return the timelines of the run, oldest first, the current one last.
 
@@ -152,10 +160,12 @@ class Run(Twins):
         """
         return [results.RunTimeline.of(row) for row in timelines.listed(self.pk)]
 
+    @blocking
     def events(self, after: int = 0) -> list[StreamEvent]:
         """Return the recorded events after number `after`, oldest first."""
         return read_events(self.pk, after)
 
+    @blocking
     def delete(self, *, actor: Any = None, door: str = "") -> None:
         """Delete the run and all that is known of it. Raises RunStillRunning while it is active.
 

@@ -13,7 +13,7 @@ from workflows_app import conf, results
 from workflows_app.engine import lending, transactions, waiting
 from workflows_app.run_verbs import Verbs, output_options
 from workflows_app.stream import RunStream
-from workflows_app.threads import in_thread
+from workflows_app.threads import awaitable, in_thread
 
 if TYPE_CHECKING:
     from workflows_app.results import WorkflowResult
@@ -104,6 +104,22 @@ class Twins(Verbs):
         """Async twin of `events`."""
         return await in_thread(self._run.events)(after)
 
+    async def asuspended_steps(self) -> list[dict[str, Any]]:
+        """Async twin of `suspended_steps`."""
+        return await in_thread(self._run.suspended_steps)()
+
+    async def aresume_labels(self) -> dict[str, dict[str, Any]]:
+        """Async twin of `resume_labels`."""
+        return await in_thread(self._run.resume_labels)()
+
+    async def astep_output(self, path: Any) -> Any:
+        """Async twin of `step_output`."""
+        return await in_thread(self._run.step_output)(path)
+
+    async def astep_payload(self, path: Any) -> Any:
+        """Async twin of `step_payload`."""
+        return await in_thread(self._run.step_payload)(path)
+
     async def atimelines(self) -> list[results.RunTimeline]:
         """Async twin of `timelines`."""
         return await in_thread(self._run.timelines)()
@@ -128,8 +144,13 @@ class Twins(Verbs):
         close_on_suspend: bool,  # noqa: FBT001 - passed on as the verb got it
         options: dict[str, Any],
     ) -> RunStream:
-        start = partial(begin, **{**options, "wait": False})
-        return RunStream(self._run, None, close_on_suspend=close_on_suspend, begin=start)
+        return RunStream(
+            self._run,
+            None,
+            close_on_suspend=close_on_suspend,
+            begin=partial(begin, **{**options, "wait": False}),
+            result=self._result_reader(options),
+        )
 
     async def _aperform(
         self, verb: Callable[..., WorkflowResult], options: dict[str, Any]
@@ -178,7 +199,7 @@ async def _in_thread(verb: Callable[..., Any], options: dict[str, Any]) -> Any:
 
     def apart() -> Any:
         try:
-            return verb(**options)
+            return awaitable(verb, **options)
         finally:
             connection.close()
 

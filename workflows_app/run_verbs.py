@@ -14,6 +14,7 @@ from workflows_app.engine.transactions import is_inside_user_transaction
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
 from workflows_app.stream import RunStream
+from workflows_app.threads import blocking
 
 if TYPE_CHECKING:
     from workflows_app.definition import Node
@@ -82,6 +83,7 @@ class Verbs:
 
         def result(self) -> WorkflowResult: ...
 
+    @blocking
     def start(
         self,
         input_data: Any = None,
@@ -111,6 +113,7 @@ class Verbs:
             options,
         )
 
+    @blocking
     def resume(
         self,
         resume_data: Any = None,
@@ -155,6 +158,7 @@ class Verbs:
 
         return self._perform("resume", act, options)
 
+    @blocking
     def cancel(
         self, *, wait: bool = False, actor: Any = None, timeout: float | None = None, door: str = ""
     ) -> dict[str, str]:
@@ -172,6 +176,7 @@ class Verbs:
         self.refresh()
         return {"message": message}
 
+    @blocking
     def restart(self, **options: Unpack[Options]) -> WorkflowResult:
         """Go on with an active run from its last active steps, whoever holds them.
 
@@ -187,6 +192,7 @@ class Verbs:
         )
         return self._perform("restart", act, options)
 
+    @blocking
     def retry(self, **options: Unpack[Options]) -> WorkflowResult:
         """Run what failed again, with the input it had, on a new timeline; then go on.
 
@@ -201,6 +207,7 @@ class Verbs:
         )
         return self._perform("retry", act, options)
 
+    @blocking
     def proceed(self, *, per_step: bool = True, **options: Unpack[Options]) -> WorkflowResult:
         """Take the next step of a paused run; with `per_step=False` go on to the end.
 
@@ -216,6 +223,7 @@ class Verbs:
         )
         return self._perform("proceed", act, options)
 
+    @blocking
     def time_travel(
         self, step: Any, *, plan: str | None = None, **options: Unpack[TravelOptions]
     ) -> WorkflowResult:
@@ -245,6 +253,7 @@ class Verbs:
 
         return self._perform("time_travel", act, options)
 
+    @blocking
     def plan_time_travel(self, step: Any, **options: Unpack[Travel]) -> TravelPlan:
         """Return what a time travel would do, changing nothing; raises what it would raise.
 
@@ -254,6 +263,7 @@ class Verbs:
         asked = travel.read(self.workflow, self._target(step), **_travel(options))
         return travel.plan(self.workflow, self._row, asked)
 
+    @blocking
     def fork(
         self, step: Any, *, run_id: str | None = None, **options: Unpack[TravelOptions]
     ) -> Run:
@@ -282,6 +292,7 @@ class Verbs:
         forked._perform("fork", act, options)  # noqa: SLF001 - another of ours
         return forked
 
+    @blocking
     def rerun(
         self,
         input_data: Any = None,
@@ -309,18 +320,21 @@ class Verbs:
 
     # Streams.
 
+    @blocking
     def stream(
         self, input_data: Any = None, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
         """Start the run and follow its events; options are those of `start`."""
         return self._begin_stream(partial(self.start, input_data), close_on_suspend, options)
 
+    @blocking
     def resume_stream(
         self, resume_data: Any = None, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
         """Answer a suspended step and follow what comes of it; options are those of `resume`."""
         return self._begin_stream(partial(self.resume, resume_data), close_on_suspend, options)
 
+    @blocking
     def time_travel_stream(
         self, step: Any, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
@@ -348,6 +362,7 @@ class Verbs:
         self, verb: str, act: Callable[..., object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         """Act, let the workers know or do the work here, wait, and return the result."""
+        output_options(options.get("output_options"))
         permissions.require(self.workflow, options.get("actor"), self._row)
         if options.get("wait", True):
             self._refuse_waiting(verb)
@@ -427,11 +442,16 @@ class Verbs:
         close_on_suspend: bool,  # noqa: FBT001 - passed on as the verb got it
         options: Mapping[str, Any],
     ) -> RunStream:
+        read = self._result_reader(options)
         self.refresh()
-        run = cast("Run", self)
-        stream = RunStream(run, self._row.event_seq, close_on_suspend=close_on_suspend)
-        begin(**{**options, "wait": False})
-        return stream
+        stream = RunStream(
+            cast("Run", self), self._row.event_seq, close_on_suspend=close_on_suspend, result=read
+        )
+        return stream.begin(partial(begin, **{**options, "wait": False}))
+
+    def _result_reader(self, options: Mapping[str, Any]) -> Callable[[], WorkflowResult]:
+        """Return what reads the result as it was asked for. Raises InvalidInput."""
+        return partial(results.build, self.pk, **output_options(options.get("output_options")))
 
     def _refuse_waiting(self, verb: str) -> None:
         if is_inside_user_transaction():

@@ -11,7 +11,7 @@ from workflows_app import permissions
 from workflows_app.engine import clock, schedules
 from workflows_app.models import Schedule as Row
 from workflows_app.run import Run
-from workflows_app.threads import in_thread
+from workflows_app.threads import blocking, in_thread
 
 if TYPE_CHECKING:
     from workflows_app.workflow import Workflow
@@ -94,6 +94,7 @@ class WorkflowSchedule:
         self._row = Row.objects.get(pk=self._row.pk)
         return self
 
+    @blocking
     def pause(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
         """Stop it from firing until it is unpaused. A deploy does not undo it.
 
@@ -103,12 +104,14 @@ class WorkflowSchedule:
         schedules.pause(self.id, note, clock.now(), actor, door)
         self.refresh()
 
+    @blocking
     def unpause(self, *, actor: Any = None, door: str = "") -> None:
         """Let it fire again from its next time on; what came meanwhile is not made up for."""
         permissions.require(self.workflow, actor)
         schedules.unpause(self.id, clock.now(), actor, door)
         self.refresh()
 
+    @blocking
     def run_now(self, *, actor: Any = None, door: str = "", run_id: str | None = None) -> Run:
         """Start a run with what it gives, now, and return it; also while it is paused.
 
@@ -121,6 +124,7 @@ class WorkflowSchedule:
         self.refresh()
         return Run(self.workflow, row).refresh()
 
+    @blocking
     def triggers(self, limit: int = 100) -> list[ScheduleTrigger]:
         """Return the times that it came, newest first."""
         return [

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from workflows_app.definition import Builder, registry
-from workflows_app.threads import in_thread
+from workflows_app.threads import blocking, in_thread
 
 if TYPE_CHECKING:
     from workflows_app.pages import RunPage
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Workflow(Builder):
     """A named definition of steps; compose it, `commit()` it, and create runs of it."""
 
+    @blocking
     def create_run(self, run_id: str | None = None, resource_id: str | None = None) -> Run:
         """Return the run with this id, making a pending one if there is none.
 
@@ -31,6 +32,7 @@ class Workflow(Builder):
 
         return Run(self, verbs.create(self, run_id, resource_id))
 
+    @blocking
     def get_run(self, run_id: str) -> Run:
         """Return the run with this id. Raises RunNotFound."""
         from workflows_app.engine import verbs  # noqa: PLC0415 - needs the tables
@@ -38,6 +40,7 @@ class Workflow(Builder):
 
         return Run(self, verbs.find(self, run_id))
 
+    @blocking
     def list_runs(
         self,
         *,
@@ -61,18 +64,21 @@ class Workflow(Builder):
             cursor=cursor,
         )
 
+    @blocking
     def schedules(self) -> list[WorkflowSchedule]:
         """Return this workflow's schedules as they are stored; changes in code are stored first."""
         from workflows_app import schedules  # noqa: PLC0415 - needs the tables
 
         return schedules.of(self)
 
+    @blocking
     def list_active_runs(self) -> list[Run]:
         """Return this workflow's runs that are running or waiting, oldest first."""
         from workflows_app import pages  # noqa: PLC0415 - needs the tables
 
         return pages.list_active_runs(self)
 
+    @blocking
     def restart_all_active_runs(self) -> list[str]:
         """Restart the runs whose worker was lost; return their ids.
 

@@ -38,7 +38,7 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
 
 
 def _sent(request: HttpRequest, run: Run, question: Question) -> HttpResponse:
-    require(actions.offer(actions.RESUME, request.user, None, _specials(run, question.step)))
+    require(actions.offer(actions.RESUME, request.user, None, graphs.to_answer(run, question.step)))
     form = posted.form_from(request, _schema(question))
     if form.act() or form.op == SHOW:
         return _page(request, run, question, form)

@@ -223,12 +223,13 @@ class _Execution:
 
     def _branch(self) -> Outcome:
         value = self._plain_input
-        taken = tuple(
+        # A list: inside a generator a StopIteration of theirs would become another error.
+        taken = [
             index
             for index, condition in enumerate(self.node.conditions)
             if self.function(condition, value)
-        )
-        return Opened(taken, self.claim.payload, self.ctx.changes())
+        ]
+        return Opened(tuple(taken), self.claim.payload, self.ctx.changes())
 
     def _enter_workflow(self) -> Outcome:
         workflow = self.node.workflow

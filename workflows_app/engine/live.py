@@ -9,11 +9,15 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Protocol, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 logger = logging.getLogger(__name__)
 
 Event = dict[str, Any]
+
+#: The key under which a transient event says where it belongs: after this number of the run's log,
+#: and after so many events that its attempt had emitted to be recorded. For streams alone.
+PLACE: Final = "place"
 RunCallback = Callable[[int | None, list[Event]], None]
 FeedCallback = Callable[[uuid.UUID], None]
 Unsubscribe = Callable[[], None]
@@ -35,6 +39,11 @@ class Notifier(Protocol):
 
         Never raises to the caller, and does not keep it waiting.
         """
+
+
+def without_place(event: Event) -> Event:
+    """Return a transient event as people see it."""
+    return {name: value for name, value in event.items() if name != PLACE}
 
 
 class Hub:

@@ -6,7 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from contextlib import ExitStack
-from typing import Final, Self
+from typing import Final, NoReturn, Self
 
 from workflows_app import errors
 from workflows_app.engine import handover, lending, ports
@@ -81,7 +81,9 @@ class Expected:
         started = time.monotonic()
         pause = _FIRST_LOOK if self._borrow is None else lending.PATIENCE
         while True:
-            left = _left(self._run, started, timeout)
+            left = _seconds_left(started, timeout)
+            if left <= 0:
+                _refuse_waiting(self._run, timeout)
             woken = self._is_woken(min(pause, left))
             if (woken or has_settled(self._run)) and is_settled():
                 return
@@ -130,7 +132,9 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
                 changed.clear()
                 if await look(run):
                     return
-                left = _left(run, started, timeout)
+                left = _seconds_left(started, timeout)
+                if left <= 0:
+                    await in_thread(_refuse_waiting)(run, timeout)
                 try:
                     await asyncio.wait_for(changed.wait(), min(pause, left))
                     pause = _FIRST_LOOK
@@ -142,16 +146,14 @@ async def await_settled(run: uuid.UUID, timeout: float | None) -> None:
         unsubscribe()
 
 
-def _left(run: uuid.UUID, started: float, timeout: float | None) -> float:
-    """Return the seconds left; raise WaitTimeout when there are none."""
-    if timeout is None:
-        return _LAST_LOOK
-    left = timeout - (time.monotonic() - started)
-    if left <= 0:
-        rows = Run.objects.filter(pk=run).values("run_id", "status")
-        found = rows.first() or {"run_id": str(run), "status": "gone"}
-        raise errors.WaitTimeout(
-            f"Run {found['run_id']!r} is {found['status']} after {timeout} s; it goes on without "
-            "the caller. Ask for its result() later."
-        )
-    return left
+def _seconds_left(started: float, timeout: float | None) -> float:
+    return _LAST_LOOK if timeout is None else timeout - (time.monotonic() - started)
+
+
+def _refuse_waiting(run: uuid.UUID, timeout: float | None) -> NoReturn:
+    rows = Run.objects.filter(pk=run).values("run_id", "status")
+    found = rows.first() or {"run_id": str(run), "status": "gone"}
+    raise errors.WaitTimeout(
+        f"Run {found['run_id']!r} is {found['status']} after {timeout} s; it goes on without the "
+        "caller. Ask for its result() later."
+    )

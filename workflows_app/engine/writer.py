@@ -9,7 +9,7 @@ from django.db import connection
 
 from workflows_app import errors
 from workflows_app.definition import ANY
-from workflows_app.engine import clock, ports, timers, transactions
+from workflows_app.engine import clock, live, ports, timers
 from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
 from workflows_app.jsontext import Raw, loads
@@ -37,6 +37,11 @@ class Writer:
         self._lock = threading.Lock()
         self._buffer: list[Said] = []
         self._is_closed = False
+        #: How many events that are recorded this attempt has emitted.
+        self._said = 0
+        model = claim.session.model
+        #: A number in the run's log at which this attempt had begun; None: not known yet.
+        self._began = None if model is None else model.event_seq
         #: Whether what is said may be recorded before the step has ended.
         self.may_flush = not connection_here().in_atomic_block
 
@@ -75,6 +80,7 @@ class Writer:
             if self._is_closed:
                 return
             self._buffer.append((kind, payload))
+            self._said += 1
             count = len(self._buffer)
         if not self.may_flush:
             return
@@ -127,9 +133,16 @@ class Writer:
             "at": clock.now().isoformat(),
             "from": "WORKFLOW",
             "payload": payload,
+            # Where it belongs among the recorded events: see `live.PLACE`.
+            live.PLACE: [self._begun_at(), self._said],
         }
-        run = self._claim.run
-        transactions.after_commit(lambda: ports.notifier().published(run, None, [event]))
+        ports.notifier().published(self._claim.run, None, [event])
+
+    def _begun_at(self) -> int:
+        if self._began is None:
+            numbers = Run.objects.filter(pk=self._claim.run).values_list("event_seq", flat=True)
+            self._began = numbers.first() or 0
+        return self._began
 
 
 def _plain(value: Any) -> object:
