@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
@@ -11,7 +12,7 @@ from workflows_app.definition import functions, mappings, options
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import BODY, Kind, Node, place, walk
 from workflows_app.definition.ids import check_id
-from workflows_app.definition.names import Names, describe
+from workflows_app.definition.names import Names, another, describe
 from workflows_app.definition.steps import Step, step
 
 if TYPE_CHECKING:
@@ -69,8 +70,8 @@ class Composer:
         parts = [self._part(part, "parallel()") for part in self._listed(steps, "parallel()")]
         may_fail = options.flag(allow_failure, "allow_failure", self._what)
         names = self._names.copy()
+        arms = self._arms(names, parts, id or names.next_of(Kind.PARALLEL))
         name = names.of_entry(Kind.PARALLEL, id)
-        arms = self._arms(names, parts, name)
         self._names = names
         return self._add(
             Node(Kind.PARALLEL, name, name, children=arms, allow_failure=may_fail, **about)
@@ -93,8 +94,8 @@ class Composer:
         split = [self._pair(pair) for pair in self._listed(pairs, "branch()")]
         parts = [self._part(part, "branch()") for _, part in split]
         names = self._names.copy()
+        arms = self._arms(names, parts, id or names.next_of(Kind.BRANCH))
         name = names.of_entry(Kind.BRANCH, id)
-        arms = self._arms(names, parts, name)
         conditions = tuple(
             functions.function(condition, f"The condition of {part.id!r} in {self._what}")
             for (condition, _), part in zip(split, parts, strict=True)
@@ -313,10 +314,18 @@ class Composer:
         return pair[0], pair[1]
 
     def _add(self, node: Node) -> Self:
+        for name in self._names.claimed():
+            self._rename(name, another(name))
         placed = place(node)
         self._entries.append(placed)
         self._nodes.update({each.path: each for each in walk([placed])})
         return self
+
+    def _rename(self, name: str, new: str) -> None:
+        """Give an unnamed fork another name, because a step has taken its own."""
+        index = next(index for index, entry in enumerate(self._entries) if entry.name == name)
+        self._entries[index] = place(replace(self._entries[index], name=new, key=new))
+        self._nodes = {each.path: each for each in walk(self._entries)}
 
 
 def _node_of(part: Step | Builder, name: str, **about: Any) -> Node:

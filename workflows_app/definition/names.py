@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Self, TypeAlias
+from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
 from workflows_app import errors
 from workflows_app.definition import functions
@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from workflows_app.definition.graph import Kind
 
     Part: TypeAlias = Step | Builder
+
+
+#: Entries without a record of their own: unnamed, they take no name from a step.
+FORKS: Final = frozenset({"parallel", "branch"})
 
 
 @dataclass
@@ -31,11 +35,17 @@ class Names:
     #: Step id -> the one step that has it.
     parts: dict[str, Part] = field(default_factory=dict)
     unnamed: Counter[Kind] = field(default_factory=Counter)
+    #: Names that unnamed entries without a record of their own go by, as long as nobody wants them.
+    free: set[str] = field(default_factory=set)
 
     def copy(self) -> Self:
         """Return names that can be taken without these changing."""
         return replace(
-            self, taken=dict(self.taken), parts=dict(self.parts), unnamed=Counter(self.unnamed)
+            self,
+            taken=dict(self.taken),
+            parts=dict(self.parts),
+            unnamed=Counter(self.unnamed),
+            free=set(self.free),
         )
 
     def of_part(self, part: Part, entry_id: str | None = None) -> str:
@@ -63,11 +73,26 @@ class Names:
         if entry_id is not None:
             name = check_id(entry_id, "entry")
             self._take(name, kind)
-        else:
-            name = f"{kind}-{self.unnamed[kind] + 1}"
+            return name
+        name = self.next_of(kind)
+        if kind not in FORKS:
             self._take(name, kind)
-            self.unnamed[kind] += 1
+        elif name in self.taken:
+            name = another(name)
+        else:
+            self.free.add(name)
+        self.unnamed[kind] += 1
         return name
+
+    def next_of(self, kind: Kind) -> str:
+        """Return what the next unnamed entry of a kind is called."""
+        return f"{kind}-{self.unnamed[kind] + 1}"
+
+    def claimed(self) -> list[str]:
+        """Return the names of unnamed forks that were taken from them since the last call."""
+        claimed = [name for name in self.free if name in self.taken]
+        self.free.difference_update(claimed)
+        return claimed
 
     def _next_free(self, part: Part) -> str:
         name, number = part.id, 1
@@ -84,6 +109,11 @@ class Names:
                 "with id=..."
             )
         self.taken[name] = bearer
+
+
+def another(name: str) -> str:
+    """Return what an unnamed parallel or branch is called whose name a step has."""
+    return f"{name}~"
 
 
 def describe(bearer: Part | Kind) -> str:

@@ -404,3 +404,21 @@ def test_a_step_that_always_leaves_by_a_foreign_exception_fails_in_the_end(setti
     result = run.start(1, timeout=20)
     assert (result.status, result.error.type, len(ran)) == ("failed", "WorkerLost", 3)
     assert result.steps["only"].retry_count == 0
+
+
+def test_a_step_named_like_an_unnamed_fork_runs_beside_it_and_can_be_gone_back_to():
+    plus = step(lambda data: data + 1, id="parallel-1")
+    other = step(lambda data: data * 2, id="branch-1")
+    made = (
+        Workflow("named-alike")
+        .parallel([plus, other])
+        .map(lambda both: both["parallel-1"] + both["branch-1"])
+        .branch([(lambda data: data > 0, other.clone(id="third")), (lambda _: False, plus)])
+        .commit()
+    )
+    run = made.create_run()
+    result = run.start(2)
+    assert (result.status, result.result) == ("success", {"third": 14})
+    assert set(result.steps) == {"parallel-1", "branch-1", "map-1", "third"}
+    assert result.steps["parallel-1"].output == 3
+    assert run.time_travel("parallel-1", input_data=5).result == {"third": 20}

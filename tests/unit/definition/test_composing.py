@@ -123,8 +123,36 @@ def test_a_step_named_like_an_unnamed_entry_is_refused_in_either_order():
         Builder("order").map(true).then(make("map-1"))
     with pytest.raises(errors.DuplicateStep, match=r"'map-1': step 'map-1'.* and a map"):
         Builder("order").then(make("map-1")).map(true)
-    with pytest.raises(errors.DuplicateStep, match="'parallel-1'"):
-        Builder("order").parallel([make("parallel-1")])
+
+
+def test_a_step_may_be_named_like_an_unnamed_parallel_or_branch_in_either_order():
+    for kind in ("parallel", "branch"):
+        part = make(f"{kind}-1")
+
+        def fork(flow, *parts, kind=kind):
+            given = list(parts) if kind == "parallel" else [(true, each) for each in parts]
+            return getattr(flow, kind)(given)
+
+        inside = fork(Builder("order"), part, add).commit()
+        assert paths(inside) == [f"{kind}-1~", f"{kind}-1", "add"]
+        before = fork(Builder("order").then(part), add).then(double).commit()
+        assert paths(before) == [f"{kind}-1", f"{kind}-1~", "add", "double"]
+        after = fork(Builder("order"), add, double).then(part).then(report).commit()
+        assert paths(after) == [f"{kind}-1~", "add", "double", f"{kind}-1", "report"]
+        assert [node.next for node in after.tree.entries] == [f"{kind}-1", "report", None]
+        assert {arm.parent for arm in after.tree.entries[0].children} == {f"{kind}-1~"}
+        assert [arm.key for arm in after.tree.entries[0].children] == ["add", "double"]
+        nested = fork(Builder("outer"), after).then(make(f"{kind}-1")).commit()
+        assert nested.tree.nodes[f"order.{kind}-1~"].kind == kind
+        named = fork(Builder("order"), add).map(true, id=f"{kind}-1").commit()
+        assert paths(named) == [f"{kind}-1~", "add", f"{kind}-1"]
+
+
+def test_an_unnamed_parallel_keeps_its_name_when_nothing_else_has_it():
+    flow = Builder("order").parallel([add]).branch([(true, double)]).then(report).commit()
+    assert [node.name for node in flow.tree.entries] == ["parallel-1", "branch-1", "report"]
+    with pytest.raises(errors.DuplicateStep, match="'checks'"):
+        Builder("order").parallel([make("checks")], id="checks")
 
 
 def test_an_entry_may_be_named_and_its_step_keeps_its_id_and_path():
