@@ -11,7 +11,7 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
-from workflows_app.engine import payloads, places
+from workflows_app.engine import payloads, places, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.recall import Recalled
 from workflows_app.jsontext import Raw, loads
@@ -146,7 +146,7 @@ def of(
     rows = [row for row in shown if not row.base_path.endswith(BODY)]
     rows = [row for row in rows if row.kind not in HIDDEN]
     return WorkflowResult(
-        status=run.status,
+        status=transactions.status_of(run),
         run_id=run.run_id,
         workflow_id=run.workflow_id,
         input=loads(run.input) if isinstance(run.input, Raw) else run.input,

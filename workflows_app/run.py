@@ -61,8 +61,11 @@ class Run(Twins):
 
     @property
     def status(self) -> str:
-        """Where the run stands: one of the run statuses."""
-        return self._row.status
+        """Where the run stands: one of the run statuses.
+
+        It is `pending` until the commit when a verb let it go on inside `transaction.atomic()`.
+        """
+        return transactions.status_of(self._row)
 
     @property
     def request_context(self) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from workflows_app import errors, permissions, results, targets
 from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
-from workflows_app.engine.transactions import is_inside_user_transaction
+from workflows_app.engine.transactions import is_inside_user_transaction, note_begun
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
 from workflows_app.stream import RunStream
@@ -378,6 +378,7 @@ class Verbs:
         if not options.get("wait", True):
             with nullcontext() if ports.is_holding_back() else handing.slot():
                 begun = act()
+            note_begun(self.pk)
             if isinstance(begun, RunRow):
                 self._row = begun
                 return results.of(begun, [], **output_options(options.get("output_options")))

@@ -6,12 +6,15 @@ what is written inside them is as good as committed for the caller, and for nobo
 """
 
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from django.db import transaction
 
+from workflows_app.models import Run
 from workflows_app.models.sqltext import connection_here
+from workflows_app.planner.statuses import ACTIVE, RunStatus
 
 _sqlite_writers = threading.RLock()
 _local = threading.local()
@@ -72,6 +75,39 @@ def _run_when_committed(callback: Callable[[], object]) -> None:
         transaction.on_commit(callback)
     else:
         callback()
+
+
+class _Begins:
+    """Stands among what waits for the commit, for a run that a verb lets go on there.
+
+    Django drops it with what was written, also when only a savepoint is rolled back.
+    """
+
+    def __init__(self, run: uuid.UUID) -> None:
+        self.run = run
+
+    def __call__(self) -> None:
+        """Do nothing: workers are woken by themselves."""
+
+
+def note_begun(run: uuid.UUID) -> None:
+    """Note that a verb let a run go on, which no worker sees before the caller commits."""
+    if is_inside_user_transaction():
+        transaction.on_commit(_Begins(run))
+
+
+def awaits_commit(run: uuid.UUID) -> bool:
+    """Return whether a verb let a run go on in the caller's transaction, which is still open."""
+    if not connection_here().in_atomic_block or not is_inside_user_transaction():
+        return False
+    waiting = connection_here().run_on_commit
+    return any(isinstance(call, _Begins) and call.run == run for _, call, *_ in waiting)
+
+
+def status_of(run: Run) -> str:
+    """Return a run's status as the caller is to see it: `pending` before the commit."""
+    is_pending = run.status in ACTIVE and awaits_commit(run.pk)
+    return RunStatus.PENDING.value if is_pending else run.status
 
 
 @contextmanager
