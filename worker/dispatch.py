@@ -36,9 +36,9 @@ class InlineDispatcher:
             else:
                 inline.drive_apart(run)
 
-    def drive(self, run: uuid.UUID) -> bool:
+    def drive(self, run: uuid.UUID, patience: float | None = None) -> bool:
         """Run everything in this thread."""
-        inline.drive(run)
+        inline.drive(run, patience)
         return True
 
     def abort(self, run: uuid.UUID) -> None:
@@ -89,10 +89,10 @@ class EmbeddedDispatcher:
         """Let an idle thread of this process look for the oldest step."""
         actors.look_again()
 
-    def drive(self, run: uuid.UUID) -> bool:
+    def drive(self, run: uuid.UUID, patience: float | None = None) -> bool:
         """Leave it to the threads, unless nobody else can see the run."""
         if transactions.is_inside_testcase():
-            inline.drive(run)
+            inline.drive(run, patience)
             return True
         return False
 
@@ -165,9 +165,9 @@ class DistributedDispatcher:
         """Let an idle worker look for the oldest step."""
         self._push([(DEFAULT_QUEUE, brokers.Hint.now(actors.ANY))])
 
-    def drive(self, run: uuid.UUID) -> bool:
+    def drive(self, run: uuid.UUID, patience: float | None = None) -> bool:
         """Leave it to the workers, unless nobody else can see the run."""
-        return EmbeddedDispatcher().drive(run)
+        return EmbeddedDispatcher().drive(run, patience)
 
     def abort(self, run: uuid.UUID) -> None:
         """Raise the abort signal of the run's steps, wherever they are."""

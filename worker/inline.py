@@ -6,6 +6,7 @@ connection, since nobody else can see what the test wrote.
 
 import logging
 import threading
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -26,6 +27,9 @@ logger = logging.getLogger(__name__)
 #: Threads beside the calling one, for steps that run side by side.
 MOST_HELPERS: Final = 8
 
+#: Seconds for which sleeps and retries are waited for inside a `TestCase`.
+PATIENCE: Final = 1.0
+
 #: Seconds between looks at the database while others work on the run.
 _LOOK_AGAIN: Final = 0.5
 
@@ -38,25 +42,29 @@ def is_driving(run: uuid.UUID) -> bool:
     return getattr(_local, "run", None) == run
 
 
-def drive(run: uuid.UUID) -> None:
+def drive(run: uuid.UUID, patience: float | None = None) -> None:
     """Run everything the run has to do, until nothing goes on by itself.
 
     A step may call this for another run; its own time may be up meanwhile, but is not over before
-    the other run has settled.
+    the other run has settled. Inside a `TestCase` it waits no longer than `patience` in all
+    (seconds; None: one) for sleeps and retries: whatever comes later is left as it is.
     """
+    until = None
+    if transactions.is_inside_testcase():
+        until = time.monotonic() + (PATIENCE if patience is None else patience)
     attempt = attempts.current()
     with nullcontext() if attempt is None else attempt.shielded():
-        _drive(run)
+        _drive(run, until)
 
 
-def _drive(run: uuid.UUID) -> None:
+def _drive(run: uuid.UUID, until: float | None) -> None:
     changed = threading.Event()
     unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
     try:
         with _driving(run), heartbeat.while_holding():
             while True:
                 changed.clear()
-                if not _work_once(run) and not _wait(run, changed):
+                if not _work_once(run) and not _wait(run, changed, until):
                     return
     finally:
         unsubscribe()
@@ -99,15 +107,18 @@ def _run_step(step: int) -> None:
         work(held)
 
 
-def _wait(run: uuid.UUID, changed: threading.Event) -> bool:
-    """Wait for the next thing to do; False when nothing will come by itself."""
+def _wait(run: uuid.UUID, changed: threading.Event, until: float | None) -> bool:
+    """Wait for the next thing to do; False when nothing will come by itself, or not in time."""
     now = clock.now()
     steps = StepSnapshot.objects.current().filter(run=run)
     queued = steps.filter(status__in=[StepStatus.QUEUED, StepStatus.WAITING])
     times = [time for time in queued.values_list("wake_at", flat=True) if time is not None]
     held = steps.filter(status=StepStatus.RUNNING, worker__isnull=False)
     if times:
-        changed.wait(_seconds_until(min(times), now))
+        seconds = _seconds_until(min(times), now)
+        if until is not None and time.monotonic() + seconds > until:
+            return False
+        changed.wait(seconds)
         return True
     if held.exists():
         changed.wait(_LOOK_AGAIN)

@@ -10,7 +10,11 @@ from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
 
 from workflows_app import errors, permissions, results, targets
 from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
-from workflows_app.engine.transactions import is_inside_user_transaction, note_begun
+from workflows_app.engine.transactions import (
+    is_inside_testcase,
+    is_inside_user_transaction,
+    note_begun,
+)
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
 from workflows_app.stream import RunStream
@@ -388,7 +392,7 @@ class Verbs:
                 is_free = timeout is None and handing.may_work_here()
                 with ports.holding_back() as wakes, handing.slot(is_waiting=is_free) as slot:
                     begun = act()
-                if timeout is not None or not ports.dispatcher().drive(self.pk):
+                if not self._is_driven(timeout):
                     ports.wake(wakes)
                     if is_free and slot is not None:
                         slot.work_here()
@@ -398,6 +402,12 @@ class Verbs:
                 else:
                     self.refresh()
         return results.of(self._row, shown, **output_options(options.get("output_options")))
+
+    def _is_driven(self, timeout: float | None) -> bool:
+        """Return whether this thread has run all that the run has to do; else others do."""
+        if is_inside_testcase():
+            return waiting.go_on_in_test(self.pk, timeout)
+        return timeout is None and ports.dispatcher().drive(self.pk)
 
     def _recalled(self, slot: handing.Slot, begun: object) -> Sequence[results.Shown] | None:
         """Return the steps of a run that was worked on here from its start, if it has ended."""

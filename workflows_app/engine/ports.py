@@ -39,10 +39,12 @@ class Dispatcher(Protocol):
     def wake(self, steps: Sequence[Wake]) -> None:
         """Hint that these steps can be claimed. Never raises to the caller; may be lost."""
 
-    def drive(self, run: uuid.UUID) -> bool:
+    def drive(self, run: uuid.UUID, patience: float | None = None) -> bool:
         """Run what the run has to do in this thread, if this dispatcher does so.
 
-        Returns False when workers elsewhere do it, and the caller has but to wait.
+        Inside a `TestCase`, which stands alone with its run, sleeps and retries are waited for no
+        longer than `patience` seconds in all (None: one second). Returns False when workers
+        elsewhere do it, and the caller has but to wait.
         """
 
     def abort(self, run: uuid.UUID) -> None:

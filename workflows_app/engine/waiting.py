@@ -11,7 +11,7 @@ from typing import Final, NoReturn, Self
 from workflows_app import errors
 from workflows_app.engine import handover, lending, ports
 from workflows_app.engine.recall import Recalled
-from workflows_app.models import Run, statements
+from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.planner.statuses import SETTLED
 from workflows_app.threads import in_thread
 
@@ -156,4 +156,32 @@ def _refuse_waiting(run: uuid.UUID, timeout: float | None) -> NoReturn:
     raise errors.WaitTimeout(
         f"Run {found['run_id']!r} is {found['status']} after {timeout} s; it goes on without the "
         "caller. Ask for its result() later."
+    )
+
+
+def go_on_in_test(run: uuid.UUID, timeout: float | None = None) -> bool:
+    """Run what a run has to do inside a `TestCase`; False: others do, though its rows are hidden.
+
+    Raises WaitTimeout when it does not settle within `timeout` seconds, or a second: nobody else
+    sees the rows of a test, so a sleep of days would last for days.
+    """
+    if not ports.dispatcher().drive(run, timeout):
+        return False
+    if not has_settled(run):
+        _refuse_in_test(run)
+    return True
+
+
+def _refuse_in_test(run: uuid.UUID) -> NoReturn:
+    found = Run.objects.values("run_id", "status").get(pk=run)
+    waits = StepSnapshot.objects.current().filter(run=run, wake_at__isnull=False)
+    first = waits.order_by("wake_at").values_list("path", "wake_at").first()
+    what = (
+        f"step {first[0]!r} waits until {first[1]:%Y-%m-%d %H:%M:%S} UTC" if first else "it waits"
+    )
+    raise errors.WaitTimeout(
+        f"Run {found['run_id']!r} is {found['status']}: {what}, and time does not pass inside a "
+        "TestCase, where nobody but the caller sees the run. Give the sleep or the retry a short "
+        "delay in tests; or call the verb with wait=False and look at the run as it waits; or use "
+        "a TransactionTestCase, in which workers go on with it."
     )

@@ -1,13 +1,14 @@
 """Workflows inside a Django `TestCase`: on the caller's connection, rolled back with the test."""
 
 import asyncio
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.test import TestCase
 
-from workflows_app import Workflow, step
+from workflows_app import Workflow, errors, step
 from workflows_app.models import Run
 
 
@@ -86,3 +87,107 @@ class TestOfDjango(TestCase):
         run = await flow().acreate_run()
         assert (await run.astart(1)).status == "suspended"
         assert (await run.aresume("yes")).status == "success"
+
+
+def retries_late(**options):
+    """Return a workflow whose step fails once, to be tried again after some days."""
+
+    def heals(data, ctx):
+        if ctx.retry_count == 0:
+            raise ValueError("once")
+        return data
+
+    return Workflow("late").then(step(heals, retries=1, retry_delay=DAYS, **options)).commit()
+
+
+DAYS = 3 * 24 * 3600.0
+LATE = {
+    "sleep": lambda: Workflow("late").sleep(DAYS).commit(),
+    "sleep by function": lambda: Workflow("late").sleep(lambda: DAYS).commit(),
+    "sleep_until": lambda: (
+        Workflow("late").sleep_until(lambda: datetime.now(UTC) + timedelta(days=3)).commit()
+    ),
+    "retry": retries_late,
+    "nested": lambda: (
+        Workflow("later")
+        .parallel([Workflow("late").sleep(DAYS).commit(), step(lambda data: data, id="beside")])
+        .commit()
+    ),
+}
+
+
+@pytest.fixture(params=LATE)
+def late(request):
+    """Return a workflow that waits for days."""
+    return LATE[request.param]()
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("execution")
+class TestTimeDoesNotPassHere:
+    """A wait of days inside a `TestCase`: no verb blocks, and one that would wait says so."""
+
+    def test_a_verb_that_does_not_wait_returns(self, late):
+        run = late.create_run()
+        assert run.start(1, wait=False).status in {"waiting", "running"}
+        assert run.result().status == run.refresh().status
+
+    @pytest.mark.parametrize("options", [{}, {"timeout": 0.5}, {"timeout": 2}])
+    def test_a_verb_that_waits_says_that_time_does_not_pass(self, late, options):
+        run = late.create_run()
+        with pytest.raises(errors.WaitTimeout, match=r"waits until .* TestCase.*wait=False"):
+            run.start(1, **options)
+        assert run.refresh().status in {"waiting", "running"}
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            run.restart(**options)
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            run.rerun(**options)
+        run.cancel(wait=True)
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            run.time_travel(next(iter(late.tree.nodes)), **options)
+        run.cancel()
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            run.fork(next(iter(late.tree.nodes)), **options)
+
+    def test_a_stream_says_so_too(self, late):
+        seen = []
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            seen.extend(late.create_run().stream(1))
+        run = late.create_run()
+        run.start(1, wait=False)
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            list(run.observe_stream())
+
+    def test_a_short_sleep_and_a_short_retry_just_work(self):
+        def heals(data, ctx):
+            if ctx.retry_count == 0:
+                raise ValueError("once")
+            return data
+
+        made = (
+            Workflow("short").sleep(0.1).then(step(heals, retries=1, retry_delay=0.1)).sleep(0.1)
+        ).commit()
+        assert made.create_run().start(1).result == 1
+        assert made.create_run().start(1, timeout=30).result == 1
+        assert list(made.create_run().stream(1))[-1].payload["status"] == "success"
+
+    def test_a_wait_may_be_as_long_as_the_timeout_that_is_given(self):
+        made = Workflow("longer").sleep(1.2).commit()
+        assert made.create_run().start(1, timeout=30).result == 1
+
+
+class TestOfDjangoWithSleeps(TestCase):
+    """The async twins, in Django's own class."""
+
+    async def test_the_async_twins_do_not_block_either(self):
+        run = await LATE["sleep"]().acreate_run()
+        assert (await run.astart(1, wait=False)).status == "waiting"
+        again = await LATE["retry"]().acreate_run()
+        for options in ({}, {"timeout": 0.3}):
+            with pytest.raises(errors.WaitTimeout, match="TestCase"):
+                await run.arestart(**options)
+            with pytest.raises(errors.WaitTimeout, match="TestCase"):
+                await run.arerun(**options)
+        with pytest.raises(errors.WaitTimeout, match="TestCase"):
+            async for _ in again.astream(1):
+                pass
