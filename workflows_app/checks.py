@@ -46,12 +46,20 @@ def ids_are_unique(
     """Refuse two different workflows with one id: the later would run in place of the earlier."""
     return [
         checks.Error(
-            f"Two different workflows have the id {id_!r}; the one that was imported last is used.",
+            f"Two different workflows have the id {id_!r}{_modules(id_)}; "
+            "the one that was imported last is used.",
             hint="Give one of them another id, or import only one of their modules.",
             id="workflows.E002",
         )
         for id_ in registry.conflicts()
     ]
+
+
+def _modules(id_: str) -> str:
+    first, second = registry.modules_of(id_)
+    if not first:
+        return ""
+    return f": one in {first}, the other in {second}" if first != second else f", both in {first}"
 
 
 def sqlite_takes_the_write_lock_first(

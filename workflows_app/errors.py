@@ -190,6 +190,10 @@ class InsideEventLoop(WorkflowError, RuntimeError):
     """A verb that blocks was called on a running event loop, which would stand still meanwhile."""
 
 
+class NotMigrated(WorkflowError):
+    """The database lacks a table or a column that this version of the code needs."""
+
+
 class DefinitionChanged(WorkflowError):
     """The workflow's definition differs from the one the run would go on under."""
 

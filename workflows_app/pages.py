@@ -5,9 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from workflows_app import errors
+from workflows_app import calling, errors
 from workflows_app.engine import clock, steering
 from workflows_app.models import Run as RunRow
+from workflows_app.planner.statuses import RunStatus
 from workflows_app.run import Run
 from workflows_app.workflow import Workflow
 
@@ -40,12 +41,15 @@ def list_runs(
     cursor: str | None,
 ) -> RunPage:
     """Return a page of a workflow's runs. `total` counts all that match, on every page."""
+    of = "list_runs()"
+    statuses = [each.value for each in RunStatus]
     filters = {
-        "status": status,
-        "resource_id": resource_id,
-        "created_at__gte": from_date,
-        "created_at__lte": to_date,
+        "status": calling.one_of(status, "status", of, statuses),
+        "resource_id": calling.text(resource_id, "resource_id", of),
+        "created_at__gte": calling.moment(from_date, "from_date", of),
+        "created_at__lte": calling.moment(to_date, "to_date", of),
     }
+    limit = calling.whole_number(limit, "limit", of, least=1)
     given = {name: value for name, value in filters.items() if value is not None}
     rows = RunRow.objects.filter(workflow_id=workflow.id, **given)
     total = rows.count()
@@ -59,7 +63,7 @@ def list_runs(
 def _key(cursor: str) -> uuid.UUID:
     try:
         return uuid.UUID(cursor)
-    except ValueError:
+    except (ValueError, AttributeError):
         raise errors.InvalidInput(
             f"{cursor!r} is no cursor; take next_cursor from the page before."
         ) from None

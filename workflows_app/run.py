@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from workflows_app import errors, permissions, results, targets
+from workflows_app import calling, errors, permissions, results, targets
 from workflows_app.engine import audit, clock, deleting, payloads, timelines, transactions, verbs
 from workflows_app.jsontext import loads
 from workflows_app.models import Run as RunRow
@@ -166,6 +166,7 @@ class Run(Twins):
     @blocking
     def events(self, after: int = 0) -> list[StreamEvent]:
         """Return the recorded events after number `after`, oldest first."""
+        calling.whole_number(after, "after", "events()")
         return read_events(self.pk, after)
 
     @blocking

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self, cast
 
 from django.db import connection
 
-from workflows_app import conf, results
+from workflows_app import calling, conf, results
 from workflows_app.engine import lending, transactions, waiting
 from workflows_app.run_verbs import Verbs, output_options
 from workflows_app.stream import RunStream
@@ -155,7 +155,7 @@ class Twins(Verbs):
     async def _aperform(
         self, verb: Callable[..., WorkflowResult], options: dict[str, Any]
     ) -> WorkflowResult:
-        wait, timeout = options.pop("wait", True), options.pop("timeout", None)
+        wait, timeout = _waiting(options)
         if await self._stays_in_thread(wait=wait, timeout=timeout):
             whole: WorkflowResult = await _in_thread(
                 verb, {**options, "wait": wait, "timeout": timeout}
@@ -173,7 +173,7 @@ class Twins(Verbs):
 
     async def _amake(self, verb: Callable[..., Run], options: dict[str, Any]) -> Run:
         """Perform a verb that makes another run, and wait for that one."""
-        wait, timeout = options.pop("wait", True), options.pop("timeout", None)
+        wait, timeout = _waiting(options)
         if await self._stays_in_thread(wait=wait, timeout=timeout):
             whole: Run = await _in_thread(verb, {**options, "wait": wait, "timeout": timeout})
             return whole
@@ -190,6 +190,13 @@ class Twins(Verbs):
         if conf.get("EXECUTION") == "inline" and wait and timeout is None:
             return True
         return await in_thread(transactions.is_inside_testcase)()
+
+
+def _waiting(options: dict[str, Any]) -> tuple[bool, float | None]:
+    """Take `wait` and `timeout` out of the options. Raises InvalidInput."""
+    chosen = {"wait": options.pop("wait", True), "timeout": options.pop("timeout", None)}
+    calling.check("the verb", chosen, chosen)
+    return chosen["wait"], chosen["timeout"]
 
 
 async def _in_thread(verb: Callable[..., Any], options: dict[str, Any]) -> Any:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, cast
 
-from workflows_app import errors, permissions, results, targets
+from workflows_app import calling, errors, permissions, results, targets
 from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
 from workflows_app.engine.transactions import (
     is_inside_testcase,
@@ -102,6 +102,8 @@ class Verbs:
         InvalidRequestContext, RunAlreadyStarted, WaitTimeout, WaitInsideTransaction; what
         `on_start` raises.
         """
+        own = {"initial_state": initial_state, "per_step": per_step}
+        calling.check("start", {**options, **own}, [*own, *Options.__annotations__])
         return self._perform(
             "start",
             partial(
@@ -137,6 +139,11 @@ class Verbs:
         RunNotSuspended, StepNotSuspended, ResumeAlreadyClaimed, InvalidResumeData, LabelNotFound,
         StepNotFound, DefinitionChanged.
         """
+        own = {
+            "step": step, "label": label, "suspension": suspension, "foreach_index": foreach_index,
+            "retry_count": retry_count, "per_step": per_step,
+        }  # fmt: skip
+        calling.check("resume", {**options, **own}, [*own, *Options.__annotations__])
         question = _as_uuid(suspension)
 
         def act(trace: tracing.Trace | None) -> None:
@@ -171,6 +178,7 @@ class Verbs:
         Nothing new starts; a running step sees its `abort_signal`. A run that has ended is left
         as it is, and the message says so.
         """
+        calling.check("cancel", {"wait": wait, "timeout": timeout, "door": door}, _CANCEL)
         permissions.require(self.workflow, actor, self._row)
         if wait:
             self._refuse_waiting("cancel")
@@ -187,6 +195,7 @@ class Verbs:
         Steps that have succeeded are not run again; what the worker before returns is dropped.
         Raises NothingToRestart, RunNotActive, DefinitionChanged.
         """
+        calling.check("restart", options, Options.__annotations__)
         act = partial(
             steering.restart,
             self.workflow,
@@ -202,6 +211,7 @@ class Verbs:
 
         What succeeded is not run again. Raises RunNotFailed, DefinitionChanged.
         """
+        calling.check("retry", options, Options.__annotations__)
         act = partial(
             steering.retry,
             self.workflow,
@@ -217,6 +227,8 @@ class Verbs:
 
         Raises RunNotPaused, DefinitionChanged.
         """
+        given = {**options, "per_step": per_step}
+        calling.check("proceed", given, ["per_step", *Options.__annotations__])
         act = partial(
             steering.proceed,
             self.workflow,
@@ -239,6 +251,8 @@ class Verbs:
         `plan_time_travel`. Raises RunStillRunning, StepNotFound, InvalidInput, MissingStepResult,
         PlanOutdated, DefinitionChanged.
         """
+        given = {**options, "plan": plan}
+        calling.check("time_travel", given, ["plan", *TravelOptions.__annotations__])
         node = self._target(step)
 
         def act(trace: tracing.Trace | None) -> None:
@@ -263,6 +277,7 @@ class Verbs:
 
         `time_travel(..., plan=plan.token)` does just that, or raises PlanOutdated.
         """
+        calling.check("plan_time_travel", options, Travel.__annotations__)
         self.refresh()
         asked = travel.read(self.workflow, self._target(step), **_travel(options))
         return travel.plan(self.workflow, self._row, asked)
@@ -276,6 +291,7 @@ class Verbs:
         This run is untouched. `run_id`: that of the new run, so that the same call twice makes one.
         Raises what `time_travel` raises, and RunAlreadyStarted.
         """
+        _check_all("fork", options, TravelOptions.__annotations__)
         self.refresh()
         permissions.require(self.workflow, options.get("actor"), self._row)
         node = self._target(step)
@@ -310,6 +326,8 @@ class Verbs:
         Initial state, request context and resource id are those of this run. `run_id`: that of the
         new run, so that the same call twice makes one. Raises what `start` raises.
         """
+        own = {**options, "per_step": per_step}
+        _check_all("rerun", own, ["per_step", *Options.__annotations__])
         self.refresh()
         permissions.require(self.workflow, options.get("actor"), self._row)
         if input_data is None:
@@ -347,6 +365,7 @@ class Verbs:
 
     def observe_stream(self, after: int = 0, *, close_on_suspend: bool = True) -> RunStream:
         """Replay what was recorded after event number `after`, then follow live."""
+        calling.whole_number(after, "after", "observe_stream()")
         return RunStream(cast("Run", self), after, close_on_suspend=close_on_suspend)
 
     # Inside.
@@ -472,9 +491,13 @@ class Verbs:
             )
 
 
+_CANCEL: Final = ("wait", "timeout", "actor", "door")
+
+
 def output_options(given: Mapping[str, bool] | None) -> dict[str, bool]:
     """Return what a result is to include. Raises InvalidInput for an option it does not have."""
     known = {"include_state", "include_resume_labels"}
+    calling.check("a verb", {"output_options": given}, ["output_options"])
     options = dict(given or {})
     if unknown := set(options) - known:
         raise errors.InvalidInput(
@@ -482,6 +505,13 @@ def output_options(given: Mapping[str, bool] | None) -> dict[str, bool]:
             f"it has {', '.join(sorted(known))}."
         )
     return options
+
+
+def _check_all(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
+    """Check the options of a verb that makes another run, before it is made."""
+    calling.check(verb, options, known)
+    output_options(options.get("output_options"))
+    tracing.read(options.get("tracing_options"), options.get("tracing_context"))
 
 
 def _who(options: Mapping[str, Any]) -> dict[str, Any]:

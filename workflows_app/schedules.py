@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db.models import Q
 from pydantic import BaseModel
 
-from workflows_app import permissions
+from workflows_app import calling, permissions
 from workflows_app.engine import clock, schedules
 from workflows_app.models import Schedule as Row
 from workflows_app.run import Run
@@ -100,8 +100,9 @@ class WorkflowSchedule:
 
         Like every verb here it raises NotPermitted for a person without the workflow's permission.
         """
+        why = calling.text(note, "note", "pause()") or ""
         permissions.require(self.workflow, actor)
-        schedules.pause(self.id, note, clock.now(), actor, door)
+        schedules.pause(self.id, why, clock.now(), actor, door)
         self.refresh()
 
     @blocking
@@ -126,7 +127,8 @@ class WorkflowSchedule:
 
     @blocking
     def triggers(self, limit: int = 100) -> list[ScheduleTrigger]:
-        """Return the times that it came, newest first."""
+        """Return the times that it came, newest first. Raises InvalidInput for a wrong limit."""
+        limit = calling.whole_number(limit, "limit", "triggers()", least=1)
         return [
             ScheduleTrigger(
                 scheduled_at=row.scheduled_at,

@@ -2,13 +2,15 @@
 
 import asyncio
 import functools
+import inspect
 import os
+import re
 from collections.abc import Callable
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
 from django.core.exceptions import SynchronousOnlyOperation
-from django.db import close_old_connections, connection
+from django.db import DatabaseError, close_old_connections, connection
 
 from workflows_app import errors
 
@@ -16,7 +18,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class _Blocks(errors.InsideEventLoop, SynchronousOnlyOperation):
+class InsideEventLoop(errors.InsideEventLoop, SynchronousOnlyOperation):
     """Also what Django raises there, for who catches that."""
 
 
@@ -32,19 +34,58 @@ def is_on_loop() -> bool:
     return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
 
 
+class InvalidInput(errors.InvalidInput, TypeError):
+    """Also what Python raises for arguments that a function does not have."""
+
+
+class NotMigrated(errors.NotMigrated, DatabaseError):
+    """Also what Django raises for a table that is not there."""
+
+
+#: What SQLite and PostgreSQL say of a table or a column of ours that is not there.
+_LACKS: Final = re.compile(
+    r"no such (?:table|column): \S*|has no column named \S*"
+    r"|(?:relation|column) \S* (?:of relation \S* )?does not exist"
+)
+
+
 def blocking(call: Callable[P, R]) -> Callable[P, R]:
-    """Return a function that refuses to be called on an event loop, and names its async twin."""
+    """Return a public function that blocks, with better words for what goes wrong at its door.
+
+    It refuses to be called on an event loop, and names its async twin; it says how it is called
+    when the arguments do not fit; and it says what to do when the database has no tables.
+    """
 
     @functools.wraps(call)
     def calling(*args: P.args, **kwargs: P.kwargs) -> R:
         if is_on_loop():
-            raise _Blocks(
+            raise InsideEventLoop(
                 f"{call.__name__}() was called inside a running event loop, which it would block. "
                 f"Use its async twin: a{call.__name__}(), awaited (streams: `async for`)."
             )
-        return call(*args, **kwargs)
+        try:
+            return call(*args, **kwargs)
+        except TypeError as error:
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # from inside: the call itself was fine
+            said = str(error).rpartition(".")[2]
+            raise InvalidInput(f"{said}. It is called as {call.__name__}{_form(call)}.") from None
+        except DatabaseError as error:
+            if (lacks := _LACKS.search(str(error))) is None or "workflows_app_" not in str(error):
+                raise
+            raise NotMigrated(
+                f"The database is not ready for this version of the code ({lacks.group()}). Run "
+                "`python manage.py migrate`; `up` does it by itself."
+            ) from error
 
     return calling
+
+
+def _form(call: Callable[..., object]) -> str:
+    """Return the parameters of a method as a caller writes them, without their types."""
+    parameters = list(inspect.signature(call).parameters.values())[1:]
+    bare = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    return str(inspect.Signature(bare))
 
 
 def in_thread(call: Callable[P, R]) -> Callable[P, "asyncio.Future[R]"]:

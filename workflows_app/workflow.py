@@ -8,6 +8,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
+from workflows_app import calling
 from workflows_app.definition import Builder, registry
 from workflows_app.threads import blocking, in_thread
 
@@ -25,12 +26,13 @@ class Workflow(Builder):
         """Return the run with this id, making a pending one if there is none.
 
         `run_id`: up to 255 letters, digits and `_-.:`; left out, a UUIDv7. Raises NotCommitted,
-        InvalidId, RunIdTaken.
+        InvalidId, InvalidInput, RunIdTaken.
         """
         from workflows_app.engine import verbs  # noqa: PLC0415 - needs the tables
         from workflows_app.run import Run  # noqa: PLC0415 - needs the tables
 
-        return Run(self, verbs.create(self, run_id, resource_id))
+        about = calling.text(resource_id, "resource_id", "create_run()", most=255)
+        return Run(self, verbs.create(self, run_id, about))
 
     @blocking
     def get_run(self, run_id: str) -> Run:
@@ -51,7 +53,11 @@ class Workflow(Builder):
         limit: int = 50,
         cursor: str | None = None,
     ) -> RunPage:
-        """Return a page of this workflow's runs, newest first; dates are those of creation."""
+        """Return a page of this workflow's runs, newest first; dates are those of creation.
+
+        `status` is one of the run statuses, dates have a time zone, `cursor` is the `next_cursor`
+        of the page before. Raises InvalidInput.
+        """
         from workflows_app import pages  # noqa: PLC0415 - needs the tables
 
         return pages.list_runs(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from functools import wraps
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeGuard, TypeVar
 
 from workflows_app import errors
 from workflows_app.definition import functions, mappings, options
@@ -17,6 +19,35 @@ from workflows_app.definition.steps import Step, step
 
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _called(form: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Say what a method looks like when it is called in a way that it cannot be."""
+
+    def wrap(method: Callable[P, R]) -> Callable[P, R]:
+        signature = inspect.signature(method)
+
+        @wraps(method)
+        def calling(*args: P.args, **kwargs: P.kwargs) -> R:
+            try:
+                signature.bind(*args, **kwargs)
+            except TypeError as error:
+                options = ", ".join(
+                    p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY
+                )
+                raise errors.InvalidStep(
+                    f"{method.__name__}() of workflow {getattr(args[0], 'id', '')!r} cannot be "
+                    f"called so: {error}. It is {form}; by keyword it takes {options}."
+                ) from None
+            return method(*args, **kwargs)
+
+        return calling
+
+    return wrap
 
 
 class Composer:
@@ -33,6 +64,7 @@ class Composer:
         #: Plain function -> the step made of it: the same function is the same step.
         self._made: dict[Any, Step] = {}
 
+    @_called("then(step)")
     def then(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -52,6 +84,7 @@ class Composer:
         name = self._names.of_part(part, id if _is_workflow(part) else None)
         return self._add(_node_of(part, name, **about))
 
+    @_called("parallel([a, b])")
     def parallel(
         self,
         steps: Iterable[Step | Builder | Callable[..., Any]],
@@ -77,6 +110,7 @@ class Composer:
             Node(Kind.PARALLEL, name, name, children=arms, allow_failure=may_fail, **about)
         )
 
+    @_called("branch([(condition, a), (condition, b)])")
     def branch(
         self,
         pairs: Iterable[tuple[Callable[..., Any], Step | Builder | Callable[..., Any]]],
@@ -105,6 +139,7 @@ class Composer:
             Node(Kind.BRANCH, name, name, children=arms, conditions=conditions, **about)
         )
 
+    @_called('map(function), or map({"name": source})')
     def map(
         self,
         mapping: Callable[..., Any] | Mapping[str, Any],
@@ -124,6 +159,7 @@ class Composer:
         name = self._names.of_entry(Kind.MAP, id)
         return self._add(Node(Kind.MAP, name, name, mapping=made, **about))
 
+    @_called("foreach(step, concurrency=4)")
     def foreach(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -144,6 +180,7 @@ class Composer:
         name = self._names.of_part(part, id)
         return self._add(_around(Kind.FOREACH, part, name, concurrency=window, **about))
 
+    @_called("do_while(step, condition)")
     def do_while(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -160,6 +197,7 @@ class Composer:
         about = self._about(id, description, metadata)
         return self._loop(Kind.DO_WHILE, step, condition, id, about)
 
+    @_called("do_until(step, condition)")
     def do_until(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -176,6 +214,7 @@ class Composer:
         about = self._about(id, description, metadata)
         return self._loop(Kind.DO_UNTIL, step, condition, id, about)
 
+    @_called("sleep(seconds)")
     def sleep(
         self,
         duration: float | timedelta | Callable[..., Any],
@@ -193,6 +232,7 @@ class Composer:
         for_how_long = self._time(duration, options.duration, "sleep()")
         return self._sleep(about, id, for_how_long, is_until=False)
 
+    @_called("sleep_until(moment)")
     def sleep_until(
         self,
         when: datetime | Callable[..., Any],
@@ -240,9 +280,11 @@ class Composer:
         if isinstance(given, Step):
             return given
         if not callable(given):
+            is_list = isinstance(given, (list, tuple, set))
+            several = " Steps side by side go into parallel([...])." if is_list else ""
             raise errors.InvalidStep(
                 f"{where} of {self._what} was given {given!r}; it takes steps, workflows and "
-                "functions."
+                f"functions.{several}"
             )
         made = self._made.get(given) if isinstance(given, Hashable) else None
         if made is None:
@@ -264,6 +306,11 @@ class Composer:
     def _loop(
         self, kind: Kind, step: Any, condition: Any, id_: str | None, about: dict[str, Any]
     ) -> Self:
+        if isinstance(condition, Step) and not isinstance(step, Step) and not _is_workflow(step):
+            raise errors.InvalidStep(
+                f"{kind}() of {self._what} was given a function and {describe(condition)}; the "
+                "step comes first, and its condition, a function of (output, ctx), second."
+            )
         part = self._part(step, f"{kind}()")
         if isinstance(condition, Step) or _is_workflow(condition):
             raise errors.InvalidStep(
@@ -294,7 +341,10 @@ class Composer:
 
     def _listed(self, given: Any, where: str) -> list[Any]:
         if not isinstance(given, Iterable) or isinstance(given, (str, bytes, Mapping)):
-            raise errors.InvalidStep(f"{where} of {self._what} takes a list, not {given!r}.")
+            form = "[(condition, step), ...]" if where == "branch()" else "[step, ...]"
+            raise errors.InvalidStep(
+                f"{where} of {self._what} takes a list, {form}, not {given!r}."
+            )
         if not (listed := list(given)):
             raise errors.InvalidStep(
                 f"{where} of {self._what} was given an empty list; give it at least one step."

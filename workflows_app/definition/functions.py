@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType, MethodType
@@ -18,6 +19,7 @@ _POSITIONAL: Final = (
     inspect.Parameter.POSITIONAL_OR_KEYWORD,
 )
 _EMPTY: Final = inspect.Parameter.empty
+_CONTEXT: Final = re.compile(r"\bStepContext\b")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -78,10 +80,21 @@ def shape_of(fn: Callable[..., Any], what: str) -> Shape:
     parameters = list(signature.parameters.values())
     _refuse_what_cannot_be_called(parameters, what)
     positional = [p for p in parameters if p.kind in _POSITIONAL]
+    _refuse_context_first(positional, what)
     takes = positional[0].annotation if positional else _EMPTY
     # A class is called for its instances; what its __init__ returns is no matter.
     returns = _EMPTY if isinstance(fn, type) else signature.return_annotation
     return Shape(_arity(fn, parameters, positional), takes, returns)
+
+
+def method_parameter(fn: object) -> str:
+    """Return `self` or `cls` if a plain function stands in a class and takes that; else empty."""
+    if not isinstance(fn, FunctionType):
+        return ""
+    holder = fn.__qualname__.rpartition(".")[0]
+    names = fn.__code__.co_varnames[: fn.__code__.co_argcount]
+    is_in_class = bool(holder) and not holder.endswith("<locals>")
+    return names[0] if is_in_class and names and names[0] in {"self", "cls"} else ""
 
 
 def underlying(fn: object) -> FunctionType | None:
@@ -146,6 +159,25 @@ def _refuse_what_cannot_be_called(parameters: list[inspect.Parameter], what: str
             f"{what} needs the keyword {', '.join(keywords)}; it is called with the input and the "
             "context, by position. Bind it with functools.partial, or give it a default."
         )
+
+
+def _refuse_context_first(positional: list[inspect.Parameter], what: str) -> None:
+    if not positional or not _CONTEXT.search(_shown(positional[0].annotation)):
+        return
+    name = positional[0].name
+    raise errors.InvalidStep(
+        f"{what} takes the StepContext as its first parameter, {name!r}; the input comes first and "
+        f"the context second: (data, {name}: StepContext)."
+    )
+
+
+def _shown(annotation: Any) -> str:
+    """Return an annotation as it is written."""
+    return (
+        annotation
+        if isinstance(annotation, str)
+        else getattr(annotation, "__name__", str(annotation))
+    )
 
 
 def _arity(

@@ -24,7 +24,7 @@ def check_id(value: Any, what: str) -> str:
     if not isinstance(value, str) or not _ALLOWED.fullmatch(value):
         raise errors.InvalidId(
             f"The {what} id {value!r} is not allowed: an id is text of letters, digits, '_' and "
-            f"'-' (a dot separates the parts of a path). Give one with id=...{_hint(value)}"
+            f"'-' (a dot separates the parts of a path). Give one with id='...'{_hint(value)}"
         )
     if value in _RESERVED[what]:
         raise errors.InvalidId(

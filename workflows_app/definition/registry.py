@@ -46,6 +46,11 @@ def all() -> list[Builder]:  # noqa: A001 - read as registry.all()
     return [_known[id_] for id_ in sorted(_known)]
 
 
+def modules_of(id_: str) -> tuple[str, str]:
+    """Return the modules of the two different workflows that have one id, the latter in use."""
+    return _conflicts.get(id_, ("", ""))
+
+
 def conflicts() -> dict[str, tuple[str, str]]:
     """Return each id that was defined with two different graphs, and in which two modules."""
     return dict(sorted(_conflicts.items()))

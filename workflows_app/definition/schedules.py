@@ -60,6 +60,7 @@ class Schedule:
             raise errors.InvalidSchedule(
                 f"A schedule has overlap={self.overlap!r}; it is one of {', '.join(_OVERLAPS)}."
             )
+        self._check_mappings()
         self._check_zone()
         self._check_span()
         if self.cron is not None:
@@ -95,6 +96,14 @@ class Schedule:
     def hash(self) -> str:
         """Return what changes when the schedule does: SHA-256 in hex."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
+
+    def _check_mappings(self) -> None:
+        for name in ("initial_state", "request_context", "metadata"):
+            value = getattr(self, name)
+            if value is not None and not isinstance(value, Mapping):
+                raise errors.InvalidSchedule(
+                    f"A schedule has {name}={value!r}; it is a mapping of names to values."
+                )
 
     def _check_zone(self) -> None:
         try:

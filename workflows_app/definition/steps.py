@@ -85,6 +85,7 @@ class Step:
 
     def clone(self, **changes: Unpack[StepOptions]) -> Step:
         """Return another step with the same function, under another id or with other options."""
+        _refuse_unknown(changes, "clone()")
         what = f"Step {changes.get('id') or self.id!r}"
         scope = Scope.around(self.fn)
         return replace(self, **_checked(changes, what, scope, keep=_MAY_BE_NONE))
@@ -141,19 +142,24 @@ def step(
 
     Raises InvalidId and InvalidStep.
     """
-    if unknown := sorted(set(given) - set(StepOptions.__annotations__)):
-        raise errors.InvalidStep(
-            f"step() has no option {', '.join(unknown)}; it has "
-            f"{', '.join(StepOptions.__annotations__)}."
-        )
+    _refuse_unknown(given, "step()")
     if fn is None:
         return lambda fn: _define(fn, given)
     return _define(fn, given)
 
 
+def _refuse_unknown(given: StepOptions, where: str) -> None:
+    if unknown := sorted(set(given) - set(StepOptions.__annotations__)):
+        raise errors.InvalidStep(
+            f"{where} has no option {', '.join(unknown)}; it has "
+            f"{', '.join(StepOptions.__annotations__)}."
+        )
+
+
 def _define(fn: Any, given: StepOptions) -> Step:
     if isinstance(fn, Step):
         return fn.clone(**given)
+    _refuse_method(fn)
     if not callable(fn):
         raise errors.InvalidStep(
             f"A step must be a function, not {fn!r}. Options are given by keyword: step(id=...)."
@@ -214,6 +220,19 @@ def _name_of(fn: Any) -> Any:
 def _first_paragraph(fn: Callable[..., Any]) -> str:
     text = inspect.getdoc(fn) if inspect.isroutine(fn) else None
     return " ".join((text or "").strip().split("\n\n")[0].split())
+
+
+def _refuse_method(fn: Any) -> None:
+    """Refuse a function that stands in a class and wants its `self`, which nobody gives."""
+    first = functions.method_parameter(fn)
+    if isinstance(fn, classmethod):
+        fn, first = fn.__func__, "cls"
+    if first:
+        raise errors.InvalidStep(
+            f"Step {_name_of(fn)!r} is a method: it takes {first!r}, and a step is called with "
+            "the input and the context alone. Move the function out of its class, put "
+            "@staticmethod above @step, or give a bound method: step(thing.method, id=...)."
+        )
 
 
 def _refuse_async_generator(fn: Callable[..., Any], what: str) -> None:

@@ -83,6 +83,8 @@ def read(options: Mapping[str, Any] | None, context: Any) -> dict[str, Any]:
     for name in ("tags", "request_context_keys"):
         if name in given:
             given[name] = _texts(given[name], name)
+    if not isinstance(given.get("root_span_name", ""), str):
+        raise errors.InvalidInput("root_span_name in tracing_options is text.")
     if "metadata" in given and not isinstance(given["metadata"], Mapping):
         raise errors.InvalidInput("metadata in tracing_options is a mapping of names to values.")
     plain: dict[str, Any] = loads(ANY.dump(given))
@@ -98,7 +100,8 @@ def _check_id(value: Any, name: str, most: int) -> None:
 
 
 def _texts(value: Any, name: str) -> list[str]:
-    if isinstance(value, str) or not all(isinstance(each, str) for each in value):
+    is_list = isinstance(value, (list, tuple, set, frozenset))
+    if not is_list or not all(isinstance(each, str) for each in value):
         raise errors.InvalidInput(f"{name} in tracing_options is a list of texts, not {value!r}.")
     return list(value)
 

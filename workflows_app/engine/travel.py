@@ -304,9 +304,14 @@ def _results(
     nodes = definition.tree.nodes
     found = {_path_of(nodes, key): each for key, each in context.items() if key != INPUT}
     for workflow, inside in nested.items():
+        if not isinstance(inside, Mapping):
+            raise errors.InvalidInput(
+                f"The context of nested workflow {workflow!r} is {inside!r}; it is a mapping of "
+                "its steps to their results."
+            )
         scope = _path_of(nodes, workflow)
         found |= {_path_of(nodes, f"{scope}.{key}"): each for key, each in inside.items()}
-    if unknown := sorted(set(found) - set(nodes)):
+    if unknown := sorted(str(path) for path in set(found) - set(nodes)):
         known = ", ".join(path for path in nodes if BODY not in path)
         raise errors.StepNotFound(
             f"The context names {', '.join(unknown)}, and workflow {definition.id!r} has no such "
@@ -317,7 +322,7 @@ def _results(
 
 def _path_of(nodes: Mapping[str, Node], key: str) -> str:
     """Return the path that a path or an id means: an entry may have a name of its own."""
-    if key in nodes:
+    if key in nodes or not isinstance(key, str):
         return key
     scope, _, id_ = key.rpartition(".")
     named = (n.path for n in nodes.values() if n.key == id_ and n.path.rpartition(".")[0] == scope)
@@ -330,6 +335,11 @@ def _given(path: str, each: Any) -> Given:
             f"The context of {path!r} is {each!r}; it is a mapping such as {{'output': ...}}."
         )
     status = str(each.get("status", StepStatus.SUCCESS))
+    if status not in set(StepStatus) - {StepStatus.PLANNED}:
+        raise errors.InvalidInput(
+            f"The context of {path!r} has the status {status!r}, which no step has; a result that "
+            "counts is a 'success'."
+        )
     has_output = "output" in each and status == StepStatus.SUCCESS
     return Given(
         StepStatus.SUCCESS,

@@ -41,7 +41,7 @@ _RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 
 def create(
     definition: Builder,
-    run_id: str | None,
+    run_id: str | uuid.UUID | None,
     resource_id: str | None,
     *,
     origin: str | None = None,
@@ -51,7 +51,9 @@ def create(
     `origin` is the id of the run that a new one is made from.
     """
     definition.require_committed()
-    if run_id is not None and not _RUN_ID.fullmatch(str(run_id)):
+    if isinstance(run_id, uuid.UUID):
+        run_id = str(run_id)
+    if run_id is not None and not _is_run_id(run_id):
         raise errors.InvalidId(
             f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
         )
@@ -69,6 +71,10 @@ def create(
     if statements.insert(run, or_nothing=True):
         return run
     return _mine(definition, _BY_RUN_ID.get(run.run_id))
+
+
+def _is_run_id(value: object) -> bool:
+    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
 
 
 def find(definition: Builder, run_id: str) -> Run:

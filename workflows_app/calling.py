@@ -1,0 +1,128 @@
+"""What verbs are given by keyword: unknown names and wrong types are refused before all else."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from workflows_app import errors
+
+
+class InvalidInput(errors.InvalidInput, TypeError):
+    """Also what Python raises for a keyword that a function does not have."""
+
+
+def check(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
+    """Refuse what a verb does not take, or not so. Raises InvalidInput, InvalidRequestContext."""
+    for name, value in options.items():
+        if name not in known:
+            raise InvalidInput(f"{verb}() has no option {name!r}; it has {', '.join(known)}.")
+        rule = _RULES.get(name)
+        if rule is None or value is None:
+            continue
+        fits, what = rule
+        if not fits(value):
+            kind = _KINDS.get(name, errors.InvalidInput)
+            raise kind(f"{verb}() was given {name}={value!r}; {name} is {what}.")
+
+
+def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
+    """Return text, or a number or UUID as text, or None. Raises InvalidInput."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (str, int, uuid.UUID)):
+        raise errors.InvalidInput(f"{of} was given {name}={value!r}; {name} is text.")
+    if most and len(str(value)) > most:
+        raise errors.InvalidInput(
+            f"{of} was given a {name} of {len(str(value))} characters; it has at most {most}."
+        )
+    return str(value)
+
+
+def whole_number(value: Any, name: str, of: str, least: int = 0) -> int:
+    """Return a whole number that is `least` or more. Raises InvalidInput."""
+    if not _is_count(value) or value < least:
+        raise errors.InvalidInput(
+            f"{of} was given {name}={value!r}; {name} is a whole number, {least} or more."
+        )
+    return int(value)
+
+
+def moment(value: Any, name: str, of: str) -> datetime | None:
+    """Return a datetime with a time zone, or None. Raises InvalidInput."""
+    if value is None or (isinstance(value, datetime) and value.utcoffset() is not None):
+        return value
+    raise errors.InvalidInput(
+        f"{of} was given {name}={value!r}; {name} is a datetime with a time zone, such as "
+        "django.utils.timezone.now()."
+    )
+
+
+def one_of(value: Any, name: str, of: str, allowed: Collection[str]) -> str | None:
+    """Return one of the texts allowed, or None. Raises InvalidInput."""
+    if value is None or (isinstance(value, str) and value in allowed):
+        return value
+    raise errors.InvalidInput(
+        f"{of} was given {name}={value!r}; {name} is one of {', '.join(allowed)}."
+    )
+
+
+def _is_mapping(value: Any) -> bool:
+    return isinstance(value, Mapping)
+
+
+def _is_flag(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_time(value: Any) -> bool:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return is_number and not math.isnan(value) and value >= 0
+
+
+def _is_id(value: Any) -> bool:
+    return isinstance(value, (str, uuid.UUID))
+
+
+def _is_user(value: Any) -> bool:
+    return isinstance(value, str) or hasattr(value, "get_username")
+
+
+_MAPPING: Final = (_is_mapping, "a mapping of names to values")
+_FLAG: Final = (_is_flag, "True or False")
+_TEXT: Final = (_is_text, "text")
+_COUNT: Final = (_is_count, "a whole number, 0 or more")
+
+_RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
+    "request_context": _MAPPING,
+    "tracing_options": _MAPPING,
+    "output_options": _MAPPING,
+    "initial_state": _MAPPING,
+    "context": _MAPPING,
+    "nested_steps_context": _MAPPING,
+    "wait": _FLAG,
+    "per_step": _FLAG,
+    "close_on_suspend": _FLAG,
+    "timeout": (_is_time, "a number of seconds, 0 or more"),
+    "door": _TEXT,
+    "reason": _TEXT,
+    "label": _TEXT,
+    "plan": (_is_text, "the token of plan_time_travel()"),
+    "suspension": (_is_id, "the id of a question, as suspended_steps() has it"),
+    "foreach_index": _COUNT,
+    "retry_count": _COUNT,
+}
+_KINDS: Final[Mapping[str, type[errors.WorkflowError]]] = {
+    "request_context": errors.InvalidRequestContext,
+}
