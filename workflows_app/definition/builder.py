@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any, Final, Literal, Self
 
 from workflows_app import errors
-from workflows_app.definition import options, registry, schedules, serialize
+from workflows_app.definition import fitting, options, registry, schedules, serialize
 from workflows_app.definition.composer import Composer
 from workflows_app.definition.graph import Graph, compile_graph
 from workflows_app.definition.ids import check_id, readable
@@ -103,6 +103,7 @@ class Builder(Composer):
             if node.step is not None:
                 node.step.prepare()
         self._graph = compile_graph(self, self._entries)
+        fitting.warn(self, self._graph)
         self.is_committed = True
         registry.register(self)
         return self

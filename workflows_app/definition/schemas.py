@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import Enum
 from typing import Any, Final, Literal, Never, NoReturn
 
@@ -60,6 +60,17 @@ class Schema:
 
     def __repr__(self) -> str:
         return f"Schema({_shown(self._annotation)})"
+
+    @property
+    def core(self) -> Mapping[str, Any] | None:
+        """What Pydantic's core knows of the type; None for no type."""
+        adapter = self._adapter or self._prepared()
+        return None if adapter is None else adapter.core_schema
+
+    @property
+    def shown(self) -> str:
+        """The type as people write it."""
+        return "anything" if self.is_any else _shown(self._annotation)
 
     def prepare(self) -> None:
         """Build what could not be built before; InvalidStep for a name that is still unknown."""

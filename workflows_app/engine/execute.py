@@ -21,6 +21,7 @@ from workflows_app.definition import (
     Node,
     Schema,
     Step,
+    fitting,
     options,
 )
 from workflows_app.engine import (
@@ -154,7 +155,8 @@ class _Execution:
         try:
             return step.input.load(self.claim.payload)
         except ValidationError as error:
-            what = f"The input of step {self.claim.path} does not fit its type"
+            source = fitting.source_of(self.graph, self.node)
+            what = f"The input of step {self.claim.path} does not fit its type; it is from {source}"
             raise failures.invalid(errors.InvalidStepInput, what, error) from error
 
     def _check_contexts(self, step: Step) -> None:
@@ -238,7 +240,11 @@ class _Execution:
         try:
             value = workflow.input.load(self.claim.payload)
         except ValidationError as error:
-            what = f"The input of nested workflow {self.claim.path} does not fit its type"
+            source = fitting.source_of(self.graph, self.node)
+            what = (
+                f"The input of nested workflow {self.claim.path} does not fit its type; it is from "
+                f"{source}"
+            )
             raise failures.invalid(errors.InvalidStepInput, what, error) from error
         return Opened((0,), Raw(workflow.input.dump(value).decode()))
 

@@ -1,6 +1,7 @@
 """Rules of the contract that belong to no single verb: errors, sizes, ids, questions, writers."""
 
 import asyncio
+import re
 import threading
 import time
 
@@ -216,7 +217,7 @@ def test_a_run_started_inside_a_transaction_exists_exactly_when_that_commits():
         with transaction.atomic():
             users.create_user(name)
             run = flow.create_run(run_id=name)
-            assert run.start(1, wait=False).status == "running"
+            assert run.start(1, wait=False).status == "pending"
             if fails:
                 raise ValueError
 
@@ -422,3 +423,25 @@ def test_a_step_named_like_an_unnamed_fork_runs_beside_it_and_can_be_gone_back_t
     assert set(result.steps) == {"parallel-1", "branch-1", "map-1", "third"}
     assert result.steps["parallel-1"].output == 3
     assert run.time_travel("parallel-1", input_data=5).result == {"third": 20}
+
+
+def test_an_input_that_does_not_fit_names_the_step_that_takes_and_the_one_that_gave():
+    takes_int = step(lambda data: data, id="takes", input=int)
+    gives_text = step(lambda _: "text", id="gives", output=str)
+    inner = Workflow("takes-inside", input=int).then(takes_int.clone(id="inside")).commit()
+    for parts, says in (
+        (lambda w: w.then(gives_text).then(takes_int), "step takes .* from step 'gives'"),
+        (lambda w: w.then(takes_int), "step takes .* from the run's input"),
+        (lambda w: w.then(gives_text).sleep(0).then(takes_int), "from step 'gives'"),
+        (lambda w: w.then(gives_text).parallel([takes_int]), "from step 'gives'"),
+        (lambda w: w.then(gives_text).branch([(bool, takes_int)]), "from step 'gives'"),
+        (lambda w: w.map(lambda _: "x").then(takes_int), "from map 'map-1'"),
+        (lambda w: w.map(lambda _: ["x"]).foreach(takes_int), "an item of what map 'map-1' gave"),
+        (lambda w: w.then(gives_text).do_while(takes_int, bool), "from step 'gives', or its own"),
+        (lambda w: w.then(gives_text).then(inner), "workflow takes-inside .* from step 'gives'"),
+    ):
+        made = Workflow("misfit-at-run-time")
+        parts(made)
+        result = made.commit().create_run().start("x")
+        assert result.error.type == "InvalidStepInput"
+        assert re.search(says, result.error.message), result.error.message

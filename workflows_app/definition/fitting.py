@@ -1,0 +1,172 @@
+"""Whether what an entry gives can be what the next one takes, as far as their types tell.
+
+Types are compared by the kinds of JSON values that they give and take. Only what is certain is
+told: Pydantic makes an integer of a text, so that `str` before `int` may well fit.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from workflows_app.definition.graph import LOOPS, Kind, Node
+
+if TYPE_CHECKING:
+    from workflows_app.definition.builder import Builder
+    from workflows_app.definition.graph import Graph
+    from workflows_app.definition.schemas import Schema
+
+Kinds = frozenset[str]
+CoreSchema = Mapping[str, Any]
+
+_EVERY: Final = frozenset({"null", "boolean", "number", "string", "array", "object"})
+_NULL: Final = frozenset({"null"})
+_TEXT: Final = frozenset({"string"})
+_LIST: Final = frozenset({"array"})
+_OBJECT: Final = frozenset({"object"})
+_TIME: Final = frozenset({"string", "number"})
+#: Numbers, and what Pydantic makes of texts and booleans.
+_NUMERIC: Final = frozenset({"number", "string", "boolean"})
+
+#: What types take from JSON, by the names of Pydantic's core; all others may take anything.
+_TAKES: Final[Mapping[str, Kinds]] = {
+    "none": _NULL, "str": _TEXT, "bytes": _TEXT, "uuid": _TEXT, "url": _TEXT,
+    "int": _NUMERIC, "float": _NUMERIC, "bool": _NUMERIC, "decimal": _NUMERIC,
+    "date": _TIME, "time": _TIME, "datetime": _TIME, "timedelta": _TIME,
+    "list": _LIST, "tuple": _LIST, "set": _LIST, "frozenset": _LIST,
+    "dict": _OBJECT, "typed-dict": _OBJECT, "dataclass": _OBJECT, "model": _OBJECT,
+}  # fmt: skip
+
+#: What types give as JSON; all others may give anything.
+_GIVES: Final[Mapping[str, Kinds]] = {
+    "none": _NULL, "str": _TEXT, "bytes": _TEXT, "uuid": _TEXT, "url": _TEXT,
+    "int": frozenset({"number"}), "float": frozenset({"number", "null"}),
+    "bool": frozenset({"boolean"}), "decimal": _TEXT,
+    "date": _TEXT, "time": _TEXT, "datetime": _TEXT, "timedelta": _TEXT,
+    "list": _LIST, "tuple": _LIST, "set": _LIST, "frozenset": _LIST,
+    "dict": _OBJECT, "typed-dict": _OBJECT, "dataclass": _OBJECT, "model": _OBJECT,
+}  # fmt: skip
+
+#: How far up the stack the code is that called `commit()`.
+_CALLER: Final = 3
+
+#: Options with which a type takes or gives something else than it is named for.
+_OWN_WAYS: Final = ("serialization", "coerce_numbers_to_str", "custom_init", "root_model")
+
+
+class MisfitWarning(UserWarning):
+    """Of two neighbouring steps the second can take nothing that the first gives."""
+
+
+def takes(schema: Schema) -> Kinds:
+    """Return the kinds of JSON values that a type may take."""
+    return _EVERY if schema.core is None else _kinds(schema.core, _TAKES)
+
+
+def gives(schema: Schema) -> Kinds:
+    """Return the kinds of JSON values that values of a type may become."""
+    return _EVERY if schema.core is None else _kinds(schema.core, _GIVES)
+
+
+def _kinds(core: CoreSchema, table: Mapping[str, Kinds]) -> Kinds:
+    if any(core.get(name) for name in _OWN_WAYS):
+        return _EVERY
+    match core["type"]:
+        case "nullable":
+            return _NULL | _kinds(core["schema"], table)
+        case "definitions" | "default":
+            return _kinds(core["schema"], table)
+        case "union":
+            choices = [each[0] if isinstance(each, tuple) else each for each in core["choices"]]
+            return frozenset().union(*(_kinds(each, table) for each in choices))
+        case name:
+            return table.get(name, _EVERY)
+
+
+# Along the entries.
+
+
+def warn(workflow: Builder, graph: Graph) -> None:
+    """Warn of each two neighbours of which the second can take nothing that the first gives."""
+    if not workflow.validate_inputs:
+        return
+    for first, second in misfits(graph.entries, workflow.input):
+        warnings.warn(
+            f"In workflow {workflow.id!r}, {second} can take nothing that {first} gives. Change "
+            "one of the two types, or put a map() between them.",
+            MisfitWarning,
+            stacklevel=_CALLER,
+        )
+
+
+def misfits(entries: Sequence[Node], given: Schema) -> list[tuple[str, str]]:
+    """Return the pairs of neighbours that cannot fit, as people name them, with their types."""
+    found: list[tuple[str, str]] = []
+    source, kinds = f"the workflow's input ({given.shown})", gives(given)
+    for entry in entries:
+        for taker, taken in _takers(entry):
+            if kinds.isdisjoint(taken):
+                found.append((source, taker))
+        if entry.kind is not Kind.SLEEP:
+            source, kinds = _given_by(entry)
+    return found
+
+
+def _takers(entry: Node) -> Iterator[tuple[str, Kinds]]:
+    """Yield what takes the output of the entry before, and the kinds of values that it takes."""
+    if entry.kind is Kind.FOREACH:
+        yield f"foreach {entry.name!r} (a list)", _LIST
+    elif entry.kind in LOOPS or entry.kind in {Kind.PARALLEL, Kind.BRANCH}:
+        for part in entry.children:
+            yield from _takers(part)
+    elif entry.step is not None:
+        yield f"step {entry.step.id!r} ({entry.step.input.shown})", takes(entry.step.input)
+    elif entry.workflow is not None and entry.workflow.validate_inputs:
+        schema = entry.workflow.input
+        yield f"workflow {entry.workflow.id!r} ({schema.shown})", takes(schema)
+
+
+def _given_by(entry: Node) -> tuple[str, Kinds]:
+    """Return what gives an entry's output, and the kinds of values that it gives."""
+    part = entry.children[0] if entry.kind in LOOPS else entry
+    if part.kind is Kind.STEP and part.step is not None:
+        return f"step {part.step.id!r} ({part.step.output.shown})", gives(part.step.output)
+    if entry.kind in {Kind.PARALLEL, Kind.BRANCH}:
+        return f"{entry.kind} {entry.name!r} (an object)", _OBJECT
+    if entry.kind is Kind.FOREACH:
+        return f"foreach {entry.name!r} (a list)", _LIST
+    return f"{entry.kind} {entry.name!r}", _EVERY
+
+
+# For messages.
+
+
+def source_of(graph: Graph, node: Node) -> str:
+    """Return what gave an entry its input, for the message that says it does not fit."""
+    holder = graph.nodes.get(node.parent)
+    before = _before(graph, node)
+    if before is not None:
+        return _named(before)
+    if holder is None:
+        return "the run's input"
+    if holder.kind is Kind.WORKFLOW:
+        return f"the input of workflow {holder.name!r}"
+    above = source_of(graph, holder)
+    if holder.kind is Kind.FOREACH:
+        return f"an item of what {above} gave" if not above.startswith("an item") else above
+    return f"{above}, or its own last output" if holder.kind in LOOPS else above
+
+
+def _before(graph: Graph, node: Node) -> Node | None:
+    """Return the entry before one in its sequence, but for sleeps, which give what they get."""
+    at: Callable[[Node], bool] = lambda each: each.next == node.path  # noqa: E731 - a word for it
+    found = next(filter(at, graph.nodes.values()), None)
+    return _before(graph, found) or found if found and found.kind is Kind.SLEEP else found
+
+
+def _named(node: Node) -> str:
+    part = node.children[0] if node.kind in LOOPS else node
+    if part.step is not None:
+        return f"step {part.step.id!r}"
+    return f"{node.kind} {node.name!r}"
