@@ -6,7 +6,6 @@ connection, since nobody else can see what the test wrote.
 
 import logging
 import threading
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
@@ -28,7 +27,7 @@ logger = logging.getLogger(__name__)
 MOST_HELPERS: Final = 8
 
 #: Seconds for which sleeps and retries are waited for inside a `TestCase`.
-PATIENCE: Final = 1.0
+PATIENCE: Final = 2.0
 
 #: Seconds between looks at the database while others work on the run.
 _LOOK_AGAIN: Final = 0.5
@@ -47,24 +46,24 @@ def drive(run: uuid.UUID, patience: float | None = None) -> None:
 
     A step may call this for another run; its own time may be up meanwhile, but is not over before
     the other run has settled. Inside a `TestCase` it waits no longer than `patience` in all
-    (seconds; None: one) for sleeps and retries: whatever comes later is left as it is.
+    (seconds; None: `PATIENCE`) for sleeps and retries: whatever comes later is left as it is.
     """
-    until = None
+    left = None
     if transactions.is_inside_testcase():
-        until = time.monotonic() + (PATIENCE if patience is None else patience)
+        left = _Patience(PATIENCE if patience is None else patience)
     attempt = attempts.current()
     with nullcontext() if attempt is None else attempt.shielded():
-        _drive(run, until)
+        _drive(run, left)
 
 
-def _drive(run: uuid.UUID, until: float | None) -> None:
+def _drive(run: uuid.UUID, left: "_Patience | None") -> None:
     changed = threading.Event()
     unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
     try:
         with _driving(run), heartbeat.while_holding():
             while True:
                 changed.clear()
-                if not _work_once(run) and not _wait(run, changed, until):
+                if not _work_once(run) and not _wait(run, changed, left):
                     return
     finally:
         unsubscribe()
@@ -107,7 +106,21 @@ def _run_step(step: int) -> None:
         work(held)
 
 
-def _wait(run: uuid.UUID, changed: threading.Event, until: float | None) -> bool:
+class _Patience:
+    """The seconds that are left for waiting; work does not count."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    def lasts(self, seconds: float) -> bool:
+        """Take so many seconds; False, and nothing is taken, when fewer are left."""
+        if seconds > self._left:
+            return False
+        self._left -= seconds
+        return True
+
+
+def _wait(run: uuid.UUID, changed: threading.Event, left: "_Patience | None") -> bool:
     """Wait for the next thing to do; False when nothing will come by itself, or not in time."""
     now = clock.now()
     steps = StepSnapshot.objects.current().filter(run=run)
@@ -116,7 +129,7 @@ def _wait(run: uuid.UUID, changed: threading.Event, until: float | None) -> bool
     held = steps.filter(status=StepStatus.RUNNING, worker__isnull=False)
     if times:
         seconds = _seconds_until(min(times), now)
-        if until is not None and time.monotonic() + seconds > until:
+        if left is not None and not left.lasts(seconds):
             return False
         changed.wait(seconds)
         return True

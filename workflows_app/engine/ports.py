@@ -43,8 +43,8 @@ class Dispatcher(Protocol):
         """Run what the run has to do in this thread, if this dispatcher does so.
 
         Inside a `TestCase`, which stands alone with its run, sleeps and retries are waited for no
-        longer than `patience` seconds in all (None: one second). Returns False when workers
-        elsewhere do it, and the caller has but to wait.
+        longer than `patience` seconds in all (None: two). Returns False when workers elsewhere do
+        it, and the caller has but to wait.
         """
 
     def abort(self, run: uuid.UUID) -> None:

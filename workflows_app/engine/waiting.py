@@ -162,8 +162,8 @@ def _refuse_waiting(run: uuid.UUID, timeout: float | None) -> NoReturn:
 def go_on_in_test(run: uuid.UUID, timeout: float | None = None) -> bool:
     """Run what a run has to do inside a `TestCase`; False: others do, though its rows are hidden.
 
-    Raises WaitTimeout when it does not settle within `timeout` seconds, or a second: nobody else
-    sees the rows of a test, so a sleep of days would last for days.
+    Raises WaitTimeout when it does not settle after `timeout` seconds of waiting (None: two).
+    Nobody else sees the rows of a test, so a sleep of days would last for days.
     """
     if not ports.dispatcher().drive(run, timeout):
         return False
