@@ -2,8 +2,9 @@
 
 Whatever is done with the runs of a workflow needs the workflow's `permission`. Whatever answers a
 step, leaves it out or stands in for it, needs the step's; and that of each nested workflow around
-it. A run that began under other code has both rules to meet. Pages and the admin show by this what
-is refused; the verbs refuse by it. Without an actor who is a person, Python code is trusted.
+it. A run that began, or went on, under other code has the rules of each to meet. Pages and the
+admin show by this what is refused; the verbs refuse by it. Without an actor who is a person, Python
+code is trusted.
 """
 
 from __future__ import annotations
@@ -57,10 +58,11 @@ def to_answer(stored: Permissions, workflow_id: str, base_path: str) -> tuple[st
 
 def _asked(definition: Builder, run: Run) -> Permissions:
     today = _of_tree(definition.tree)
-    for version in {run.version_id, run.later_version_id} - {None}:
-        if not versions.is_present(definition, version):
-            today = both(versions.permissions_of(version), today)
-    return today
+    asked = today
+    for version in (run.version_id, run.later_version_id):
+        if version is not None and not versions.is_present(definition, version):
+            asked = both(versions.permissions_of(version), asked)
+    return asked
 
 
 def _of_today(workflow_id: str) -> Permissions:
