@@ -272,12 +272,12 @@ class Verbs:
         return self._perform("time_travel", act, options)
 
     @blocking
-    def plan_time_travel(self, step: Any, **options: Unpack[Travel]) -> TravelPlan:
+    def plan_time_travel(self, step: Any, **options: Unpack[TravelOptions]) -> TravelPlan:
         """Return what a time travel would do, changing nothing; raises what it would raise.
 
         `time_travel(..., plan=plan.token)` does just that, or raises PlanOutdated.
         """
-        calling.check("plan_time_travel", options, Travel.__annotations__)
+        calling.check("plan_time_travel", options, TravelOptions.__annotations__)
         self.refresh()
         asked = travel.read(self.workflow, self._target(step), **_travel(options))
         return travel.plan(self.workflow, self._row, asked)

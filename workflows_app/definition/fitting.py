@@ -104,12 +104,14 @@ def misfits(entries: Sequence[Node], given: Schema) -> list[tuple[str, str]]:
     """Return the pairs of neighbours that cannot fit, as people name them, with their types."""
     found: list[tuple[str, str]] = []
     source, kinds = f"the workflow's input ({given.shown})", gives(given)
+    is_declared = True
     for entry in entries:
-        for taker, taken in _takers(entry):
-            if kinds.isdisjoint(taken):
-                found.append((source, taker))
+        # Where nobody has written a type there is none to change.
+        if is_declared or entry.kind is not Kind.FOREACH:
+            found += [(source, who) for who, taken in _takers(entry) if kinds.isdisjoint(taken)]
         if entry.kind is not Kind.SLEEP:
             source, kinds = _given_by(entry)
+            is_declared = entry.kind is Kind.STEP or entry.kind in LOOPS
     return found
 
 

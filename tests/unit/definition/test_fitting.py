@@ -121,6 +121,7 @@ PLACES = {
     "an arm of a branch": (lambda: Workflow("w").then(GIVES_INT).branch([(bool, TAKES_TEXT)]), 1),
     "after a parallel": (lambda: Workflow("w").parallel([GIVES_INT]).then(TAKES_TEXT), 1),
     "a foreach": (lambda: Workflow("w").then(GIVES_INT).foreach(TAKES_TEXT), 1),
+    "a foreach after a fork": (lambda: Workflow("w").parallel([GIVES_INT]).foreach(TAKES_TEXT), 0),
     "items": (lambda: Workflow("w").then(typed("a", gives=list[int])).foreach(TAKES_TEXT), 0),
     "after a foreach": (lambda: Workflow("w").foreach(GIVES_INT).then(TAKES_TEXT), 1),
     "a loop": (lambda: Workflow("w").then(GIVES_INT).do_until(TAKES_TEXT, bool), 1),
