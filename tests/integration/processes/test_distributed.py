@@ -50,6 +50,37 @@ def test_steps_that_wait_for_other_runs_end_in_a_worker_with_fewer_threads(worke
     assert found == [6] * 12
 
 
+TALKS = """
+import asyncio, time
+from workflows_app import get_workflow, errors
+flow = get_workflow('far-talks')
+def said(events):
+    return [e.payload['data'] for e in events if e.type.startswith('data-')]
+found = []
+for pause in (0, 0.5):
+    run = flow.create_run()
+    for stream in (lambda: run.stream(1), lambda: run.resume_stream(True)):
+        events = stream()
+        time.sleep(pause)
+        found.append(said(events))
+async def twins():
+    run = await flow.acreate_run()
+    for stream in (run.astream(1), run.aresume_stream(True)):
+        found.append(said([event async for event in stream]))
+    late = await flow.acreate_run()
+    return (await late.astart(1, timeout=30)).status
+status = asyncio.run(twins())
+print(json.dumps([found, status]))
+"""
+
+
+def test_streams_have_the_transient_events_of_another_process_in_their_place(workers):
+    workers.start()
+    found, status = workers.python(TALKS)
+    assert found == [list(range(6))] * 6
+    assert status == "suspended"
+
+
 def test_a_killed_worker_loses_its_step_to_another_and_nothing_is_done_twice(workers, tmp_path):
     first = workers.start()
     start(workers, "killed")

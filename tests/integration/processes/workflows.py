@@ -120,3 +120,17 @@ async def waits_on_the_loop(number: int) -> int:
 
 
 waiting = Workflow("far-waits").then(waits_for_adding).then(waits_on_the_loop).commit()
+
+
+@step(resume=bool)
+def talks(data: int, ctx: StepContext) -> int:
+    """Say recorded and transient things by turns, and ask once."""
+    for number in range(0, 6, 2):
+        ctx.writer.custom("data-flash", number, transient=True)
+        ctx.writer.custom("data-kept", number + 1)
+    if ctx.resume_data is None:
+        ctx.suspend()
+    return data
+
+
+talking = Workflow("far-talks").then(talks).commit()
