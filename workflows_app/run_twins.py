@@ -11,9 +11,10 @@ from django.db import connection
 
 from workflows_app import calling, conf, results
 from workflows_app.engine import lending, transactions, waiting
-from workflows_app.run_verbs import Verbs, output_options
+from workflows_app.run_verbs import Verbs
 from workflows_app.stream import RunStream
 from workflows_app.threads import awaitable, in_thread
+from workflows_app.verb_options import output_options
 
 if TYPE_CHECKING:
     from workflows_app.results import WorkflowResult

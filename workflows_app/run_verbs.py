@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Self, TypedDict, Unpack, cast
+from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
-from workflows_app import calling, errors, permissions, results, targets
+from workflows_app import calling, errors, permissions, results, targets, verb_options
 from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
 from workflows_app.engine.transactions import (
     is_inside_testcase,
@@ -19,49 +19,13 @@ from workflows_app.engine.travel import TravelPlan
 from workflows_app.models import Run as RunRow
 from workflows_app.stream import RunStream
 from workflows_app.threads import blocking
+from workflows_app.verb_options import Options, TravelOptions
 
 if TYPE_CHECKING:
     from workflows_app.definition import Node
     from workflows_app.results import WorkflowResult
     from workflows_app.run import Run
     from workflows_app.workflow import Workflow
-
-
-class Options(TypedDict, total=False):
-    """What every verb takes, by keyword."""
-
-    #: Merged over the run's own.
-    request_context: Mapping[str, Any] | None
-    tracing_context: Any
-    tracing_options: Mapping[str, Any] | None
-    #: `include_state`, `include_resume_labels`.
-    output_options: Mapping[str, bool] | None
-    #: A Django user, for the audit trail.
-    actor: Any
-    #: Wait until the run settles; else return at once with the status as it stands.
-    wait: bool
-    #: Seconds to wait at most.
-    timeout: float | None
-    #: Through which door the call came, for the audit trail.
-    door: str
-
-
-class Travel(TypedDict, total=False):
-    """What a time travel is given besides its step."""
-
-    input_data: Any
-    resume_data: Any
-    initial_state: Mapping[str, Any] | None
-    context: Mapping[str, Any] | None
-    nested_steps_context: Mapping[str, Any] | None
-
-
-class TravelOptions(Options, Travel, total=False):
-    """What `time_travel` and `fork` take by keyword."""
-
-    per_step: bool
-    #: Why, in words, for the audit trail.
-    reason: str
 
 
 class Verbs:
@@ -114,7 +78,7 @@ class Verbs:
                 initial_state=initial_state,
                 per_step=per_step,
                 request_context=options.get("request_context"),
-                **_who(options),
+                **verb_options.who(options),
             ),
             options,
         )
@@ -144,7 +108,7 @@ class Verbs:
             "retry_count": retry_count, "per_step": per_step,
         }  # fmt: skip
         calling.check("resume", {**options, **own}, [*own, *Options.__annotations__])
-        question = _as_uuid(suspension)
+        question = verb_options.as_uuid(suspension)
 
         def act(trace: tracing.Trace | None) -> None:
             run, suspended = results.asking(self.pk)
@@ -164,7 +128,7 @@ class Verbs:
                 per_step=per_step,
                 request_context=options.get("request_context"),
                 trace=trace,
-                **_who(options),
+                **verb_options.who(options),
             )
 
         return self._perform("resume", act, options)
@@ -178,7 +142,9 @@ class Verbs:
         Nothing new starts; a running step sees its `abort_signal`. A run that has ended is left
         as it is, and the message says so.
         """
-        calling.check("cancel", {"wait": wait, "timeout": timeout, "door": door}, _CANCEL)
+        calling.check(
+            "cancel", {"wait": wait, "timeout": timeout, "door": door}, verb_options.CANCEL
+        )
         permissions.require(self.workflow, actor, self._row)
         if wait:
             self._refuse_waiting("cancel")
@@ -201,7 +167,7 @@ class Verbs:
             self.workflow,
             self._row,
             context=options.get("request_context"),
-            **_who(options),
+            **verb_options.who(options),
         )
         return self._perform("restart", act, options)
 
@@ -217,7 +183,7 @@ class Verbs:
             self.workflow,
             self._row,
             context=options.get("request_context"),
-            **_who(options),
+            **verb_options.who(options),
         )
         return self._perform("retry", act, options)
 
@@ -235,7 +201,7 @@ class Verbs:
             self._row,
             per_step=per_step,
             context=options.get("request_context"),
-            **_who(options),
+            **verb_options.who(options),
         )
         return self._perform("proceed", act, options)
 
@@ -260,13 +226,13 @@ class Verbs:
             travel.travel(
                 self.workflow,
                 self._row,
-                travel.read(self.workflow, node, **_travel(options)),
+                travel.read(self.workflow, node, **verb_options.travel(options)),
                 token=plan,
                 per_step=options.get("per_step", False),
                 context=options.get("request_context"),
                 trace=trace,
                 reason=options.get("reason", ""),
-                **_who(options),
+                **verb_options.who(options),
             )
 
         return self._perform("time_travel", act, options)
@@ -279,7 +245,7 @@ class Verbs:
         """
         calling.check("plan_time_travel", options, TravelOptions.__annotations__)
         self.refresh()
-        asked = travel.read(self.workflow, self._target(step), **_travel(options))
+        asked = travel.read(self.workflow, self._target(step), **verb_options.travel(options))
         return travel.plan(self.workflow, self._row, asked)
 
     @blocking
@@ -291,11 +257,11 @@ class Verbs:
         This run is untouched. `run_id`: that of the new run, so that the same call twice makes one.
         Raises what `time_travel` raises, and RunAlreadyStarted.
         """
-        _check_all("fork", options, TravelOptions.__annotations__)
+        verb_options.check_all("fork", options, TravelOptions.__annotations__)
         self.refresh()
         permissions.require(self.workflow, options.get("actor"), self._row)
         node = self._target(step)
-        asked = travel.read(self.workflow, node, **_travel(options))
+        asked = travel.read(self.workflow, node, **verb_options.travel(options))
         travel.check(self.workflow, self._row, asked, options.get("actor"))
         forked = self._offspring("fork", options, run_id)
         act = partial(
@@ -307,7 +273,7 @@ class Verbs:
             per_step=options.get("per_step", False),
             context=options.get("request_context"),
             reason=options.get("reason", ""),
-            **_who(options),
+            **verb_options.who(options),
         )
         forked._perform("fork", act, options)  # noqa: SLF001 - another of ours
         return forked
@@ -327,7 +293,7 @@ class Verbs:
         new run, so that the same call twice makes one. Raises what `start` raises.
         """
         own = {**options, "per_step": per_step}
-        _check_all("rerun", own, ["per_step", *Options.__annotations__])
+        verb_options.check_all("rerun", own, ["per_step", *Options.__annotations__])
         self.refresh()
         permissions.require(self.workflow, options.get("actor"), self._row)
         if input_data is None:
@@ -385,7 +351,7 @@ class Verbs:
         self, verb: str, act: Callable[..., object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         """Act, let the workers know or do the work here, wait, and return the result."""
-        output_options(options.get("output_options"))
+        verb_options.output_options(options.get("output_options"))
         permissions.require(self.workflow, options.get("actor"), self._row)
         if options.get("wait", True):
             self._refuse_waiting(verb)
@@ -404,7 +370,9 @@ class Verbs:
             note_begun(self.pk)
             if isinstance(begun, RunRow):
                 self._row = begun
-                return results.of(begun, [], **output_options(options.get("output_options")))
+                return results.of(
+                    begun, [], **verb_options.output_options(options.get("output_options"))
+                )
             self.refresh()
         else:
             with waiting.Expected(self.pk) as expected:
@@ -420,7 +388,9 @@ class Verbs:
                         shown = self._wait(expected, timeout, begun, ear)
                 else:
                     self.refresh()
-        return results.of(self._row, shown, **output_options(options.get("output_options")))
+        return results.of(
+            self._row, shown, **verb_options.output_options(options.get("output_options"))
+        )
 
     def _is_driven(self, timeout: float | None) -> bool:
         """Return whether this thread has run all that the run has to do; else others do."""
@@ -481,7 +451,9 @@ class Verbs:
 
     def _result_reader(self, options: Mapping[str, Any]) -> Callable[[], WorkflowResult]:
         """Return what reads the result as it was asked for. Raises InvalidInput."""
-        return partial(results.build, self.pk, **output_options(options.get("output_options")))
+        return partial(
+            results.build, self.pk, **verb_options.output_options(options.get("output_options"))
+        )
 
     def _refuse_waiting(self, verb: str) -> None:
         if is_inside_user_transaction():
@@ -489,45 +461,3 @@ class Verbs:
                 f"{verb} would wait inside an open transaction, whose writes no worker can see. "
                 "Call it with wait=False, or after the transaction."
             )
-
-
-_CANCEL: Final = ("wait", "timeout", "actor", "door")
-
-
-def output_options(given: Mapping[str, bool] | None) -> dict[str, bool]:
-    """Return what a result is to include. Raises InvalidInput for an option it does not have."""
-    known = {"include_state", "include_resume_labels"}
-    calling.check("a verb", {"output_options": given}, ["output_options"])
-    options = dict(given or {})
-    if unknown := set(options) - known:
-        raise errors.InvalidInput(
-            f"output_options has no {', '.join(sorted(unknown))}; "
-            f"it has {', '.join(sorted(known))}."
-        )
-    return options
-
-
-def _check_all(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
-    """Check the options of a verb that makes another run, before it is made."""
-    calling.check(verb, options, known)
-    output_options(options.get("output_options"))
-    tracing.read(options.get("tracing_options"), options.get("tracing_context"))
-
-
-def _who(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {"actor": options.get("actor"), "door": options.get("door", "")}
-
-
-def _travel(options: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: options[name] for name in Travel.__annotations__ if name in options}
-
-
-def _as_uuid(suspension: str | uuid.UUID | None) -> uuid.UUID | None:
-    if suspension is None or isinstance(suspension, uuid.UUID):
-        return suspension
-    try:
-        return uuid.UUID(suspension)
-    except ValueError:
-        raise errors.StepNotSuspended(
-            f"{suspension!r} is no suspension id; take it from suspended_steps()."
-        ) from None

@@ -15,7 +15,7 @@ from typing import Any, Final, NoReturn, TypeVar
 from django.db import models
 
 from workflows_app.definition import Graph, Node, registry
-from workflows_app.engine import clock, payloads, ports, transactions, versions
+from workflows_app.engine import change_readers, clock, payloads, ports, transactions, versions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.log import Log
 from workflows_app.engine.rare import Rare, note
@@ -23,8 +23,6 @@ from workflows_app.engine.sessions import Rows, Session
 from workflows_app.engine.writes import Writes
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, RunEvent, StepSnapshot, statements
-from workflows_app.models import run as run_fields
-from workflows_app.models import step as step_fields
 from workflows_app.models.fields import step_key
 from workflows_app.models.sqltext import connection_here
 from workflows_app.models.step import StepQuerySet
@@ -33,28 +31,6 @@ from workflows_app.planner.view import Row, RunView
 
 #: Hints that one change gives: who takes one step looks for the next by itself.
 MOST_HINTS: Final = 256
-#: Payload columns that every change needs.
-_NEEDED: Final = {"state", "request_context", "answers_ahead", "tracing"}
-LEAVING: Final = [name for name in run_fields.PAYLOAD_FIELDS if name not in _NEEDED]
-_LOCKED: Final = statements.Reader(Run, "pk", leaving=LEAVING)
-_BY_PATH: Final = statements.Reader(
-    StepSnapshot,
-    "run",
-    leaving=step_fields.PAYLOAD_FIELDS,
-    and_where="AND path = %s AND superseded_on IS NULL",
-)
-_BY_KEY: Final = statements.Reader(StepSnapshot, "pk", leaving=step_fields.PAYLOAD_FIELDS)
-_REVISION: Final = statements.Reader(
-    Run,
-    "pk",
-    leaving=[f.name for f in Run._meta.concrete_fields if f.name not in {"id", "revision"}],  # noqa: SLF001 - documented API
-)
-_WRITTEN: Final = (
-    "status", "ending", "timeline", "revision", "event_seq", "active_count", "waiting_count",
-    "suspended_count", "paused_count", "hooks_pending", "cancel_requested_at", "canceled_by",
-    "started_at", "settled_at", "ended_at", "started_by", "allowance",
-)  # fmt: skip
-_SETTLED_AT: Final = _WRITTEN.index("settled_at")
 
 
 Result = TypeVar("Result")
@@ -79,7 +55,7 @@ class Change:
         self.writes = Writes()
         self._is_guarded = is_guarded
         self._seen_revision = run.revision
-        self._seen = [getattr(run, name) for name in _WRITTEN]
+        self._seen = [getattr(run, name) for name in change_readers.WRITTEN]
         self._before = self.status
         self._rows = Rows() if rows is None else rows
         self._also: list[models.Model] = []
@@ -167,7 +143,7 @@ class Change:
         """Return the current snapshot at `path`."""
         found = self._rows.by_path.get(path)
         if found is None:
-            found = self.remember(_BY_PATH.get(self.model.pk, path))
+            found = self.remember(change_readers.BY_PATH.get(self.model.pk, path))
         return found
 
     def open_snapshots(self) -> list[StepSnapshot]:
@@ -267,7 +243,11 @@ class Change:
         if step.parent_id is None:
             return None
         path = self._rows.paths.get(step.parent_id)
-        return path if path is not None else self.remember(_BY_KEY.get(step.parent_id)).path
+        return (
+            path
+            if path is not None
+            else self.remember(change_readers.BY_KEY.get(step.parent_id)).path
+        )
 
     # Writing.
 
@@ -321,7 +301,7 @@ class Change:
         event = self.log.row(self.now)
         changed = (
             name
-            for name, seen in zip(_WRITTEN, self._seen, strict=True)
+            for name, seen in zip(change_readers.WRITTEN, self._seen, strict=True)
             if getattr(run, name) != seen
         )
         fields = {name: getattr(run, name) for name in (*changed, *sorted(self._dirty))}
@@ -364,7 +344,7 @@ class Change:
 
     def _count_idle(self) -> None:
         """Add the time in which the run had settled, which is over."""
-        since: datetime | None = self._seen[_SETTLED_AT]
+        since: datetime | None = self._seen[change_readers.SETTLED_AT]
         if since is not None:
             self.model.idle += max(self.now - since, timedelta())
             self.touch("idle")
@@ -420,7 +400,7 @@ def lock(run: uuid.UUID) -> Run:
 
     Raises `Run.DoesNotExist` when it was deleted.
     """
-    locked: Run = _LOCKED.get(run, lock=True)
+    locked: Run = change_readers.LOCKED.get(run, lock=True)
     return locked
 
 
@@ -492,7 +472,7 @@ def _compared(
     """Act on what is known, if it is still so under the database's own write lock."""
     model, rows = session.take()
     with transactions.write():
-        if _REVISION.find(model.pk).revision != model.revision:
+        if change_readers.REVISION.find(model.pk).revision != model.revision:
             note(Rare.GUARD_REFUSED)
             return False, None
         changing = Change(model, max(now, clock.now()), rows=rows)

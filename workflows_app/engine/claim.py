@@ -24,7 +24,8 @@ from workflows_app.engine import (
 )
 from workflows_app.engine.among import of_queues
 from workflows_app.engine.apply import apply
-from workflows_app.engine.change import LEAVING, Change, leave, perform
+from workflows_app.engine.change import Change, leave, perform
+from workflows_app.engine.change_readers import LEAVING
 from workflows_app.engine.claims import HOOK, Claim, describe
 from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.together import Together

@@ -13,7 +13,7 @@ from typing import Any, Final, NamedTuple
 from django.db import models
 
 from workflows_app.engine import sessions
-from workflows_app.engine.change import LEAVING
+from workflows_app.engine.change_readers import LEAVING
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.recall import Recall, Recalled
 from workflows_app.jsontext import Raw, dumps, loads
