@@ -14,6 +14,8 @@ from django.utils.safestring import SafeString, mark_safe
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from dashboard import plain_sight
+
 #: Characters of a first paragraph or heading that stand as the title of the whole.
 MOST_TITLE: Final = 160
 #: Tokens of a heading or a paragraph: its beginning, what is in it, its end.
@@ -66,7 +68,7 @@ _MARKDOWN: Final = _made()
 
 def line_of(text: str) -> str:
     """Return Markdown as one line of plain text: its title where it has one, else all of it."""
-    tokens = _MARKDOWN.parse(text)
+    tokens = _parsed(text)
     return _title(tokens) or _line(tokens)
 
 
@@ -77,11 +79,16 @@ def words_of(text: str) -> Words:
     The title is the first heading or paragraph where that is short; else the title is empty, and
     all of it is the body.
     """
-    tokens = _MARKDOWN.parse(text)
+    tokens = _parsed(text)
     if not _title(tokens):
         return Words(SafeString(), _safe(_rendered(tokens), _INLINE | _BLOCKS))
     title, body = _rendered(tokens[1:2]), _rendered(tokens[BLOCK:])
     return Words(_safe(title, _INLINE), _safe(body, _INLINE | _BLOCKS))
+
+
+def _parsed(text: str) -> list[Token]:
+    """Return the tokens of Markdown; what no page can carry is spelled out before it is lost."""
+    return _MARKDOWN.parse(plain_sight.carried(text))
 
 
 def _title(tokens: Sequence[Token]) -> str:

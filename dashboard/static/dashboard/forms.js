@@ -1,5 +1,6 @@
 // Forms: know what somebody has typed, send once, focus what the server marked, keep drafts.
 import { keepDrafts } from "./drafts.js";
+import { exact } from "./exact.js";
 
 function place(root) {
   const marked = root.querySelector("[autofocus]");
@@ -85,7 +86,7 @@ function copying() {
   const copy = async (element) => {
     let said = "Copied";
     try {
-      await navigator.clipboard.writeText(element.textContent);
+      await navigator.clipboard.writeText(exact(element));
     } catch {
       said = "The browser did not let it be copied";
     }

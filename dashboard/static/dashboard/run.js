@@ -1,5 +1,6 @@
 // The page of one run: tabs and playback change the page in place, and a brush cuts the timeline.
 import { drawers } from "./drawer.js";
+import { exact } from "./exact.js";
 import { graph } from "./graph.js";
 import { nextTurn, patch } from "./patch.js";
 
@@ -170,7 +171,8 @@ function entitle() {
 function reports() {
   document.addEventListener("click", async (event) => {
     const button = event.target.closest?.("[data-report]");
-    const text = button && document.getElementById(button.dataset.report)?.textContent;
+    const report = button && document.getElementById(button.dataset.report);
+    const text = report && exact(report);
     if (!text || !navigator.clipboard) return;
     await navigator.clipboard.writeText(text);
     document.getElementById("announcer").textContent = "Report copied";

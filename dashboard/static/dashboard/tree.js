@@ -1,4 +1,5 @@
 // Values as trees: search, fold, copy a path or a value, and fetch what was not drawn yet.
+import { exact } from "./exact.js";
 
 const MOST_COPIED = 4_000_000;
 const opened = new WeakMap();
@@ -222,7 +223,7 @@ async function copyValue(viewer) {
   const row = current(viewer);
   const value = row.querySelector(":scope > .value");
   if (row.matches(".leaf") && !value.hasAttribute("data-cut")) {
-    const text = value.textContent;
+    const text = exact(value);
     return copy(viewer, value.dataset.kind === "string" ? JSON.parse(text) : text, "Value copied");
   }
   if (Number(viewer.dataset.size) > MOST_COPIED || !JSON.rawJSON) {

@@ -1,0 +1,153 @@
+"""Characters that nobody sees, or that change what others see: pages show them by their number.
+
+A value may hold characters that turn around what stands beside them ("Pay U+202E 00.1 €" would be
+read as "Pay € 1.00"), that have no width, or that no page can carry, such as half of a surrogate
+pair. Here is the one rule for all pages: it is applied to a page when it is whole, so that no
+template can forget it. What scripts and forms read (names, addresses, what a field holds) stays as
+it is; what people read (text, tooltips, titles) shows `U+202E`. Pure: text in, text out.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Final
+
+#: Controls but tab and line feed, soft hyphens, marks of direction, what has no width or no look
+#: though it is a letter, tags, and halves of surrogate pairs. Joiners and variation selectors are
+#: in it, too: where writing or an emoji needs them, `_is_needed` says so.
+_ODD: Final = (
+    "\x00-\x08\x0b-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f"
+    "\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb"
+    "\ud800-\udfff\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+ODD: Final = re.compile(f"[{_ODD}]")
+
+#: What UTF-8, or HTML, cannot hold.
+_NOT_CARRIED: Final = re.compile("[\0\ud800-\udfff]")
+
+#: A comment, a tag with its attributes, or the text up to the next one.
+_PIECE: Final = re.compile(
+    r"<!--.*?-->|</?[A-Za-z](?:[^<>\"']|\"[^\"]*\"|'[^']*')*>|[^<]+|<", re.DOTALL
+)
+_ATTRIBUTE: Final = re.compile(rf"([^\s\"'<>/=]+)(\s*=\s*)(\"[^\"]*\"|'[^']*')|[{_ODD}]")
+_NAME: Final = re.compile(r"</?([A-Za-z][\w:-]*)")
+
+#: Attributes that people read, or hear.
+_READ: Final = frozenset({
+    "alt", "aria-description", "aria-label", "aria-placeholder", "aria-roledescription",
+    "aria-valuetext", "data-label", "data-title", "label", "placeholder", "title",
+})  # fmt: skip
+#: Elements that hold no other elements: what is in them is shown without one.
+_TEXT_ONLY: Final = frozenset({"option", "text", "title"})
+#: Elements whose text is what is sent or run, and stays as it is.
+_EXACT: Final = frozenset({"script", "style", "textarea"})
+
+_VARIATION: Final = "\ufe00-\ufe0f"
+_JOINERS: Final = frozenset("\u200c\u200d")
+#: What joiners stand between in correct writing: Arabic, scripts of India and beyond, emoji.
+_JOINED: Final = re.compile("[\u0600-\u109f\u1780-\u18af\ufe0f\u2190-\u2bff\U0001f000-\U0001faff]")
+_VARIED: Final = re.compile("[#*0-9\xa9\xae\u1000-\ud7ff\uf900-\ufdff\U00010000-\U0003ffff]")
+
+
+def shown(html: str) -> str:
+    """Return a page, or a part of one, with every such character made visible or harmless."""
+    return "".join(_pieces(html)) if ODD.search(html) else html
+
+
+def plain(text: str) -> str:
+    """Return a text that is no HTML, such as one for a title, with these characters spelled out."""
+    return ODD.sub(_spelled, text)
+
+
+def carried(text: str) -> str:
+    """Return a text in which what no page can carry, and many tools refuse, is spelled out."""
+    return _NOT_CARRIED.sub(_spelled, text)
+
+
+def _pieces(html: str) -> Iterator[str]:
+    around = ""
+    for found in _PIECE.finditer(html):
+        piece = found[0]
+        if piece.startswith("<"):
+            around = _around(piece, around)
+            yield _tag(piece) if ODD.search(piece) else piece
+        elif not ODD.search(piece):
+            yield piece
+        elif around in _EXACT:
+            yield ODD.sub(_exact, piece)
+        else:
+            yield ODD.sub(_spelled if around in _TEXT_ONLY else _marked, piece)
+
+
+def _around(tag: str, around: str) -> str:
+    """Return the element in which the text after a tag stands, if it is one of the special ones."""
+    name = _NAME.match(tag)
+    if name is None:
+        return around
+    element = name[1].lower()
+    if around:
+        return "" if tag.startswith("</") and element == around else around
+    is_opened = element in _TEXT_ONLY | _EXACT and not tag.startswith("</")
+    return element if is_opened and not tag.endswith("/>") else ""
+
+
+def _tag(tag: str) -> str:
+    """Return a tag: what people read of its attributes spelled out, the rest exactly as it is."""
+    if tag.startswith("<!--"):
+        return ODD.sub("", tag)
+
+    def attribute(found: re.Match[str]) -> str:
+        name, equals, value = found.groups()
+        if value is None:
+            return ""
+        return f"{name}{equals}{ODD.sub(_spelled if name.lower() in _READ else _exact, value)}"
+
+    return _ATTRIBUTE.sub(attribute, tag)
+
+
+def _marked(found: re.Match[str]) -> str:
+    if _is_needed(found):
+        return found[0]
+    number, name = _number(found[0]), _name(found[0])
+    return (
+        f'<span class="odd" data-odd="{ord(found[0]):x}" title="{name}: a character that is'
+        f' not seen by itself">{number}</span>'
+    )
+
+
+def _spelled(found: re.Match[str]) -> str:
+    return found[0] if _is_needed(found) else f"[{_number(found[0])}]"
+
+
+def _exact(found: re.Match[str]) -> str:
+    """Return the character so that a browser reads it as it is, as far as HTML can carry it."""
+    character = found[0]
+    if "\ud800" <= character <= "\udfff" or character == "\0":
+        return "\ufffd"
+    # Controls may not be named by number in HTML; a carriage return would be read as a line feed.
+    if character != "\r" and unicodedata.category(character) == "Cc":
+        return character
+    return f"&#{ord(character)};"
+
+
+def _is_needed(found: re.Match[str]) -> bool:
+    """Whether writing needs it where it stands: between joined letters, in an emoji, at its end."""
+    character, text, at = found[0], found.string, found.start()
+    before, after = text[at - 1 : at], text[at + 1 : at + 2]
+    if character in _JOINERS:
+        return bool(_JOINED.match(before) and _JOINED.match(after))
+    if "\ufe00" <= character <= "\ufe0f":
+        return bool(_VARIED.match(before))
+    return False
+
+
+def _number(character: str) -> str:
+    return f"U+{ord(character):04X}"
+
+
+def _name(character: str) -> str:
+    if "\ud800" <= character <= "\udfff":
+        return "half of a surrogate pair"
+    return unicodedata.name(character, "control character").lower()
