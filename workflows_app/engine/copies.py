@@ -28,10 +28,18 @@ _OWN: Final = {
 _COLUMNS: Final = tuple(field.attname for field in StepSnapshot._meta.concrete_fields)  # noqa: SLF001 - documented API
 
 
-def copy_kept(source: Run, target: Run, base_paths: frozenset[str], now: datetime) -> None:
+def copy_kept(
+    source: Run,
+    target: Run,
+    base_paths: frozenset[str],
+    now: datetime,
+    *,
+    has_other_input: bool = False,
+) -> None:
     """Copy the current snapshots at these places of the graph from one run to another.
 
-    The copies stand by themselves: the first run may be deleted.
+    The copies stand by themselves: the first run may be deleted. What a step got stays what it got:
+    where the new run `has_other_input`, a copy holds the first run's input itself.
     """
     kept = StepSnapshot.objects.current().filter(run=source.pk, base_path__in=sorted(base_paths))
     ended = kept.exclude(kind=HOOK).exclude(status__in=[StepStatus.QUEUED, StepStatus.RUNNING])
@@ -41,12 +49,22 @@ def copy_kept(source: Run, target: Run, base_paths: frozenset[str], now: datetim
     for first in range(0, len(keys), BATCH):
         rows = list(ended.filter(pk__in=keys[first : first + BATCH]).order_by("pk"))
         for row in rows:
+            if has_other_input:
+                _hold_input(row)
             copied[row.pk] = _copy(row, target, copied, now)
             if row.parent_id is not None:
                 parents[copied[row.pk]] = row.parent_id
     for copy, parent in parents.items():
         if parent in copied:
             StepSnapshot.objects.filter(pk=copy).update(parent_id=copied[parent])
+
+
+def _hold_input(row: StepSnapshot) -> None:
+    """Let a row in hand hold what it has by reference to its run's input."""
+    for field in ("payload", "output"):
+        if getattr(row, f"{field}_from") == payloads.RUN_INPUT:
+            setattr(row, field, payloads.run_input(row.run_id))
+            setattr(row, f"{field}_from", "")
 
 
 def _copy(row: StepSnapshot, target: Run, copied: dict[int, int], now: datetime) -> int:

@@ -465,3 +465,20 @@ def test_the_contexts_take_ids_of_workflows_and_steps_also_where_an_entry_has_an
     each = Workflow("tt-named").foreach(trail.step("n"), id="each").then(trail.step("z")).commit()
     other = each.create_run()
     assert other.time_travel("z", context={"n": {"output": [1]}}).result == [1, "z"]
+
+
+@pytest.mark.parametrize("size", [1, 5000])
+def test_a_fork_with_another_input_keeps_what_its_reused_steps_got(size):
+    flow = (
+        Workflow("tt-got")
+        .then(step(lambda d: d["n"], id="first"))
+        .then(step(lambda n, ctx: [n, ctx.get_init_data()["n"]], id="last"))
+        .commit()
+    )
+    run = flow.create_run()
+    run.start({"n": "x" * size})
+    forked = run.fork("last", context={"input": {"n": "y" * size}})
+    run.delete()
+    result = forked.refresh().result()
+    assert result.steps["first"].payload == {"n": "x" * size}
+    assert result.result == ["x" * size, "y" * size]
