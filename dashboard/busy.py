@@ -40,6 +40,8 @@ _TOLD: Final = ("workflow-step-suspended", "workflow-step-retry", "workflow-resu
 
 #: From when to when; None: still.
 Span = tuple[datetime, datetime | None]
+#: When an attempt failed, its number, and when the next may begin.
+Attempt = tuple[datetime, int, datetime]
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,15 @@ class Busy:
     queued: Sequence[Span] = ()
     #: Whether all records were looked at.
     is_whole: bool = True
-    #: When earlier attempts of steps ended, by path, each with its number; the latest of them.
-    attempts: Mapping[str, Sequence[tuple[datetime, int]]] = field(default_factory=dict)
+    #: When earlier attempts of steps ended, by path, each with its number and the earliest moment
+    #: of the next; the latest of them.
+    attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
+    #: When steps waited for an answer, by path; the latest of these waits.
+    asked: Mapping[str, Sequence[Span]] = field(default_factory=dict)
 
     def ran_for(self, start: datetime, end: datetime) -> timedelta:
         """Return for how long at least one step ran between two moments."""
-        return sum((last - first for first, last in _cut(self.ran, start, end)), timedelta())
+        return sum((last - first for first, last in cut(self.ran, start, end)), timedelta())
 
     def runs_at(self, moment: datetime) -> bool:
         """Return whether a step ran at a moment."""
@@ -102,7 +107,8 @@ def _read(run: Run, known: _Ended) -> tuple[Busy, _Ended]:
         return Busy(is_whole=False), _Ended()
     if any(map(_is_told, rows)):
         told = _told_of(run)
-        return Busy(*_spans_of(rows, told), attempts=told.attempts), _Ended()
+        spans = _spans_of(rows, told)
+        return Busy(*spans, attempts=told.attempts, asked=told.asked), _Ended()
     # Those that ended last are read again: so there is always a row that tells the number.
     last = max((row[_END] for row in rows if row[_END] is not None), default=known.last)
     ended = [row for row in rows if row[_END] is not None and row[_END] < last]
@@ -159,8 +165,8 @@ def _spans_of(
         if ended is None and status != StepStatus.RUNNING:
             is_asking = status == StepStatus.SUSPENDED and suspended
             end = suspended if is_asking else max([at for at, _ in pauses] + [started])
-        ran += _without((started, end), pauses)
-    return list(_merged(ran)), list(_merged(queued))
+        ran += without((started, end), pauses)
+    return list(merged(ran)), list(merged(queued))
 
 
 @dataclass
@@ -168,40 +174,52 @@ class _Told:
     """What the log tells, by path: when a step waited, for an answer or for its next attempt."""
 
     idle: dict[str, list[Span]] = field(default_factory=dict)
-    attempts: dict[str, list[tuple[datetime, int]]] = field(default_factory=dict)
+    asked: dict[str, list[Span]] = field(default_factory=dict)
+    attempts: dict[str, list[Attempt]] = field(default_factory=dict)
 
 
 def _told_of(run: Run) -> _Told:
     """Return when which step waited, and when its attempts failed; one query."""
+    return _told_in([run])[run.pk]
+
+
+def asked_in(runs: Iterable[Run]) -> dict[uuid.UUID, Mapping[str, Sequence[Span]]]:
+    """Return when steps waited for answers, by run and path; one query."""
+    return {key: told.asked for key, told in _told_in(list(runs)).items()}
+
+
+def _told_in(runs: Sequence[Run]) -> dict[uuid.UUID, _Told]:
     told = Q()
     for kind in _TOLD:
         told |= Q(text__contains=kind)
-    rows = RunEvent.objects.filter(run=run.pk).alias(text=payloads.as_text("events"))
-    logged = rows.filter(told).order_by("-first_seq").values_list("at", "events")[:MOST_LOGGED]
-    found = _Told()
-    for at, events in reversed(logged):
+    rows = RunEvent.objects.filter(run__in=[run.pk for run in runs])
+    logged: Any = rows.alias(text=payloads.as_text("events")).filter(told).order_by("-first_seq")
+    found = {run.pk: _Told() for run in runs}
+    for key, at, events in reversed(logged.values_list("run", "at", "events")[:MOST_LOGGED]):
         for event in events:
-            _note(found, at, event)
+            _note(found[key], at, event)
     return found
 
 
 def _note(found: _Told, at: datetime, event: Mapping[str, Any]) -> None:
     kind, payload = event["type"], event["payload"]
     if kind == "workflow-step-suspended":
-        found.idle.setdefault(payload["path"], []).append((at, None))
+        for spans in (found.idle, found.asked):
+            spans.setdefault(payload["path"], []).append((at, None))
     elif kind == "workflow-step-retry":
         again = datetime.fromisoformat(payload["next_attempt_at"])
         found.idle.setdefault(payload["path"], []).append((at, again))
         number = payload.get("retry_count", 1)
-        found.attempts.setdefault(payload["path"], []).append((at, number))
+        found.attempts.setdefault(payload["path"], []).append((at, number, again))
     elif kind == "workflow-resumed":
         for path in [payload.get("path"), *payload.get("paths", [])]:
-            asked = found.idle.get(path or "")
-            if asked and asked[-1][1] is None:
-                asked[-1] = (asked[-1][0], at)
+            for spans in (found.idle, found.asked):
+                waits = spans.get(path or "")
+                if waits and waits[-1][1] is None:
+                    waits[-1] = (waits[-1][0], at)
 
 
-def _without(span: Span, pauses: Iterable[Span]) -> Iterator[Span]:
+def without(span: Span, pauses: Iterable[Span]) -> Iterator[Span]:
     """Yield what is left of a stretch without its pauses."""
     at, end = span
     for first, last in pauses:
@@ -215,7 +233,7 @@ def _without(span: Span, pauses: Iterable[Span]) -> Iterator[Span]:
         yield at, end
 
 
-def _merged(spans: Iterable[Span]) -> Iterator[Span]:
+def merged(spans: Iterable[Span]) -> Iterator[Span]:
     """Yield the stretches in order, those that touch as one."""
     begun: datetime | None = None
     until: datetime | None = None
@@ -230,9 +248,10 @@ def _merged(spans: Iterable[Span]) -> Iterator[Span]:
         yield begun, until
 
 
-def _cut(
+def cut(
     spans: Iterable[Span], start: datetime, end: datetime
 ) -> Iterator[tuple[datetime, datetime]]:
+    """Yield the parts of these stretches that lie between two moments."""
     for first, last in spans:
         begun, until = max(first, start), min(last or end, end)
         if begun < until:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from dashboard import previews, records, trees
+from dashboard import previews, records, standing, trees
 from dashboard.addresses import Addresses
 from dashboard.graphs import Graph, Place
 from dashboard.playback import Moment
 from dashboard.previews import Preview
 from dashboard.trees import Tree
-from workflows_app import jsontext, results
+from workflows_app import jsontext
 from workflows_app.definition import BODY
 from workflows_app.engine import payloads
 from workflows_app.models import Action, Run, StepSnapshot
@@ -100,6 +101,18 @@ class Card:
     tally: list[tuple[str, int]] = field(default_factory=list)
     #: What its line says of records: a foreach or loop speaks for what stands directly inside.
     counts: list[tuple[str, int]] = field(default_factory=list)
+    #: Whether a fork began here, with another input than the step had before.
+    is_input_changed: bool = False
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether a fork took its result over."""
+        return self.step is not None and standing.is_reused(self.step)
+
+    @property
+    def is_given(self) -> bool:
+        """Whether its result was given, and it never ran."""
+        return self.step is not None and standing.is_given(self.step)
 
     @property
     def title(self) -> str:
@@ -138,16 +151,17 @@ def cards_of(
     tallies: Mapping[str, list[tuple[str, int]]],
     *,
     status: str = "",
+    now: datetime | None = None,
 ) -> list[Card]:
     """Return the cards of the listed entries; of a graph that is drawn, of all its entries.
 
     Only those that are listed get their values. `people` are in order of time; `status` is that of
-    the run at the moment that is looked at, where it is not now.
+    the run at the moment `now` that is looked at, where it is not the present one.
     """
     known: dict[str, StepSnapshot] = {}
     for each in seen.steps:
         known.setdefault(each.base_path, each)
-    statuses = Statuses(status or run.status, graph, known)
+    statuses = Statuses(status or run.status, graph, known, now)
     answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
     cards = []
     for path in graph.paths if graph.drawing else seen.listed:
@@ -171,7 +185,7 @@ def cards_of(
 def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]) -> Card:
     """Return the card of one record, for the page of a step."""
     step = steps[0]
-    card = Card(place, results.status_of(step, list(steps)), step)
+    card = Card(place, standing.status_of(step, steps), step)
     card.payloads = payloads_of(run, step)
     card.error = _error_of(step)
     return card
@@ -207,8 +221,15 @@ def _payload_of_run(run: Run, row: Run, name: str) -> Payload | None:
 class Statuses:
     """The status of each entry, asked for one by one: its own, or what its absence means."""
 
-    def __init__(self, status: str, graph: Graph, known: Mapping[str, StepSnapshot]) -> None:
+    def __init__(
+        self,
+        status: str,
+        graph: Graph,
+        known: Mapping[str, StepSnapshot],
+        now: datetime | None = None,
+    ) -> None:
         self._is_ended = status in ENDED
+        self._now = now
         self._places = graph.places
         self._known = known
         self._steps = list(known.values())
@@ -224,7 +245,7 @@ class Statuses:
     def _status_of(self, path: str) -> str:
         step = self._known.get(path)
         if step is not None:
-            return results.status_of(step, self._steps)
+            return standing.status_of(step, self._steps, self._now)
         above = self._places[path].parent
         parent = self._places.get(above)
         if self._is_ended or (parent and self.of(above) in {"untaken", *STEP_ENDED}):

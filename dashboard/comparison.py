@@ -13,9 +13,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Any, Final
 
+from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from dashboard import differences, graphs, merging, previews, records
+from dashboard import busy, differences, graphs, merging, previews, records, standing
 from dashboard.differences import Differences
 from dashboard.forms.fields import JSON, MISSING, Missing
 from dashboard.graphs import Graph
@@ -23,7 +24,7 @@ from dashboard.merging import Merged
 from dashboard.previews import Preview
 from workflows_app import jsontext, results
 from workflows_app.engine import payloads
-from workflows_app.models import Run, StepSnapshot, Timeline
+from workflows_app.models import Run, RunEvent, StepSnapshot, Timeline
 from workflows_app.planner.statuses import ENDED
 
 #: Steps that are compared on one page: those that differ at first sight before the others.
@@ -87,6 +88,10 @@ class Side:
     ended_at: datetime | None
     values: dict[str, Preview | None]
     graph: Graph
+    #: The timeline as it was left; None: it is the present one.
+    earlier: Timeline | None = None
+    #: When its steps waited for answers, by path.
+    asked: Mapping[str, Sequence[busy.Span]] = field(default_factory=dict)
     steps: list[StepSnapshot] = field(default_factory=list)
     is_whole: bool = True
 
@@ -107,8 +112,13 @@ class Side:
 
     @property
     def took(self) -> timedelta | None:
-        """How long it went on; None while it does."""
-        return _length(self.started_at, self.ended_at)
+        """How long it took, as every page means it; None while it goes on."""
+        if self.earlier is None:
+            return self.run.duration
+        if self.started_at is None or self.ended_at is None:
+            return None
+        waited = standing.settled_for(self.steps, self.asked, self.started_at, self.ended_at)
+        return self.ended_at - self.started_at - waited
 
     @cached_property
     def known(self) -> dict[str, StepSnapshot]:
@@ -125,7 +135,7 @@ class Side:
             steps = StepSnapshot.objects.on_timeline(self.run.pk, self.timeline).order_by()
             pairs = steps.values_list("base_path", "status").distinct()
             return merging.worst_by_place(pairs, records.ASKING)
-        known = ((s.base_path, results.status_of(s, self.steps)) for s in self.steps)
+        known = ((s.base_path, standing.status_of(s, self.steps)) for s in self.steps)
         return merging.worst_by_place(known, records.ASKING)
 
     def absence_of(self, step: StepSnapshot) -> str:
@@ -153,6 +163,8 @@ class Row:
     old: StepSnapshot | None
     new: StepSnapshot | None
     statuses: tuple[str, str]
+    #: How long each side took, where it has ended.
+    took: tuple[timedelta | None, timedelta | None] = (None, None)
     pairs: list[Pair] = field(default_factory=list)
 
     @property
@@ -178,7 +190,7 @@ class Row:
     @property
     def delta(self) -> timedelta | None:
         """How much longer the second side took; None where one has no length yet."""
-        ours, theirs = (_length(s.started_at, s.ended_at) if s else None for s in self.both)
+        ours, theirs = self.took
         return None if ours is None or theirs is None else theirs - ours
 
     @property
@@ -254,6 +266,9 @@ def timelines_of(runs: Iterable[Run]) -> dict[tuple[Any, int], Timeline]:
     if not wanted:
         return {}
     rows = Timeline.objects.filter(run__in=wanted).defer("state", "result", "error")
+    # It was left by a person, later than it came to its end.
+    told = RunEvent.objects.filter(run=OuterRef("run"), timeline=OuterRef("number"))
+    rows = rows.annotate(last_at=Subquery(told.order_by("-first_seq").values("at")[:1]))
     found = previews.with_previews(rows, ("result", "error"))
     return {(row.run_id, row.number): row for row in found}
 
@@ -271,7 +286,8 @@ def side_of(letter: str, run: Run, number: int, earlier: Timeline | None) -> Sid
         timeline=number,
         status=earlier.status if earlier else run.status,
         started_at=(earlier.started_at if earlier else None) or run.started_at,
-        ended_at=earlier.left_at if earlier else run.ended_at,
+        ended_at=getattr(earlier, "last_at", earlier.left_at) if earlier else run.ended_at,
+        earlier=earlier,
         values=values,
         graph=graphs.of_run(run),
     )
@@ -281,6 +297,12 @@ def compare(old: Side, new: Side) -> Comparison:
     """Read the steps of both sides and compare them."""
     for side in (old, new):
         _read_steps(side)
+    if any(step.suspended_at is not None for side in (old, new) for step in side.steps):
+        known = busy.asked_in({side.run.pk: side.run for side in (old, new)}.values())
+        old.asked, new.asked = known[old.run.pk], known[new.run.pk]
+    for side in (old, new):
+        if side.is_current:
+            side.status = standing.status_of_run(side.run, side.steps)
     rows, left_out = _rows(old, new)
     _read_values(old, new, rows)
     pairs = [_pair(name, old.values[name], new.values[name]) for name in RUN_FIELDS]
@@ -309,10 +331,14 @@ def _row(old: Side, new: Side, path: str) -> Row:
     some = ours or theirs
     assert some is not None  # noqa: S101 - the paths are those of the two sides
     statuses = [
-        results.status_of(step, side.steps) if step else side.absence_of(some)
+        standing.status_of(step, side.steps) if step else side.absence_of(some)
         for side, step in ((old, ours), (new, theirs))
     ]
-    return Row(path, some.kind, ours, theirs, (statuses[0], statuses[1]))
+    took = [
+        standing.took(step, asked=side.asked) if step and step.ended_at else None
+        for side, step in ((old, ours), (new, theirs))
+    ]
+    return Row(path, some.kind, ours, theirs, (statuses[0], statuses[1]), (took[0], took[1]))
 
 
 def _in_order(old: Side, new: Side) -> list[str]:
@@ -406,7 +432,3 @@ def _error_in(preview: Preview | None) -> JSON | Missing:
     if isinstance(value, dict):
         return {key: value[key] for key in ERROR_KEYS if value.get(key)}
     return {key: previews.text_at(preview.text, key) for key in ERROR_KEYS[:2]}
-
-
-def _length(start: datetime | None, end: datetime | None) -> timedelta | None:
-    return end - start if start and end else None

@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from dashboard import standing
 from dashboard.playback import Known, Moment
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.step import StepQuerySet
@@ -102,7 +103,7 @@ def _came_ready(step: StepSnapshot) -> bool:
         return False
     if step.started_at is None:
         return step.ended_at <= step.queued_at
-    return step.started_at < step.queued_at and step.ended_at <= step.queued_at
+    return standing.is_reused(step)
 
 
 def _reopen(step: StepSnapshot, known: Known) -> None:
@@ -117,7 +118,9 @@ def _reopen(step: StepSnapshot, known: Known) -> None:
     is_same_question = known.suspended_at is not None and known.suspended_at == step.suspended_at
     step.suspended_at, step.resumed_at = known.suspended_at, known.resumed_at
     step.worker = None
-    if known.status != StepStatus.WAITING:
+    if known.status == StepStatus.QUEUED:
+        step.wake_at, step.unknown_since = known.again_at, None
+    elif known.status != StepStatus.WAITING:
         step.wake_at = None
     unknown = {"output", "error"}
     if not is_same_question:

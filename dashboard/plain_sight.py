@@ -24,6 +24,11 @@ _ODD: Final = (
 )
 ODD: Final = re.compile(f"[{_ODD}]")
 
+#: Letters that are read from right to left, and marks of direction: they move what is beside them.
+_TURNS: Final = re.compile(
+    "[\u0590-\u08ff\u200e\u200f\u202a-\u202e\u2066-\u2069\ufb1d-\ufdff\ufe70-\ufefe"
+    "\U00010800-\U00010fff\U0001e800-\U0001efff]"
+)
 #: What UTF-8, or HTML, cannot hold.
 _NOT_CARRIED: Final = re.compile("[\0\ud800-\udfff]")
 
@@ -59,6 +64,11 @@ def shown(html: str) -> str:
 def plain(text: str) -> str:
     """Return a text that is no HTML, such as one for a title, with these characters spelled out."""
     return ODD.sub(_spelled, text)
+
+
+def turns(text: str) -> bool:
+    """Return whether a text would move what stands beside it in its line."""
+    return not text.isascii() and _TURNS.search(text) is not None
 
 
 def carried(text: str) -> str:

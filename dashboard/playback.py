@@ -17,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
+from dashboard import standing
 from workflows_app.engine import log
 from workflows_app.models import Run, RunEvent, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
@@ -43,6 +44,8 @@ class Known(NamedTuple):
     retries: int = 0
     suspended_at: datetime | None = None
     resumed_at: datetime | None = None
+    #: When the next attempt may begin, while it waits for that.
+    again_at: datetime | None = None
 
 
 @dataclass
@@ -100,7 +103,8 @@ class Moment:
             if kind == "suspended":
                 known = known._replace(suspended_at=self.at)
             elif kind == "retry":
-                known = known._replace(retries=int(payload.get("retry_count") or 0))
+                retries = int(payload.get("retry_count") or 0)
+                known = known._replace(retries=retries, again_at=_moment(payload))
             self.steps[path] = known
 
     def _begun(self, known: Known | None) -> Known:
@@ -166,7 +170,11 @@ def settle(moment: Moment, steps: Sequence[StepSnapshot]) -> None:
     is_leaf = [
         s for s in steps if s.kind in {"step", "map", "sleep"} and s.status not in STEP_ENDED
     ]
-    if is_leaf and all(step.status == StepStatus.WAITING for step in is_leaf):
+    waits = (
+        s.status == StepStatus.WAITING or standing.is_between_attempts(s, moment.at)
+        for s in is_leaf
+    )
+    if is_leaf and all(waits):
         moment.status = RunStatus.WAITING.value
 
 
@@ -200,6 +208,12 @@ class _Kept:
 
 
 _kept: Final = _Kept()
+
+
+def _moment(payload: Mapping[str, Any]) -> datetime | None:
+    """Return when the next attempt may begin, as the event of a retry tells it."""
+    text = payload.get("next_attempt_at")
+    return datetime.fromisoformat(text) if isinstance(text, str) else None
 
 
 def _base(path: str | None) -> str:

@@ -31,7 +31,8 @@ MOST_ROWS: Final = 100
 #: What a row of the timeline is made of.
 TIMED: Final = (
     "run", "path", "base_path", "kind", "status", "retry_count",
-    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at", "timeline",
+    "queued_at", "started_at", "ended_at", "suspended_at", "resumed_at", "timeline", "wake_at",
+    "unknown_since",
 )  # fmt: skip
 STEP_FIELDS: Final = ("payload", "output", "suspend_payload", "resume_payload")
 #: What asks for attention comes first.

@@ -6,19 +6,21 @@ Three queries for a page, however many rows: the runs, their open steps, their i
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, QuerySet, When
+from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Substr
+from django.utils import timezone
 
-from dashboard import columns
+from dashboard import columns, standing
 from dashboard.previews import ByteLength, message_in, question_in
 from workflows_app import actions, permissions
 from workflows_app.actions import Offer, Person
 from workflows_app.engine import payloads
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import Run, RunEvent, StepSnapshot
 from workflows_app.planner.statuses import RunStatus, StepStatus
 
 #: Open steps looked at for one page: a run may have thousands at once.
@@ -40,6 +42,13 @@ class Row:
     facts: tuple[columns.Fact, ...] = ()
     #: What may be done with it from the list.
     offers: tuple[Offer, ...] = ()
+    #: Since when nothing but the time of a next attempt is waited for.
+    waits_since: datetime | None = None
+
+    @property
+    def status(self) -> str:
+        """The status as it is shown."""
+        return RunStatus.WAITING.value if self.waits_since else self.run.status
 
 
 def joined(runs: QuerySet[Run]) -> QuerySet[Run]:
@@ -51,13 +60,15 @@ def rows_of(runs: Sequence[Run], person: Person | None = None) -> list[Row]:
     """Return the rows of these runs, in their order; to a person also with what they may do."""
     open_steps = _open_steps([run.pk for run in runs if not run.is_ended])
     texts = _texts([run.pk for run in runs])
+    waiting = _waiting(runs, open_steps)
     found = []
     for run in runs:
         error, given = texts.get(run.pk, (None, None))
         row = _row(run, open_steps.get(run.pk, []), error or "")
         offers = offers_of(run, person) if person is not None else ()
         facts = columns.facts_of(run.workflow_id, given)
-        found.append(replace(row, facts=facts, offers=offers))
+        since = waiting.get(run.pk)
+        found.append(replace(row, facts=facts, offers=offers, waits_since=since))
     return found
 
 
@@ -85,6 +96,23 @@ def _open_steps(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[StepSnapshot]
     for step in steps:
         found.setdefault(step.run_id, []).append(step)
     return found
+
+
+def _waiting(
+    runs: Sequence[Run], open_steps: Mapping[uuid.UUID, Sequence[StepSnapshot]]
+) -> dict[uuid.UUID, datetime]:
+    """Return since when runs wait for nothing but a next attempt; no query where there is none.
+
+    That is since their last event: an attempt failed, and nothing else of them goes on.
+    """
+    found = [
+        run for run in runs if standing.status_of_run(run, open_steps.get(run.pk, ())) != run.status
+    ]
+    if not found:
+        return {}
+    told = RunEvent.objects.filter(run=OuterRef("pk")).order_by("-first_seq").values("at")[:1]
+    last = Run.objects.filter(pk__in=[run.pk for run in found]).annotate(last=Subquery(told))
+    return {pk: at or timezone.now() for pk, at in last.values_list("pk", "last")}
 
 
 def _texts(wanted: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[str | None, str | None]]:

@@ -22,6 +22,7 @@ from dashboard import (
     busy,
     counters,
     failure,
+    forks,
     graphs,
     header,
     markdown,
@@ -29,6 +30,7 @@ from dashboard import (
     previews,
     records,
     related,
+    standing,
     statements,
     states,
     timeline_parts,
@@ -146,6 +148,10 @@ class RunPage:
     #: Whether a step of it is held by a worker that gives no sign of life.
     is_lost: bool = False
     failure: failure.Failure | None = None
+    #: The status that is shown, where it is not the run's own word.
+    shown_status: str = ""
+    #: When steps waited for answers, by path.
+    asked: Mapping[str, Sequence[busy.Span]] = field(default_factory=dict)
 
     @property
     def acted(self) -> str:
@@ -183,8 +189,8 @@ class RunPage:
 
     @property
     def status(self) -> str:
-        """The run's status, now or at the moment that is played back."""
-        return self.moment.status if self.moment else self.run.status
+        """The run's status, now or at the moment that is played back, as it is shown."""
+        return self.moment.status if self.moment else self.shown_status or self.run.status
 
     @property
     def is_canceling(self) -> bool:
@@ -205,6 +211,16 @@ class RunPage:
     def until(self) -> datetime | None:
         """The moment at which what has not ended is looked at; None: now."""
         return self.moment.at if self.moment else None
+
+    @property
+    def reused(self) -> list[Card]:
+        """What a fork took over from the run it came from."""
+        return [card for card in self.cards if card.is_reused]
+
+    @property
+    def changed(self) -> list[Card]:
+        """What a fork was given in the place of what that run had."""
+        return [card for card in self.cards if card.is_given or card.is_input_changed]
 
     @cached_property
     def tallies(self) -> dict[str, str]:
@@ -314,9 +330,12 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     counted, tallies = _counted(run, graph, view, moment)
     is_told = run.timeline > 1 and (view.tab == "related" or header.needs_earlier(run, moment))
     earlier = related.earlier_of(run) if is_told else []
+    known = busy.of(run)
     page = RunPage(
         run=run,
-        head=header.of(run, moment, busy.of(run), earlier),
+        head=header.of(run, moment, known, earlier),
+        asked=known.asked,
+        shown_status=standing.status_of_run(run, seen.steps) if moment is None else "",
         graph=graph,
         cards=[],
         questions=[] if moment else _questions(run, graph, seen.steps, person),
@@ -333,7 +352,10 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         is_lost=moment is None and is_lost(seen.steps),
     )
     # After the run's own values: steps may have the same input.
-    page.cards = cards_of(run, graph, seen, people[::-1], tallies, status=status)
+    at = moment.at if moment else None
+    page.cards = cards_of(run, graph, seen, people[::-1], tallies, status=status, now=at)
+    forks.mark(run, page.head, page.cards)
+    page.payloads = forks.inputs(page.payloads, page.head, page.cards)
     error = moment.error if moment else run_error(run)
     page.failure = failure.of(run, error, seen.steps, page.cards)
     _fill_tab(page, tallies, counted)
@@ -426,6 +448,7 @@ def _fill_timeline(
         folds=view.folds and known.is_whole,
         spans=known.until(end),
         attempts=timeline_parts.attempts_of(run, parts.steps, known),
+        asked=known.asked,
     )
     parts.place(page.timeline)
 

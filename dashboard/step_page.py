@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final
 
-from dashboard import graphs, past, playback, previews, records
+from django.utils import timezone
+
+from dashboard import busy, graphs, past, playback, previews, records, standing
 from dashboard.addresses import Addresses
 from dashboard.cards import Card, card_for
 from dashboard.graphs import Place
@@ -61,6 +64,35 @@ class Elsewhere:
 
 
 @dataclass(frozen=True)
+class Item:
+    """One item, round or step inside, as its line shows it."""
+
+    step: StepSnapshot
+    others: Sequence[StepSnapshot]
+    asked: Mapping[str, Sequence[busy.Span]]
+
+    @property
+    def path(self) -> str:
+        """Where it is."""
+        return self.step.path
+
+    @property
+    def status(self) -> str:
+        """Its status, as it is shown."""
+        return standing.status_of(self.step, self.others)
+
+    @property
+    def took(self) -> timedelta | None:
+        """How long it took, or so far; None: it has not started."""
+        return standing.took(self.step, asked=self.asked)
+
+    @property
+    def is_going(self) -> bool:
+        """Whether that is growing."""
+        return self.status == StepStatus.RUNNING
+
+
+@dataclass(frozen=True)
 class StepPage:
     """One step of a run with all that is known of it."""
 
@@ -81,6 +113,37 @@ class StepPage:
     #: The timeline that it is shown on; None: the present one.
     timeline: int | None
     addresses: Addresses
+    #: When steps of the run waited for answers, by path, and when attempts of this one failed.
+    asked: Mapping[str, Sequence[busy.Span]]
+    failed: Sequence[busy.Attempt]
+
+    @property
+    def is_asking(self) -> bool:
+        """Whether it waits for an answer."""
+        return self.step.status == StepStatus.SUSPENDED
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the time that it takes is growing."""
+        return not self.is_asking and self.step.ended_at is None
+
+    @property
+    def waits_until(self) -> datetime | None:
+        """When its next attempt begins, while it waits for that."""
+        return self.step.wake_at if standing.is_between_attempts(self.step) else None
+
+    @property
+    def answered_after(self) -> timedelta:
+        """For how long it waited for answers."""
+        return standing.asked_for(self.step, self.step.ended_at or timezone.now(), self.asked)
+
+    @property
+    def between_attempts(self) -> timedelta:
+        """For how long it waited for its next attempts."""
+        if self.step.started_at is None:
+            return timedelta()
+        end = self.step.ended_at or timezone.now()
+        return standing.between_attempts(self.failed, self.step.started_at, end)
 
     @property
     def kept(self) -> str:
@@ -107,9 +170,9 @@ class StepPage:
         return max(self.first - MOST_ITEMS, 0) if self.first else None
 
     @property
-    def shown_items(self) -> list[StepSnapshot]:
+    def shown_items(self) -> list[Item]:
         """The items of this page."""
-        return self.items[:MOST_ITEMS]
+        return [Item(step, self.items, self.asked) for step in self.items[:MOST_ITEMS]]
 
 
 def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> StepPage | None:
@@ -129,6 +192,7 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
     items = list(parts[: MOST_ITEMS + 1]) if place.is_container else []
     tallies = records.tallies_of(run, graph, None) if _is_list(step) and not timeline else {}
     events = _events(run, step)
+    known = busy.of(run) if _has_waited(step) or any(map(_has_waited, items)) else busy.Busy()
     return StepPage(
         card=card_for(run, graph, place, [step, *items]),
         step=step,
@@ -145,7 +209,14 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
         travel_to=re.sub(r"\[.*", "", path),
         timeline=timeline,
         addresses=Addresses(run.run_id, timeline),
+        asked=known.asked,
+        failed=sorted(known.attempts.get(path, ())),
     )
+
+
+def _has_waited(step: StepSnapshot) -> bool:
+    """Return whether the log tells more of when it waited than its record."""
+    return step.suspended_at is not None or step.retry_count > 0
 
 
 def _is_list(step: StepSnapshot) -> bool:

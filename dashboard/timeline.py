@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Final
 
+from dashboard import standing
+from dashboard.busy import Attempt, Span
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -27,7 +29,7 @@ TICKS: Final = 5
 
 @dataclass(frozen=True)
 class Segment:
-    """One part of a bar: `queue`, `run`, `ask` or `sleep`."""
+    """One part of a bar: `queue`, `run`, `ask`, `wait` or `sleep`."""
 
     kind: str
     x: float
@@ -45,6 +47,25 @@ class Row:
     tally: list[tuple[str, int]] = field(default_factory=list)
     #: Where earlier attempts ended, each with what is said of it.
     attempts: list[tuple[float, str]] = field(default_factory=list)
+    #: How long it took, or has taken so far.
+    took: timedelta | None = None
+    #: Whether it waits for its next attempt.
+    is_between_attempts: bool = False
+
+    @property
+    def status(self) -> str:
+        """Its status, as it is shown."""
+        return "waiting" if self.is_between_attempts else self.step.status
+
+    @property
+    def is_reused(self) -> bool:
+        """Whether a fork took it over: it did not run in this run."""
+        return standing.is_reused(self.step)
+
+    @property
+    def is_going(self) -> bool:
+        """Whether the time that it takes is growing: not while it waits for people."""
+        return self.step.ended_at is None and self.step.status != StepStatus.SUSPENDED
 
     @property
     def depth(self) -> int:
@@ -144,25 +165,28 @@ def of(
     tallies: dict[str, list[tuple[str, int]]],
     folds: bool = True,
     spans: Iterable[tuple[datetime, datetime]] = (),
-    attempts: Mapping[str, Sequence[tuple[datetime, str]]] = MappingProxyType({}),
+    attempts: Mapping[str, Sequence[Attempt]] = MappingProxyType({}),
+    asked: Mapping[str, Sequence[Span]] = MappingProxyType({}),
 ) -> Timeline:
     """Return the timeline of these steps between two moments; later ones are cut off at `end`.
 
     `spans` are when anything of the run was busy, also what is not among these steps: the rest are
-    idle gaps. `attempts` are by path.
+    idle gaps. `attempts` are those that failed, `asked` when answers were waited for, by path.
     """
     shown = [step for step in steps if step.queued_at <= end]
     axis = Axis(start, end, spans, folds=folds)
     rows = [
         Row(
             step,
-            list(_segments(step, axis, end)),
+            list(_segments(step, axis, end, attempts.get(step.path, ()))),
             tallies.get(f"{step.base_path}[]", []),
             [
-                (axis.x(moment), said)
-                for moment, said in attempts.get(step.path, ())
+                (axis.x(moment), f"attempt {number} failed")
+                for moment, number, _ in attempts.get(step.path, ())
                 if start <= moment <= end
             ],
+            standing.took(step, end, asked),
+            standing.is_between_attempts(step, end),
         )
         for step in shown
     ]
@@ -190,20 +214,47 @@ def _spans(step: StepSnapshot, end: datetime) -> Iterator[tuple[str, datetime, d
     yield "sleep" if step.kind == "sleep" else "run", started, min(ended, end)
 
 
+def _without_waits(
+    spans: Iterable[tuple[str, datetime, datetime]], attempts: Sequence[Attempt], rest: str
+) -> Iterator[tuple[str, datetime, datetime]]:
+    """Yield these parts, those that ran without the time between two attempts.
+
+    `rest` is what the step does after the last of these waits.
+    """
+    for kind, start, stop in spans:
+        waits = [(at, min(again, stop)) for at, _, again in attempts if start <= at < stop]
+        if kind != "run" or not waits:
+            yield kind, start, stop
+            continue
+        begins = [start, *(until for _, until in waits)]
+        for begun, (failed, until) in zip(begins, waits, strict=False):
+            yield "run", begun, failed
+            yield "wait", failed, until
+        if begins[-1] < stop:
+            yield rest, begins[-1], stop
+
+
 def _was_answered(step: StepSnapshot) -> bool:
     return step.resumed_at is not None and (
         step.suspended_at is None or step.resumed_at >= step.suspended_at
     )
 
 
-def _segments(step: StepSnapshot, axis: Axis, end: datetime) -> Iterator[Segment]:
+def _segments(
+    step: StepSnapshot, axis: Axis, end: datetime, attempts: Sequence[Attempt]
+) -> Iterator[Segment]:
     words = {
         "queue": "waited for a worker",
         "run": "ran",
         "ask": "waited for an answer",
+        "wait": "waited for its next attempt",
         "sleep": "slept",
     }
-    for kind, start, stop in _spans(step, end):
+    rest = "queue" if step.status == StepStatus.QUEUED else "run"
+    if not attempts and standing.is_between_attempts(step, end) and step.started_at:
+        # So old that the log is not read for it: when the attempt failed is not known.
+        attempts = [(step.started_at, step.retry_count, end)]
+    for kind, start, stop in _without_waits(_spans(step, end), attempts, rest):
         if start > axis.end or stop < axis.start or (stop <= start and kind != "run"):
             continue
         x = axis.x(start)

@@ -23,8 +23,8 @@ from django.db.models import (
     Sum,
 )
 
-from dashboard import past, records
-from dashboard.busy import Busy
+from dashboard import past, records, standing
+from dashboard.busy import Attempt, Busy
 from dashboard.drawing import FRAMES
 from dashboard.graphs import Graph
 from dashboard.playback import Moment
@@ -207,6 +207,7 @@ def counted_now(run: Run, view: View) -> list[Mapping[str, Any]]:
     """
     took = ExpressionWrapper(F("ended_at") - F("started_at"), output_field=DurationField())
     wanted = records.looked_at(run, view)
+    own = wanted & Q(started_at__gte=run.started_at)  # not what a fork took over
     found: Iterable[Mapping[str, Any]] = (
         records.timed(run, View())
         .order_by()
@@ -214,7 +215,7 @@ def counted_now(run: Run, view: View) -> list[Mapping[str, Any]]:
         .annotate(
             all=Count("pk"),
             number=Count("pk", filter=wanted),
-            spent=Sum(took, filter=wanted),
+            spent=Sum(took, filter=own),
             first=Min("queued_at", filter=wanted),
             last=Max("ended_at", filter=wanted),
         )
@@ -234,7 +235,7 @@ def tallies_in(counted: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str
 def _counted_at(run: Run, view: View, moment: Moment) -> Iterable[Mapping[str, Any]]:
     """Yield the same as it stood at a moment: only the log knows the statuses of then."""
     for step in past.as_of(records.timed(run, view, moment).order_by(), moment):
-        took = step.ended_at - step.started_at if step.ended_at and step.started_at else None
+        took = standing.took(step) if step.ended_at else None
         yield {
             "base_path": step.base_path,
             "status": step.status,
@@ -293,8 +294,8 @@ def _rank(status: str) -> int:
 
 def attempts_of(
     run: Run, steps: Sequence[StepSnapshot], known: Busy
-) -> dict[str, list[tuple[datetime, str]]]:
-    """Return when earlier attempts of these steps ended, by path.
+) -> Mapping[str, Sequence[Attempt]]:
+    """Return the earlier attempts of these steps, by path, in order.
 
     `known` has read them already, but of a run too long for that: then it is one query, if any.
     """
@@ -302,14 +303,10 @@ def attempts_of(
     if not paths:
         return {}
     attempts = known.attempts if known.is_whole else _retries(run)
-    return {
-        path: [(at, f"attempt {number} failed") for at, number in attempts[path]]
-        for path in paths
-        if path in attempts
-    }
+    return {path: sorted(attempts[path]) for path in paths if path in attempts}
 
 
-def _retries(run: Run) -> Mapping[str, Sequence[tuple[datetime, int]]]:
+def _retries(run: Run) -> Mapping[str, Sequence[Attempt]]:
     rows = (
         RunEvent.objects.filter(run=run.pk)
         .annotate(text=payloads.as_text("events"))
@@ -317,11 +314,12 @@ def _retries(run: Run) -> Mapping[str, Sequence[tuple[datetime, int]]]:
         .order_by("-first_seq")
         .values_list("at", "events")
     )
-    found: dict[str, list[tuple[datetime, int]]] = {}
+    found: dict[str, list[Attempt]] = {}
     for at, events in rows[:MOST_ATTEMPTS]:
         for payload in (e["payload"] for e in events if e["type"] == "workflow-step-retry"):
             number = payload.get("retry_count", 1)
-            found.setdefault(payload.get("path", ""), []).append((at, number))
+            again = datetime.fromisoformat(payload["next_attempt_at"])
+            found.setdefault(payload.get("path", ""), []).append((at, number, again))
     return found
 
 

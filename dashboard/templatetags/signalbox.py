@@ -1,7 +1,7 @@
 """Statuses, times and values as the pages show them: one vocabulary everywhere."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -9,16 +9,17 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.html import conditional_escape, format_html
+from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import answering, failure, fragments, inbox_page
+from dashboard import answering, failure, fragments, inbox_page, plain_sight, standing
 from dashboard.addresses import Addresses
+from dashboard.busy import Span
 from dashboard.cards import Payload
 from dashboard.forms.form import SchemaForm
 from workflows_app import actions
 from workflows_app.definition.schedules import cron_in_words
-from workflows_app.models import Run
+from workflows_app.models import Run, StepSnapshot
 
 register = template.Library()
 register.tag("kept", fragments.kept)
@@ -39,6 +40,9 @@ AWAY = (
     ' <a class="faint" href="{2}?download=1" aria-label="Download {7}">Download</a></div>'
     '<p data-away><a href="{8}">Show the value</a></p></div>'
 )
+
+#: In the place of the time that a step took which a fork took over.
+REUSED = mark_safe('<span class="tag">reused</span>')
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MILLISECONDS = 1000
@@ -71,6 +75,13 @@ def inbox_count(context: dict[str, Any]) -> str:
     if request is None or person is None or not actions.may_view(person):
         return ""
     return inbox_page.counted_for(request)
+
+
+@register.filter
+def apart(value: Any) -> SafeString | str:
+    """Show a value so that it turns nothing around beside it, where its letters would."""
+    text = conditional_escape(value)
+    return mark_safe(f"<bdi>{text}</bdi>") if plain_sight.turns(text) else text  # noqa: S308
 
 
 @register.simple_tag
@@ -183,6 +194,43 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
         '<span class="num" data-since="{}">{}</span>',
         _for_machines(start),
         text,
+    )
+
+
+@register.simple_tag
+def step_took(
+    step: StepSnapshot,
+    until: datetime | None = None,
+    asked: Mapping[str, Sequence[Span]] | None = None,
+    *,
+    is_going: bool = False,
+) -> SafeString | str:
+    """Show how long a step took, or so far; see `standing`. Where it is going on, script counts."""
+    length = standing.took(step, until, asked or {})
+    if length is None or step.started_at is None:
+        return REUSED if standing.is_reused(step) else "–"
+    if step.ended_at is None:
+        return so_far(length, is_going=is_going and until is None)
+    return format_html(
+        '<span class="num" title="{} – {}">{}</span>',
+        exact(step.started_at),
+        exact(step.ended_at),
+        in_words(length),
+    )
+
+
+@register.simple_tag
+def run_took(run: Run, waits_since: datetime | None = None) -> SafeString | str:
+    """Show how long a run took, or so far; where it waits, apart from that for how long."""
+    if run.duration is not None:
+        return so_far(run.duration, is_going=False)
+    since = run.stood_since or waits_since
+    if since is None:
+        return lasting(run.worked_since)
+    return format_html(
+        '{} <span class="faint nowrap">then waiting {}</span>',
+        lasting(run.worked_since, since),
+        lasting(since),
     )
 
 

@@ -203,9 +203,7 @@ def fork(
         timelines.mark(changing, "time-travel", asked.target.path, actor)
         timelines.reopen(changing)
         has_other_input = asked.run_input is not None
-        copies.copy_kept(
-            source, run, journey.kept, changing.now, has_other_input=has_other_input
-        )
+        copies.copy_kept(source, run, journey.kept, changing.now, has_other_input=has_other_input)
         _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
         timelines.merge_context(changing, definition, context)
         tracing.keep(changing, trace)
