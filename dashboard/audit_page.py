@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
-from dashboard import paging
+from dashboard import finding, paging
 from dashboard.paging import Page, Place
 from workflows_app import jsontext
 from workflows_app.engine import payloads
@@ -52,7 +52,10 @@ COLUMNS: Final = ("at", "who", "verb", "run", "workflow", "path", "schedule", "d
 
 @dataclass(frozen=True)
 class Filters:
-    """Whose actions are wanted, which, and on which run. All names are whole names."""
+    """Whose actions are wanted, which, and on which run. All names are whole names.
+
+    A run may also be named as lists show it.
+    """
 
     person: str = ""
     verb: str = ""
@@ -87,11 +90,13 @@ class Filters:
         """Return all actions that match, newest first, with the beginning of their data."""
         actions = with_reasons(Action.objects.all())
         if self.person:
-            actions = actions.filter(actor_name=self.person)
+            actions = actions.filter(actor_name__in=finding.spellings(self.person))
         if self.verb:
-            actions = actions.filter(verb=self.verb)
+            actions = actions.filter(verb=self.verb.lower())
         if self.run:
-            actions = actions.filter(public_run_id=self.run)
+            run = finding.only_one(self.run)
+            names = finding.spellings(run.run_id if run else self.run)
+            actions = actions.filter(public_run_id__in=names)
         return actions
 
 

@@ -16,7 +16,7 @@ from typing import Any, Final
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from dashboard import busy, differences, graphs, merging, previews, records, standing
+from dashboard import busy, differences, finding, graphs, merging, previews, records, standing
 from dashboard.differences import Differences
 from dashboard.forms.fields import JSON, MISSING, Missing
 from dashboard.graphs import Graph
@@ -258,6 +258,12 @@ def find(run_ids: Iterable[str]) -> dict[str, Run]:
     rows = Run.objects.light().filter(run_id__in=wanted)
     rows = rows.select_related("workflow", "version", "started_by").defer("version__graph")
     return {run.run_id: run for run in previews.with_previews(rows, RUN_FIELDS)}
+
+
+def whole_id(text: str) -> str:
+    """Return the id of the run that was meant, as lists show it; else what was asked for."""
+    run = finding.only_one(finding.clean(text))
+    return run.run_id if run else text
 
 
 def timelines_of(runs: Iterable[Run]) -> dict[tuple[Any, int], Timeline]:

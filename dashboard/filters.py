@@ -9,9 +9,10 @@ from datetime import date, datetime, time, timedelta
 from typing import Final
 from urllib.parse import urlencode
 
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.utils import timezone
 
+from dashboard import finding
 from workflows_app.models import Run
 from workflows_app.planner.statuses import RunStatus
 
@@ -52,7 +53,7 @@ class Filters:
     window: str = ""
     since: date | None = None
     until: date | None = None
-    #: A run id or its beginning, or a whole resource id.
+    #: A run id, its beginning, or as lists show it, or a whole resource id.
     search: str = ""
     #: The columns of the list, as the address names them; empty: as this browser had them last.
     columns: str = ""
@@ -72,7 +73,7 @@ class Filters:
             # A window is a choice of its own: days beside it would be said and not held to.
             since=None if named else _day(query.get("since", "")),
             until=None if named else _day(query.get("until", "")),
-            search=query.get("q", "")[:255].replace("\0", "").strip(),
+            search=finding.clean(query.get("q", "")),
             columns=query.get("cols", "")[:255].replace("\0", ""),
             before=_key(query.get("before", "")),
             after=_key(query.get("after", "")),
@@ -103,7 +104,7 @@ class Filters:
         if self.until is not None:
             parts.append(f"up to {self.until.isoformat()}")
         if self.search:
-            parts.append(f"whose id begins with “{self.search}”, or of that resource")
+            parts.append(f"whose id is or begins with “{self.search}”, or of that resource")
         return ", ".join(parts)
 
     def wanted(self) -> QuerySet[Run]:
@@ -114,7 +115,7 @@ class Filters:
         if self.workflow:
             runs = runs.filter(workflow_id=self.workflow)
         if self.search:
-            runs = runs.filter(Q(run_id__startswith=self.search) | Q(resource_id=self.search))
+            runs = runs.filter(finding.by_id(self.search) | finding.by_resource(self.search))
         first, last = self._range()
         if first is not None:
             runs = runs.filter(pk__gte=first)

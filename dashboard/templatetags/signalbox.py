@@ -12,7 +12,15 @@ from django.utils import timezone
 from django.utils.html import conditional_escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import answering, failure, fragments, inbox_page, plain_sight, standing
+from dashboard import (
+    address_words,
+    answering,
+    failure,
+    fragments,
+    inbox_page,
+    plain_sight,
+    standing,
+)
 from dashboard.addresses import Addresses
 from dashboard.busy import Span
 from dashboard.cards import Payload
@@ -82,6 +90,13 @@ def apart(value: Any) -> SafeString | str:
     """Show a value so that it turns nothing around beside it, where its letters would."""
     text = conditional_escape(value)
     return mark_safe(f"<bdi>{text}</bdi>") if plain_sight.turns(text) else text  # noqa: S308
+
+
+@register.simple_tag(takes_context=True)
+def not_understood(context: dict[str, Any]) -> list[str]:
+    """Return what the address of the page says that it does not understand."""
+    request = context.get("request")
+    return [] if request is None else address_words.not_understood(request)
 
 
 @register.simple_tag

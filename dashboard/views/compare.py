@@ -31,6 +31,7 @@ class Asked:
     def read(cls, query: Mapping[str, str]) -> Asked:
         """Read an address; a second timeline without a second run is one of the first run."""
         a, b, at, bt = (query.get(name, "").strip() for name in ("a", "b", "at", "bt"))
+        a, b = comparison.whole_id(a), comparison.whole_id(b)
         return cls(a, b or (a if bt else ""), at, bt, query.get("only") != "0")
 
     @property

@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
-from dashboard import columns, inbox_page, rows, status_counts
+from dashboard import columns, finding, inbox_page, rows, status_counts
 from dashboard.filters import PAGE, WINDOWS, Filters, newer_than, page_of
 from dashboard.views.access import signed_in
 from workflows_app.models import Run, Workflow
@@ -26,8 +26,8 @@ def runs(request: HttpRequest) -> HttpResponse:
     if shown is not None and request.headers.get("HX-Request"):
         return _refreshed(request, filters, shown)
     page = page_of(filters, rows.joined(filters.wanted()))
-    if len(page.runs) == 1 and page.runs[0].run_id == filters.search:
-        return redirect("run", filters.search)
+    if len(page.runs) == 1 and finding.is_meant(page.runs[0], filters.search):
+        return redirect("run", page.runs[0].run_id)
     context = {
         "filters": filters,
         "page": page,
