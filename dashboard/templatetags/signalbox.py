@@ -9,7 +9,7 @@ from typing import Any
 from django import template
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
+from django.utils.html import conditional_escape, format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import (
@@ -19,6 +19,7 @@ from dashboard import (
     fragments,
     inbox_page,
     plain_sight,
+    scripts,
     standing,
 )
 from dashboard.addresses import Addresses
@@ -54,6 +55,13 @@ REUSED = mark_safe('<span class="tag">reused</span>')
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 MILLISECONDS = 1000
+
+
+@register.simple_tag
+def preloads(entry: str) -> SafeString:
+    """Let the browser fetch all modules that a script imports at once, not one after another."""
+    links = ((static(name),) for name in scripts.imported_by(entry))
+    return format_html_join("\n  ", '<link rel="modulepreload" href="{}">', links)
 
 
 @register.simple_tag
