@@ -164,3 +164,14 @@ def tick(left: int) -> int:
 
 
 TICKING = Workflow("ticking", title="Ticking").do_until(tick, lambda left: left <= 0).commit()
+
+
+def _is_number(number: int) -> Any:
+    return lambda value, ctx: value["way"] == number
+
+
+fan = (
+    Workflow("fan", title="Fan")
+    .branch([(_is_number(n), step(collect, id=f"way_{n}")) for n in range(8)])
+    .commit()
+)

@@ -112,3 +112,24 @@ def test_a_finger_hits_what_folds_and_what_passed_on_a_phone(visitors: Visitors)
     assert page.locator(".graph .edge").count() > 5
     missed = page.evaluate(MISSED)
     assert not missed, "\n".join(missed)
+
+
+@pytest.mark.parametrize("way", [0, 7])
+def test_on_a_phone_a_drawing_opens_on_the_way_that_was_taken(visitors: Visitors, way: int) -> None:
+    visitor = visitors.come(width=390)
+    page = visitor.go("/workflows/fan/start/")
+    page.locator("textarea").first.fill(f'{{"way": {way}}}')
+    page.get_by_role("button", name="Start and watch").click()
+    page.wait_for_url(re.compile("/runs/[^/]+/$"))
+    page.locator(".page-head .status[data-status=success]").wait_for()
+    page.goto(f"{page.url}?tab=graph")
+
+    seen = """() => {
+        const room = document.querySelector("[data-graph]").getBoundingClientRect();
+        const node = document.querySelector(".node[data-status=success]").getBoundingClientRect();
+        return node.left >= room.left - 1 && node.right <= room.right + 1;
+    }"""
+    page.wait_for_function(seen)
+    assert page.locator(".node[data-status=success] .node-name").inner_text() == f"way_{way}"
+    assert page.evaluate("document.querySelector('[data-graph]').scrollWidth > 390")
+    assert visitor.complaints == []

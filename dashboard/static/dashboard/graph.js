@@ -69,11 +69,23 @@ function bring(room, node) {
   if (box.top < place.top || box.bottom > place.bottom) room.scrollTop += box.top - place.top - (place.height - box.height) / 2;
 }
 
-// A small graph to choose from begins at what is chosen, or where the run begins.
+// A drawing that is wider than its room opens on the way that was taken: where it failed or stands,
+// else in the middle of that way; before anything ran, where the run begins.
 function open() {
-  const room = document.querySelector(".mini[data-graph]");
-  const node = room?.querySelector("[data-chosen]") ?? room?.querySelector(".stop");
-  if (node) bring(room, node);
+  const room = roomOf();
+  if (!room || room.scrollWidth <= room.clientWidth + 1) return;
+  const stands = room.querySelector("[data-chosen]") ?? ["running", "suspended", "waiting", "failed"].map((status) => room.querySelector(`.node[data-status=${status}]`)).find(Boolean);
+  if (stands) { bring(room, stands); return; }
+  const taken = [...room.querySelectorAll(".node[data-status]")].filter((node) => !["", "pending", "untaken", "skipped", "queued"].includes(node.dataset.status));
+  const middles = (taken.length ? taken : [...room.querySelectorAll(".stop")]).map(middleOf).sort((a, b) => a - b);
+  if (!middles.length) return;
+  const place = room.getBoundingClientRect();
+  room.scrollLeft += middles[middles.length >> 1] - place.left - place.width / 2;
+}
+
+function middleOf(node) {
+  const box = node.getBoundingClientRect();
+  return box.left + box.width / 2;
 }
 
 function pan() {
@@ -120,6 +132,14 @@ function keys() {
 }
 
 // `turnTo` shows another address of the run's page in its place; other pages are loaded anew.
+// Once for each drawing: whoever has moved it finds it as it was.
+let opened = null;
+function openOnce() {
+  const room = roomOf();
+  if (room && room !== opened) open();
+  opened = room;
+}
+
 export function graph(turnTo) {
   if (!roomOf() && !turnTo) return;
   pan();
@@ -145,7 +165,7 @@ export function graph(turnTo) {
       turnTo(wanted.href).then(() => document.querySelector(`${where}a[data-turn="${CSS.escape(turn.dataset.turn)}"]`)?.focus());
     }
   });
-  document.addEventListener("signalbox:patched", follow);
+  document.addEventListener("signalbox:patched", () => { follow(); openOnce(); });
   follow();
-  open();
+  openOnce();
 }
