@@ -52,10 +52,15 @@ def export(request: HttpRequest, form: str) -> HttpResponse:
     entries, is_cut = audit_page.exported(filters)
     if form == "csv":
         content = "".join(audit_page.as_csv(entries))
-        answer = HttpResponse(content, content_type="text/csv; charset=utf-8")
+        answer = HttpResponse(_bytes(content), content_type="text/csv; charset=utf-8")
     else:
         content = audit_page.as_json(filters, entries, is_cut=is_cut)
-        answer = HttpResponse(content, content_type="application/json")
+        answer = HttpResponse(_bytes(content), content_type="application/json")
     answer["Content-Disposition"] = f'attachment; filename="signalbox-audit.{form}"'
     answer["X-Signalbox-Cut"] = "yes" if is_cut else "no"
     return answer
+
+
+def _bytes(content: str) -> bytes:
+    """Return a file's bytes; half of a surrogate pair is escaped, as JSON would write it."""
+    return content.encode(errors="backslashreplace")

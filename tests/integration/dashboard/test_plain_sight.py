@@ -9,7 +9,7 @@ from dashboard import plain_sight
 from tests.integration.dashboard import everywhere
 from tests.integration.dashboard.conftest import question_of, row_of
 from workflows_app.jsontext import Raw
-from workflows_app.models import Run, RunEvent, StepSnapshot
+from workflows_app.models import Action, Run, RunEvent, StepSnapshot
 
 #: A right-to-left override, a zero-width space, a control character, an isolate, a soft hyphen.
 SLY = "Pay \u202e00.1 €\u200b to\x07 \u2066me\xad."
@@ -109,3 +109,15 @@ def test_no_live_part_fails_for_it(pages, ana):
     for where in (f"/runs/{run.run_id}/", "/inbox/?rows=", "/runs/?rows=" + str(row_of(run).pk)):
         response = pages.get(where, headers={"HX-Request": "true"})
         assert "U+DCE9" in response.content.decode()
+
+
+@pytest.mark.parametrize("form", ["csv", "json"])
+def test_the_audit_trail_is_exported_whatever_it_holds(pages, ana, form):
+    run = everywhere.started("fine", ana)
+    run.cancel(actor=ana)
+    Action.objects.update(data=Raw('{"reason":"caf\\udce9.txt"}'))
+
+    answer = pages.get(f"/audit/export.{form}")
+
+    assert answer.status_code == 200
+    assert "caf\\udce9.txt" in answer.content.decode()
