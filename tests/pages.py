@@ -53,6 +53,23 @@ It costs **€ 1,280**, which is over the limit of `500`.
 > Please decide soon.
 """
 
+#: Adds up how far what is seen moves by itself, as Chromium scores it, and keeps what moved most.
+SHIFTS: Final = """
+window.shifted = 0; window.shiftedAt = 0; window.movers = [];
+new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+        if (entry.hadRecentInput) continue;
+        window.shifted += entry.value; window.shiftedAt = performance.now();
+        for (const { node } of entry.sources) {
+            const text = node?.outerHTML ?? node?.textContent ?? "";
+            window.movers.push(`${entry.value.toFixed(3)} ${text.slice(0, 90)}`);
+        }
+    }
+}).observe({ type: "layout-shift", buffered: true });
+"""
+#: The score from which people notice it is twice this.
+MOST_SHIFTED: Final = 0.05
+
 SCHEDULE: Final = "/schedules/wf_nightly-report/"
 
 
@@ -94,6 +111,14 @@ def visit(page: Page, address: str, name: str, where: str) -> None:
     kept = page.context.cookies()
     OPENERS.get(name, _open)(page, address + where)
     page.context.add_cookies([cast("Any", one) for one in kept])
+
+
+def shifts(page: Page) -> Iterator[str]:
+    """Tell what moved by itself on the page that is open, once it is quiet; needs `SHIFTS`."""
+    page.wait_for_function("performance.now() > window.shiftedAt + 400")
+    if (score := page.evaluate("window.shifted")) > MOST_SHIFTED:
+        movers = page.evaluate("window.movers.sort().reverse().slice(0, 3)")
+        yield f"moves by itself, {score:.3f}: {' | '.join(movers)}"
 
 
 def _open(page: Page, where: str) -> None:

@@ -129,15 +129,17 @@ def _pages(told: dict[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 @pytest.mark.parametrize("look", ["desktop-light", "phone-light"])
-def test_no_page_scrolls_sideways_for_a_long_name(
+def test_no_page_scrolls_sideways_or_moves_for_a_long_name(
     chromium: Browser, wide: tuple[Product, str, dict[str, str]], look: str
 ) -> None:
     made, cookies, found = wide
     context = every.look(chromium, cookies, look)
+    context.add_init_script(every.SHIFTS)
     page = context.new_page()
     broken: list[str] = []
     for name, where in found.items():
         page.goto(made.address + where)
+        broken += [f"{name}: {what}" for what in every.shifts(page)]
         _open_all(page)
         if over := page.evaluate(WIDE):
             broken.append(f"{name}: {over}")

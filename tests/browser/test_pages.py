@@ -67,6 +67,7 @@ def test_every_page_keeps_the_promises_of_all_pages(
     address, cookies, found = demo
     context = every.look(chromium, cookies, look)
     context.add_init_script(REPORTS)
+    context.add_init_script(every.SHIFTS)
     page = context.new_page()
     said: list[str] = []
     page.on("console", lambda one: said.append(one.text) if one.type == "error" else None)
@@ -86,6 +87,7 @@ def test_every_page_keeps_the_promises_of_all_pages(
 
 def _breaks(page: Page, *, is_phone: bool) -> Iterator[str]:
     """Tell what the page that is open breaks."""
+    yield from every.shifts(page)
     found = Axe().run(page)
     for rule in found.response["violations"]:
         for node in rule["nodes"][:3]:

@@ -136,5 +136,6 @@ export function drawers() {
   }, true);
   document.addEventListener("signalbox:patched", follow);
   const wanted = new URLSearchParams(location.search).get("step");
+  if (!WIDE.matches) delete document.body.dataset.drawer;
   if (wanted && WIDE.matches) open(`${location.pathname}steps/${wanted.split("/").map(encodeURIComponent).join("/")}/`, null);
 }
