@@ -115,7 +115,7 @@ def visit(page: Page, address: str, name: str, where: str) -> None:
 
 def shifts(page: Page) -> Iterator[str]:
     """Tell what moved by itself on the page that is open, once it is quiet; needs `SHIFTS`."""
-    page.wait_for_function("performance.now() > window.shiftedAt + 400")
+    page.wait_for_function("() => performance.now() > window.shiftedAt + 400")
     if (score := page.evaluate("window.shifted")) > MOST_SHIFTED:
         movers = page.evaluate("window.movers.sort().reverse().slice(0, 3)")
         yield f"moves by itself, {score:.3f}: {' | '.join(movers)}"
