@@ -2,22 +2,72 @@
 
 Knows nothing of Django. Text, not `jsonb`: what a step returned must come back as it was, NUL
 characters and big numbers included, and PostgreSQL parses none of it on the hot path.
+
+A secret stands in the text as an object of one key (`SECRET`). Read, it is a `Hidden`: a string of
+asterisks to whoever shows it, written back as it was by `dumps`. Only the code of steps gets the
+value (`revealed`, `revealed_text`). What encrypts secrets one day changes these three places.
 """
 
 import json
-from typing import Any, Final
+import re
+from typing import Any, Final, Self
 
 import orjson
+from pydantic import SecretStr
 from pydantic_core import from_json
 
 #: Values longer than this many characters stand once; others refer to them.
 INLINE_LIMIT: Final = 1024
+
+#: The key of the object that stands for a secret text; that of one of another type holds JSON.
+SECRET: Final = "$signalbox:secret"  # noqa: S105 - a name
+SECRET_JSON: Final = "$signalbox:secret-json"  # noqa: S105 - a name
+#: What a secret looks like.
+MASK: Final = "**********"
+
+_BEGINS: Final = f'{{"{SECRET}'
+_WRITTEN: Final = re.compile(
+    rf'\{{"{re.escape(SECRET)}(-json)?":("(?:[^"\\]|\\.)*(?:"|\\?\Z))(?:\}}|\Z)', re.DOTALL
+)
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Raw(str):
     """A string that already is JSON text; `dumps` and the model fields write it as it stands."""
 
     __slots__ = ()
+
+
+class Hidden(str):
+    """A secret of a run, as it is read: shown as asterisks, and written as it was."""
+
+    __slots__ = ("key", "secret")
+
+    key: str
+    secret: str
+
+    def __new__(cls, secret: str, key: str = SECRET) -> Self:
+        """Hide a secret; `key` says how it was written."""
+        made = super().__new__(cls, MASK)
+        made.key, made.secret = key, secret
+        return made
+
+    def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
+        """Return what a copy is made of."""
+        return self.secret, self.key
+
+    def __eq__(self, other: object) -> bool:
+        """Compare what is hidden with another secret, and what is shown with a text."""
+        if isinstance(other, Hidden):
+            return (self.secret, self.key) == (other.secret, other.key)
+        return super().__eq__(other)
+
+    def __hash__(self) -> int:
+        return super().__hash__()
+
+    def reveal(self) -> Any:
+        """Return the value, for the code of a step: text as a `SecretStr`."""
+        return SecretStr(self.secret) if self.key == SECRET else json.loads(self.secret)
 
 
 _PLAIN: Final[tuple[Any, ...]] = (str, int, float, dict, list)
@@ -41,11 +91,18 @@ def dumps(value: object) -> Raw:
 
 
 def loads(text: str | bytes) -> Any:
-    """Return the value that `text` holds."""
+    """Return the value that `text` holds. Half of a character pair is read as its escape."""
     try:  # not orjson, which reads an int over 64 bits as a float
-        return from_json(text, allow_inf_nan=False, cache_strings="keys")
-    except ValueError:  # lone surrogates
-        return json.loads(text)
+        value = from_json(text, allow_inf_nan=False, cache_strings="keys")
+    except ValueError:  # lone surrogates, or nested deeply
+        value = clean(json.loads(text))
+    return _hidden(value) if _holds_secret(text) else value
+
+
+def loads_revealed(text: str | bytes) -> Any:
+    """Return the value that `text` holds, for the code of a step: with its secrets."""
+    value = loads(text)
+    return revealed(value) if _holds_secret(text) else value
 
 
 def joined(parts: list[tuple[str, str]]) -> Raw:
@@ -54,10 +111,86 @@ def joined(parts: list[tuple[str, str]]) -> Raw:
     return Raw("{" + body + "}")
 
 
+# Halves of character pairs, which no encoding takes.
+
+
+def clean_text(text: str) -> str:
+    r"""Return `text` with lone surrogates as their escapes (`\udce9`); pairs become characters."""
+    if text.isascii() or not _HALF.search(text):
+        return text
+    paired = text.encode("utf-16", "surrogatepass").decode("utf-16", "surrogatepass")
+    return paired.encode("utf-8", "backslashreplace").decode()
+
+
+def clean(value: Any) -> Any:
+    """Return a JSON value with `clean_text` of all its texts and keys.
+
+    Raises ValueError when two keys of one object become the same.
+    """
+    if isinstance(value, str):
+        return clean_text(value)
+    if isinstance(value, dict):
+        cleaned = {clean_text(key): clean(item) for key, item in value.items()}
+        if len(cleaned) != len(value):
+            raise ValueError("two keys of one object differ in half of a character pair alone")
+        return cleaned
+    if isinstance(value, (list, tuple)):
+        return [clean(item) for item in value]
+    return value
+
+
+# Secrets.
+
+
+def masked_text(text: str) -> str:
+    """Return JSON text, which may be cut off, with asterisks in the place of secrets."""
+    return _WRITTEN.sub(f'"{MASK}"', text) if _BEGINS in text else text
+
+
+def revealed_text(text: str | bytes) -> str | bytes:
+    """Return JSON text with the values of its secrets, for a type to read."""
+    if not _holds_secret(text):
+        return text
+    plain = text if isinstance(text, str) else text.decode()
+    return _WRITTEN.sub(lambda found: json.loads(found[2]) if found[1] else found[2], plain)
+
+
+def revealed(value: Any) -> Any:
+    """Return a value that was read with its secrets as the code of a step gets them."""
+    if isinstance(value, Hidden):
+        return value.reveal()
+    if isinstance(value, dict):
+        return {key: revealed(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [revealed(item) for item in value]
+    return value
+
+
+def _holds_secret(text: str | bytes) -> bool:
+    return _BEGINS in text if isinstance(text, str) else _BEGINS.encode() in text
+
+
+def _hidden(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_hidden(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if len(value) == 1:
+        ((key, secret),) = value.items()
+        if key in {SECRET, SECRET_JSON} and isinstance(secret, str):
+            return Hidden(secret, key)
+    return {key: _hidden(item) for key, item in value.items()}
+
+
+# Encoding.
+
+
 def _subclass(value: object) -> Any:
     """Pass a `Raw` through as it is, and an enum of strings or numbers as its value."""
     if isinstance(value, Raw):
         return orjson.Fragment(str(value))
+    if isinstance(value, Hidden):
+        return {value.key: value.secret}
     plain = next((kind for kind in _PLAIN if isinstance(value, kind)), None)
     if plain is not None:
         return plain(value)
@@ -67,7 +200,9 @@ def _subclass(value: object) -> Any:
 def _parsed(value: Any) -> Any:
     """Turn every `Raw` inside `value` back into what it says, for the encoder that knows none."""
     if isinstance(value, Raw):
-        return loads(value)
+        return _parsed(loads(value))
+    if isinstance(value, Hidden):
+        return {value.key: value.secret}
     if isinstance(value, dict):
         return {key: _parsed(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):

@@ -1,23 +1,23 @@
 """The types of values that cross steps, through Pydantic: what fits, and how it becomes JSON."""
 
 import json
-import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from enum import Enum
 from typing import Any, Final, Literal, Never, NoReturn
 
+import orjson
 from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import (
     PydanticSerializationError,
     from_json,
     to_json,
-    to_jsonable_python,
 )
 
 from workflows_app import errors
+from workflows_app.definition import faithful, traits
 from workflows_app.definition.scopes import Scope
-from workflows_app.jsontext import loads
+from workflows_app.jsontext import clean, loads, loads_revealed, revealed_text
 
 Mode = Literal["validation", "serialization"]
 
@@ -40,10 +40,11 @@ class Schema:
     """One type, or none: how values of it are checked, read from JSON and written to it.
 
     A type that Pydantic cannot take raises InvalidStep, naming `what` it was given for, here or,
-    where a name in it is not known yet, in `prepare`. Values become JSON under their aliases.
+    where a name in it is not known yet, in `prepare`. Values become JSON under the names of their
+    fields, whatever aliases those have for people; both are read.
     """
 
-    __slots__ = ("_adapter", "_annotation", "_scope", "_what", "_written", "is_any")
+    __slots__ = ("_adapter", "_annotation", "_scope", "_traits", "_what", "_written", "is_any")
 
     def __init__(
         self, annotation: Any = Any, what: str = "A value", scope: Scope | None = None
@@ -52,6 +53,7 @@ class Schema:
         self._what = what
         self._scope = scope
         self._adapter: TypeAdapter[Any] | None = None
+        self._traits = _UNTYPED
         self._written: dict[Mode, bytes] = {}
         #: No type was given: values pass untouched.
         self.is_any = _is_anything(annotation)
@@ -77,10 +79,32 @@ class Schema:
         if self._adapter is None and not self.is_any:
             self._build(is_last_chance=True)
 
-    def load(self, text: str | bytes) -> Any:
-        """Return the value that JSON text holds; raises `pydantic.ValidationError`."""
+    @property
+    def has_secrets(self) -> bool:
+        """Whether values of this type have parts that nobody is to see."""
+        self.prepare()
+        return self._traits.has_secrets
+
+    def load(self, text: str | bytes, *, is_given: bool = False) -> Any:
+        """Return the value that JSON text holds; raises `pydantic.ValidationError`.
+
+        `is_given`: somebody wrote it, and may mean an alias where a field of that name is, too.
+        """
         adapter = self._adapter or self._prepared()
-        return loads(text) if adapter is None else adapter.validate_json(text)
+        if adapter is None:
+            return loads_revealed(text)
+        plain = revealed_text(text)
+        if self._traits.are_names_mixed and not is_given:
+            try:
+                return adapter.validate_json(plain, by_alias=False, by_name=True)
+            except ValidationError:
+                pass
+        try:
+            if not self._traits.has_aliases:
+                return adapter.validate_json(plain)
+            return adapter.validate_json(plain, by_alias=True, by_name=True)
+        except ValidationError as refusal:
+            return _second_look(adapter, plain, refusal)
 
     def check(self, value: object) -> Any:
         """Return a value given from Python as this type; raises `pydantic.ValidationError`.
@@ -92,30 +116,75 @@ class Schema:
         if adapter is None:
             return value
         try:
-            return adapter.validate_python(value)
+            if not self._traits.has_aliases:
+                return adapter.validate_python(value)
+            return adapter.validate_python(value, by_alias=True, by_name=True)
         except ValidationError as refusal:
             try:
-                return adapter.validate_json(to_json(value))
-            except (ValidationError, PydanticSerializationError):
+                return self.load(ANY.dump(value), is_given=True)
+            except (ValidationError, errors.SerializationError):
                 raise refusal from None
 
-    def dump(self, value: object) -> bytes:
-        """Return a value of this type as JSON.
+    def kept(self, text: str, *, is_given: bool = False) -> str:
+        """Return JSON text as this type has it: defaults filled in, and values as it reads them.
 
-        Raises SerializationError, saying which type JSON cannot hold; NaN and infinity, too.
+        The text itself where it does not fit, or where the type does not read what it writes.
+        """
+        if self.is_any:
+            return text
+        try:
+            value = self.load(text, is_given=is_given)
+            kept = self.dump(value).decode()
+            if kept == text or faithful.difference(value, self.load(kept), is_open=True):
+                return text
+        except Exception:  # noqa: BLE001 - types are user code; the attempt tells what is wrong
+            return text
+        return kept
+
+    def dump(
+        self, value: object, unread: type[errors.WorkflowError] = errors.SerializationError
+    ) -> bytes:
+        """Return a value of this type as JSON, a subclass of it as what it is.
+
+        Raises SerializationError, saying which type JSON cannot hold, or keep apart from another;
+        NaN and infinity, too. Raises `unread` where the type would not read what it wrote.
         """
         adapter = self._adapter or self._prepared()
         try:
-            text = _write(adapter, value)
+            text = _write(adapter, value, self._traits)
             # Pydantic writes null for numbers that JSON has no word for; only look when it may.
             if b"null" in text or b"NaN" in text or b"Infinity" in text:
-                _refuse_lost_numbers(_plain(adapter, value), text)
+                faithful.refuse_lost_numbers(_plain(adapter, value), text)
         except (ValueError, TypeError, RecursionError) as error:
             raise errors.SerializationError(
                 f"A value of type {type(value).__name__} cannot be turned into JSON: {error}. "
                 "Use models, dataclasses or plain values, or convert it first."
             ) from error
+        if self._traits.is_doubtful and not self._traits.is_custom:
+            self._look_back(value, text, unread)
         return text
+
+    def _look_back(self, value: object, text: bytes, unread: type[errors.WorkflowError]) -> None:
+        """Refuse what this type would not read as what it was."""
+        kind = type(value).__name__
+        try:
+            read = self.load(text)
+        except ValidationError as refusal:
+            first = refusal.errors(include_url=False, include_input=False)[0]
+            place = ".".join(str(part) for part in first["loc"])
+            raise unread(
+                f"A value of type {kind} is not read by the type that is declared, "
+                f"{_shown(self._annotation)}: {place or 'it'}: {first['msg']}. Declare what it is."
+            ) from refusal
+        lost = faithful.difference(value, read, is_open=self._traits.is_open)
+        if not lost:
+            return
+        is_lost = "is declared" in lost or "is not read" in lost
+        raise (unread if is_lost else errors.SerializationError)(
+            f"JSON does not keep a value of type {kind} apart from another that "
+            f"{_shown(self._annotation)} takes: {lost}. Declare a type that tells them apart, or "
+            "convert it first."
+        )
 
     def json_schema(self, mode: Mode = "validation") -> dict[str, Any] | None:
         """Return a fresh copy of the JSON schema; None for no type, or where Pydantic has none."""
@@ -140,6 +209,8 @@ class Schema:
                 raise self._refusal(error) from error
         except Exception as error:  # the hooks of user types may raise anything
             raise self._refusal(error) from error
+        if self._adapter is not None:
+            self._traits = traits.of(self._adapter.core_schema)
         if self._adapter is not None or self.is_any:
             self._scope = None
 
@@ -179,45 +250,87 @@ def _shown(annotation: Any) -> str:
 # Writing. With Pydantic alone, so that a value is written in one way wherever it stands.
 
 
-def _write(adapter: TypeAdapter[Any] | None, value: object) -> bytes:
+def _write(adapter: TypeAdapter[Any] | None, value: object, of: traits.Traits) -> bytes:
+    if of.is_plain:
+        try:  # what is JSON already, in a tenth of the time
+            text = orjson.dumps(value, option=_AS_IT_STANDS)
+        except TypeError:
+            pass
+        else:
+            faithful.check_depth(text)
+            return text
+    text = _with_pydantic(adapter, value, of)
+    faithful.check_numbers(text)
+    if of.has_secrets or (of.is_open and faithful.may_hide(text)):
+        text = to_json(faithful.with_secrets(_plain(adapter, value), loads(text)))
+    if of.is_open or of.is_recursive:
+        faithful.check_depth(text)
+        faithful.check_keys(text)
+    return text
+
+
+def _with_pydantic(adapter: TypeAdapter[Any] | None, value: object, of: traits.Traits) -> bytes:
     try:
-        if adapter is None:
-            return to_json(value)
-        return adapter.dump_json(value, by_alias=True, warnings=False)
+        return (adapter or _OPEN).dump_json(value, round_trip=of.writes_more, **_BY_NAME)
     except PydanticSerializationError as error:
         if "surrogates not allowed" not in str(error):
             raise
-    return json.dumps(_plain(adapter, value, "json"), separators=(",", ":")).encode()
+    value = faithful.clean_keys(value)
+    plain = (adapter or _OPEN).dump_python(
+        value, mode="json", round_trip=of.writes_more, **_BY_NAME
+    )
+    return to_json(faithful.with_keys(_plain(adapter, value), clean(plain)))
 
 
-def _plain(
-    adapter: TypeAdapter[Any] | None, value: object, mode: Literal["json", "python"] = "python"
-) -> Any:
-    if adapter is None and mode == "json":
-        return to_jsonable_python(value)
-    return (adapter or _OPEN).dump_python(value, mode=mode, by_alias=True, warnings=False)
+def _plain(adapter: TypeAdapter[Any] | None, value: object) -> Any:
+    """Return a value as plain Python has it: numbers and secrets as they are."""
+    return (adapter or _OPEN).dump_python(value, **_BY_NAME)
 
 
+#: The name of a field is the same for who writes and who reads; an alias is for people.
+_BY_NAME: Final[Any] = {"by_alias": False, "warnings": False, "polymorphic_serialization": True}
 _OPEN: Final[TypeAdapter[Any]] = TypeAdapter(Any)
+_UNTYPED: Final = traits.Traits()
+_AS_IT_STANDS: Final = (
+    orjson.OPT_PASSTHROUGH_SUBCLASS
+    | orjson.OPT_PASSTHROUGH_DATACLASS
+    | orjson.OPT_PASSTHROUGH_DATETIME
+)
 
 
-def _refuse_lost_numbers(value: object, text: bytes) -> None:
-    for place, number in _lost_numbers(value, loads(text), ""):
-        at = f" at {place!r}" if place else ""
-        raise ValueError(f"JSON has no number for {number}{at}; write None or text instead")
+# A second look at what was refused.
 
 
-def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[str, float]]:
-    """Yield each NaN or infinity of `value` that is none in what was `written` of it."""
-    if isinstance(value, float) and not math.isfinite(value):
-        if not isinstance(written, str):  # a model may say that it writes them as text
-            yield place, value
-    elif isinstance(value, dict) and isinstance(written, dict):
-        for (key, part), item in zip(written.items(), value.values(), strict=False):
-            yield from _lost_numbers(item, part, f"{place}.{key}".lstrip("."))
-    elif isinstance(value, (list, tuple, set, frozenset)) and isinstance(written, list):
-        for index, (item, part) in enumerate(zip(value, written, strict=False)):
-            yield from _lost_numbers(item, part, f"{place}.{index}".lstrip("."))
+def _second_look(adapter: TypeAdapter[Any], text: str | bytes, refusal: ValidationError) -> Any:
+    """Return what JSON could not say to Pydantic: numbers as keys of an enum."""
+    keys = [p["loc"] for p in refusal.errors(include_url=False) if p["loc"][-1:] == ("[key]",)]
+    if not keys or len(keys) != refusal.error_count():
+        raise refusal
+    value = loads(text)
+    for loc in keys:
+        _number_key(value, loc[:-1])
+    try:
+        return adapter.validate_python(value, by_alias=True, by_name=True)
+    except ValidationError:
+        raise refusal from None
+
+
+def _number_key(value: Any, loc: tuple[Any, ...]) -> None:
+    """Let the key at a place be the number that it is written as."""
+    for part in loc[:-1]:
+        if isinstance(value, list) or (isinstance(value, dict) and part in value):
+            value = value[part]
+    if isinstance(value, dict):
+        items = list(value.items())
+        value.clear()
+        value.update((_number(key) if key == loc[-1] else key, item) for key, item in items)
+
+
+def _number(key: Any) -> Any:
+    try:
+        return int(key)
+    except (TypeError, ValueError):
+        return key
 
 
 # JSON schemas.
@@ -252,7 +365,7 @@ class _Generator(GenerateJsonSchema):
 
 def _schema_text(adapter: TypeAdapter[Any], mode: Mode) -> bytes:
     try:
-        schema = adapter.json_schema(mode=mode, schema_generator=_Generator)
+        schema = adapter.json_schema(by_alias=False, mode=mode, schema_generator=_Generator)
         return to_json(schema, inf_nan_mode="null")
     except Exception:  # noqa: BLE001 - user types take part in this; without a schema they still work
         return b"null"

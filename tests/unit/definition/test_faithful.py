@@ -1,0 +1,483 @@
+"""What a type wrote, the same type reads; what JSON cannot keep apart is refused."""
+
+import dataclasses
+import datetime
+import enum
+import uuid
+from decimal import Decimal
+from typing import Annotated, Any, Generic, Literal, TypeVar
+
+import pytest
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    AliasPath,
+    BaseModel,
+    ConfigDict,
+    Field,
+    Json,
+    Secret,
+    SecretBytes,
+    SecretStr,
+    SerializeAsAny,
+    computed_field,
+    model_serializer,
+    model_validator,
+)
+from pydantic import dataclasses as pydantic_dataclasses
+from pydantic.alias_generators import to_camel
+from typing_extensions import TypedDict
+
+from workflows_app import errors, jsontext
+from workflows_app.definition import ANY, Schema
+
+T = TypeVar("T")
+
+
+def crossed(type_: Any, value: Any) -> Any:
+    """Return a value as the next step with the same type gets it."""
+    schema = Schema(type_)
+    return schema.load(schema.dump(schema.check(value)))
+
+
+# Aliases.
+
+
+class Validation(BaseModel):
+    """Another name for who writes it."""
+
+    id: int = Field(validation_alias="orderId")
+
+
+class Choices(BaseModel):
+    """Several other names, one of them deep inside; it has a default."""
+
+    id: int = Field(7, validation_alias=AliasChoices("orderId", AliasPath("order", "id", 0)))
+
+
+class Written(BaseModel):
+    """Another name for who reads it."""
+
+    id: int = Field(serialization_alias="orderId")
+
+
+class Generated(BaseModel):
+    """All names are made."""
+
+    model_config = ConfigDict(
+        alias_generator=AliasGenerator(validation_alias=to_camel, serialization_alias=str.upper)
+    )
+    order_id: int = 7
+
+
+class ByName(BaseModel):
+    """Both names are taken."""
+
+    model_config = ConfigDict(populate_by_name=True, serialize_by_alias=True)
+    id: int = Field(7, alias="orderId")
+
+
+class OnlyName(BaseModel):
+    """The other name is taken nowhere."""
+
+    model_config = ConfigDict(validate_by_name=True, validate_by_alias=False)
+    id: int = Field(7, alias="orderId")
+
+
+class Swapped(BaseModel):
+    """Each of two is called as the other."""
+
+    a: int = Field(1, alias="b")
+    b: int = Field(2, alias="a")
+
+
+@pydantic_dataclasses.dataclass
+class Data:
+    """A dataclass of Pydantic's."""
+
+    id: int = Field(7, alias="orderId")
+
+
+@dataclasses.dataclass
+class Plain:
+    """A dataclass."""
+
+    id: Annotated[int, Field(alias="orderId")] = 7
+
+
+class Typed(TypedDict):
+    """A typed dict."""
+
+    id: Annotated[int, Field(alias="orderId")]
+
+
+class Kind(BaseModel):
+    """One of two, told apart by a field with another name."""
+
+    kind: Literal["a"] = Field("a", alias="Kind")
+    n: int = Field(1, alias="N")
+
+
+class OtherKind(BaseModel):
+    """The other."""
+
+    kind: Literal["b"] = Field("b", alias="Kind")
+
+
+class Around(BaseModel):
+    """Holds others."""
+
+    inner: Choices = Field(alias="INNER")
+    many: dict[str, list[Validation]] = Field(alias="MANY")
+
+
+ALIASED = [
+    (Validation, Validation(orderId=5)),
+    (Choices, Choices(orderId=5)),
+    (Written, Written(id=5)),
+    (Generated, Generated(orderId=5)),
+    (ByName, ByName(id=5)),
+    (OnlyName, OnlyName(id=5)),
+    (Swapped, Swapped(a=5, b=6)),
+    (Data, Data(orderId=5)),
+    (Plain, Plain(id=5)),
+    (Typed, {"id": 5}),
+    (Around, Around(INNER=Choices(orderId=5), MANY={"x": [Validation(orderId=6)]})),
+    (Annotated[Kind | OtherKind, Field(discriminator="kind")], Kind(N=5)),
+    (Kind | OtherKind, Kind(N=5)),
+]
+
+
+@pytest.mark.parametrize(("type_", "value"), ALIASED)
+def test_a_field_with_other_names_outside_crosses_by_its_own(type_, value):
+    schema = Schema(type_)
+    text = schema.dump(schema.check(value))
+    assert schema.load(text) == value
+    assert schema.kept(text.decode()) == text.decode()
+    assert schema.check(jsontext.loads(text)) == value or type_ is Swapped
+    assert not {b"orderId", b"ORDER_ID", b"INNER", b"Kind"} & set(text.split(b'"'))
+
+
+@pytest.mark.parametrize("type_", [Validation, Choices, ByName, Data, Plain, Typed])
+def test_what_a_person_gives_may_use_either_name(type_):
+    schema = Schema(type_)
+    by_alias, by_name = ({"orderId": "5"}, {"id": "5"})
+    assert schema.check(by_alias) == schema.check(by_name)
+    assert jsontext.loads(schema.dump(schema.check(by_alias))) == {"id": 5}
+    assert schema.load('{"orderId":5}') == schema.load('{"id":5}')
+
+
+def test_who_writes_by_alias_is_understood_where_names_are_mixed():
+    schema = Schema(Swapped)
+    assert schema.check({"b": 5, "a": 6}) == Swapped(b=5, a=6)
+    assert schema.kept('{"b":5,"a":6}', is_given=True) == '{"a":5,"b":6}'
+    assert schema.kept('{"a":5,"b":6}') == '{"a":5,"b":6}'
+
+
+# What is computed, or written in another way.
+
+
+class Sized(BaseModel):
+    """Takes nothing that it does not know, and writes more than it takes."""
+
+    model_config = ConfigDict(extra="forbid")
+    w: int
+
+    @computed_field
+    @property
+    def area(self) -> int:
+        """Twice the width."""
+        return self.w * 2
+
+
+class Loose(Sized):
+    """Keeps what it does not know."""
+
+    model_config = ConfigDict(extra="allow")
+
+
+class Usual(Sized):
+    """Leaves out what it does not know."""
+
+    model_config = ConfigDict(extra="ignore")
+
+
+class Parsed(BaseModel):
+    """A field that is JSON inside."""
+
+    body: Json[dict[str, int]]
+
+
+class Wrapped(BaseModel):
+    """Written in a way of its own, which it reads."""
+
+    n: int
+
+    @model_serializer
+    def written(self) -> list[int]:
+        """Write a list."""
+        return [self.n]
+
+    @model_validator(mode="before")
+    @classmethod
+    def read(cls, value: Any) -> Any:
+        """Read a list."""
+        return {"n": value[0]} if isinstance(value, list) else value
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        Sized(w=2),
+        Loose(w=2, more="x"),
+        Usual(w=2),
+        Parsed(body='{"a": 1}'),
+        Wrapped(n=3),
+    ],
+)
+def test_a_type_reads_what_it_wrote(value):
+    again = crossed(type(value), value)
+    assert again == value
+    assert again.model_dump() == value.model_dump()
+
+
+def test_what_is_computed_stays_for_those_that_read_it_where_its_type_lets_it():
+    assert jsontext.loads(Schema(Usual).dump(Usual(w=2))) == {"w": 2, "area": 4}
+
+
+# Subclasses.
+
+
+class Shape(BaseModel):
+    """What is declared."""
+
+    name: str = "s"
+
+
+class Circle(Shape):
+    """What is returned."""
+
+    r: int = 3
+
+
+class Strict(BaseModel):
+    """Takes nothing that it does not know."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class StrictMore(Strict):
+    """Has more."""
+
+    r: int = 3
+
+
+@dataclasses.dataclass
+class Base:
+    """A dataclass that is declared."""
+
+    n: int = 1
+
+
+@dataclasses.dataclass
+class Derived(Base):
+    """A dataclass that is returned."""
+
+    m: int = 2
+
+
+class Holder(BaseModel, Generic[T]):
+    """Holds any."""
+
+    it: T
+    all: list[T] = []
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "found"),
+    [
+        (Shape, Circle(), lambda v: v),
+        (list[Shape], [Circle()], lambda v: v[0]),
+        (dict[str, tuple[Shape, ...]], {"a": (Circle(),)}, lambda v: v["a"][0]),
+        (Shape | int, Circle(), lambda v: v),
+        (Shape | None, Circle(), lambda v: v),
+        (Holder[Shape], Holder[Shape](it=Circle()), lambda v: v["it"]),
+        (Holder[SerializeAsAny[Shape]], Holder[SerializeAsAny[Shape]](it=Circle()),
+         lambda v: v["it"]),
+        (Annotated[Kind | OtherKind, Field(discriminator="kind")],
+         type("More", (Kind,), {"__annotations__": {"r": int}, "r": 3})(), lambda v: v),
+    ],
+)  # fmt: skip
+def test_a_subclass_is_written_as_what_it_is(type_, value, found):
+    schema = Schema(type_)
+    text = schema.dump(schema.check(value))
+    assert found(jsontext.loads(text))["r"] == 3
+    schema.load(text)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "named"),
+    [(Strict, StrictMore(), "StrictMore"), (list[Strict], [StrictMore()], "r"),
+     (Base, Derived(), "Derived"), (list[Base], [Derived()], "Derived")],
+)  # fmt: skip
+def test_a_subclass_that_would_be_lost_is_refused(type_, value, named):
+    schema = Schema(type_)
+    with pytest.raises(errors.InvalidStepOutput, match=named):
+        schema.dump(schema.check(value), unread=errors.InvalidStepOutput)
+
+
+# What JSON cannot keep apart.
+
+
+class Level(enum.Enum):
+    """Numbers that are no ints."""
+
+    LOW = 1
+    HIGH = 2
+
+
+class Grade(enum.IntEnum):
+    """Numbers that are."""
+
+    ONE = 1
+
+
+TEXT = str(uuid.UUID(int=1))
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (dict[int, str], {1: "a", 2: "b"}),
+        (dict[Level, str], {Level.LOW: "a", Level.HIGH: "b"}),
+        (list[dict[Level, list[dict[Grade, int]]]], [{Level.LOW: [{Grade.ONE: 1}]}]),
+        (dict[uuid.UUID, int], {uuid.UUID(int=1): 2}),
+        (dict[datetime.date, int], {datetime.date(2024, 1, 2): 2}),
+        (dict[bool, int], {True: 1, False: 2}),
+        (dict[float, int], {1.5: 1}),
+        (dict[Decimal, int], {Decimal("1.50"): 1}),
+        (uuid.UUID | str, uuid.UUID(int=1)),
+        (uuid.UUID | str, "no uuid"),
+        (str | uuid.UUID, uuid.UUID(int=1)),
+        (int | str, "5"),
+        (int | str, 5),
+        (int | float, 1.0),
+        (bool | int | str, True),
+        (datetime.date | str, datetime.date(2024, 1, 2)),
+        (Decimal | None, Decimal("1.50")),
+        (Shape | Circle, Circle()),
+        (frozenset[int] | None, frozenset({1})),
+        (tuple[int, str] | list[int], (1, "a")),
+        (Literal[1, "1"], "1"),
+        (Level | None, Level.LOW),
+    ],
+)
+def test_what_json_keeps_apart_crosses_unchanged(type_, value):
+    again = crossed(type_, value)
+    assert again == value
+    assert type(again) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("type_", "value", "named"),
+    [
+        (Any, {1: "a", "1": "b"}, "'1'"),
+        (Any, {"deep": [{None: 1, "None": 2}]}, "'None'"),
+        (dict, {1.5: "a", "1.5": "b"}, r"'1\.5'"),
+        (dict[str, Any], {"in": {True: 1, "true": 2}}, "'true'"),
+        (dict[int | str, str], {1: "a", "1": "b"}, "1"),
+        (dict[int | str, str], {1: "a"}, "1"),
+        (dict[tuple[int, int], str], {(1, 2): "a"}, "1,2"),
+        (dict[str | None, int], {None: 1}, "None"),
+        (uuid.UUID | str, TEXT, TEXT),
+        (str | uuid.UUID, TEXT, TEXT),
+        (datetime.date | str, "2024-01-02", "2024-01-02"),
+        (bytes | str, "x", "x"),
+        (list[bytes | str], ["x"], "'0'"),
+        (Decimal | str, "1.5", r"1\.5"),
+        (str | Decimal, Decimal("1.5"), r"1\.5"),
+        (list[int] | tuple[int, ...], (1, 2), "tuple"),
+    ],
+)
+def test_what_json_cannot_keep_apart_is_refused(type_, value, named):
+    with pytest.raises(errors.SerializationError, match=named):
+        crossed(type_, value)
+
+
+# What Python cannot read again.
+
+
+@pytest.mark.parametrize("schema", [ANY, Schema(int), Schema(dict[str, Any])])
+def test_a_number_that_python_does_not_read_is_refused_when_it_is_written(schema):
+    number: Any = 10**5000
+    value = number if schema.is_any or "dict" not in repr(schema) else {"a": [number]}
+    with pytest.raises(errors.SerializationError, match="4,300 digits"):
+        schema.dump(value)
+
+
+@pytest.mark.parametrize("value", [10**4299, "1" * 9000, ["12" * 5000, 10**4000], "1" * 4301])
+def test_long_numbers_that_can_be_read_and_texts_of_digits_cross(value):
+    assert crossed(Any, value) == value
+
+
+def nested(depth: int) -> Any:
+    """Return a value so many levels deep."""
+    value: Any = 1
+    for _ in range(depth):
+        value = [{"a": value}]
+    return value
+
+
+@pytest.mark.parametrize("depth", [91, 120, 400, 100_000])
+def test_what_is_nested_too_deeply_is_refused_at_once(depth):
+    with pytest.raises(errors.SerializationError):
+        ANY.dump(nested(depth))
+
+
+def test_what_is_nested_deeply_and_can_be_read_crosses():
+    assert crossed(dict[str, Any], {"a": nested(85)}) == {"a": nested(85)}
+    assert crossed(Any, [nested(1)] * 500) == [nested(1)] * 500
+
+
+# Secrets.
+
+
+class Login(BaseModel):
+    """Has parts that nobody is to see."""
+
+    user: str
+    password: SecretStr
+    key: SecretBytes = SecretBytes(b"k")
+    number: Secret[int] = Secret[int](5)
+    more: list[SecretStr] = []
+
+
+def test_a_secret_reaches_who_reads_it_and_nobody_else():
+    login = Login(user="a", password="hunter2", more=["hidden1", ""])
+    schema = Schema(Login)
+    text = schema.dump(login).decode()
+    assert schema.load(text) == login
+    shown = jsontext.loads(text)
+    assert shown["password"] == "**********"
+    assert "hunter2" not in str(shown) + repr(shown) + jsontext.masked_text(text)
+    assert jsontext.dumps(shown) == text
+    assert ANY.load(text)["password"] == SecretStr("hunter2")
+    assert ANY.dump(ANY.load(text)["password"]).decode() == jsontext.dumps(shown["password"])
+
+
+@pytest.mark.parametrize("cut", range(20, 120, 7))
+def test_a_secret_does_not_show_where_text_is_cut(cut):
+    text = Schema(Login).dump(Login(user="a", password='hunter2"}\\')).decode()
+    assert "hunter" not in jsontext.masked_text(text[:cut])
+
+
+def test_asterisks_that_are_no_secret_stay():
+    assert crossed(Any, {"a": "**********"}) == {"a": "**********"}
+    assert crossed(Login, Login(user="**********", password="**********")).user == "**********"
+
+
+def test_a_secret_where_json_has_no_place_for_one_is_refused():
+    with pytest.raises(errors.SerializationError, match="key"):
+        Schema(dict[SecretStr, int]).dump({SecretStr("x"): 1})
+    with pytest.raises(errors.SerializationError, match="list"):
+        Schema(set[SecretStr]).dump({SecretStr("x")})

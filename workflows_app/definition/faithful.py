@@ -1,0 +1,276 @@
+"""What JSON may not lose without a word: keys, long numbers, depth, secrets, and what was read.
+
+Raises ValueError with the sentence to tell; `schemas` makes an error of it.
+"""
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from typing import Any, Final
+
+import orjson
+from pydantic import BaseModel, Secret, SecretBytes, SecretStr
+from pydantic_core import to_json
+
+from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, clean_text, loads
+
+#: Values nested more deeply are refused: what reads them has a limit of 200 levels.
+MOST_DEPTH: Final = 180
+#: Digits of a number from which on Python does not read it.
+MOST_DIGITS: Final = 4300
+
+_SECRETS: Final = (SecretStr, SecretBytes, Secret)
+
+
+# Keys.
+
+
+def check_keys(text: bytes) -> None:
+    """Refuse an object that has one key twice: two keys became one."""
+    try:
+        is_same = len(orjson.dumps(orjson.loads(text))) == len(text)
+    except ValueError:
+        is_same = False
+    if not is_same:
+        json.loads(text, object_pairs_hook=_without_doubles)
+
+
+def _without_doubles(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(
+                f"two keys of one object are written as {key!r}, which is a text in JSON; use "
+                "texts as keys, or a list of pairs"
+            )
+        found[key] = value
+    return found
+
+
+def clean_keys(value: Any) -> Any:
+    """Return a value of plain containers with keys that every encoding takes."""
+    if type(value) is dict:
+        pairs = ((_key(key), clean_keys(item)) for key, item in value.items())
+        return _without_doubles(list(pairs))
+    if type(value) in {list, tuple}:
+        return type(value)(clean_keys(item) for item in value)
+    return value
+
+
+def _key(key: Any) -> Any:
+    return clean_text(key) if isinstance(key, str) else key
+
+
+def with_keys(value: Any, written: Any) -> Any:
+    """Return what was `written` of a plain value, with keys that no encoding takes as they are."""
+    if isinstance(value, dict) and isinstance(written, dict):
+        pairs = [
+            (_key(old) if isinstance(old, str) else key, with_keys(item, part))
+            for (old, item), (key, part) in zip(value.items(), written.items(), strict=True)
+        ]
+        return _without_doubles(pairs)
+    if isinstance(value, (list, tuple)) and isinstance(written, list):
+        return [with_keys(*pair) for pair in zip(value, written, strict=True)]
+    return written
+
+
+# Numbers and depth.
+
+
+def check_numbers(text: bytes) -> None:
+    """Refuse a number that could be written and not be read."""
+    if len(text) > MOST_DIGITS and _has_long_number(text):
+        raise ValueError(
+            f"a number has more than {MOST_DIGITS:,} digits, which Python does not read; write it "
+            "as text"
+        )
+
+
+def check_depth(text: bytes) -> None:
+    """Refuse a value that is too deep."""
+    if text.count(b"[") + text.count(b"{") > MOST_DEPTH and _depth(text) > MOST_DEPTH:
+        raise ValueError(f"it is nested more than {MOST_DEPTH} levels deep; make it flatter")
+
+
+def _has_long_number(text: bytes) -> bool:
+    # A number that long has a digit at one of these places.
+    places = [at for at in range(0, len(text), MOST_DIGITS) if 48 <= text[at] <= 57]  # noqa: PLR2004
+    if not any(_digits_around(text, at) > MOST_DIGITS for at in places):
+        return False
+    limit = sys.get_int_max_str_digits() or math.inf
+    lengths: list[int] = []
+    json.loads(text, parse_int=lambda digits: lengths.append(len(digits.lstrip("-"))))
+    return max(lengths, default=0) > min(limit, MOST_DIGITS)
+
+
+def _digits_around(text: bytes, at: int) -> int:
+    window = text[max(0, at - MOST_DIGITS) : at + MOST_DIGITS + 1]
+    middle = min(at, MOST_DIGITS)
+    before = len(window[:middle]) - len(window[:middle].rstrip(b"0123456789"))
+    after = len(window[middle:]) - len(window[middle:].lstrip(b"0123456789"))
+    return before + after
+
+
+def _depth(text: bytes) -> int:
+    """Return how deep a value is nested, at most a little more than is allowed."""
+    level = [loads(text)]
+    for depth in range(MOST_DEPTH + 2):
+        if not level:
+            return depth - 1
+        level = [inner for value in level for inner in _inside(value)]
+    return MOST_DEPTH + 1
+
+
+def _inside(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
+
+
+def refuse_lost_numbers(value: object, text: bytes) -> None:
+    """Refuse NaN and infinity, which Pydantic writes as null."""
+    for place, number in _lost_numbers(value, loads(text), ""):
+        at = f" at {place!r}" if place else ""
+        raise ValueError(f"JSON has no number for {number}{at}; write None or text instead")
+
+
+def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[str, float]]:
+    """Yield each NaN or infinity of `value` that is none in what was `written` of it."""
+    if isinstance(value, float) and not math.isfinite(value):
+        if not isinstance(written, str):  # a model may say that it writes them as text
+            yield place, value
+    elif isinstance(value, dict) and isinstance(written, dict):
+        for (key, part), item in zip(written.items(), value.values(), strict=False):
+            yield from _lost_numbers(item, part, f"{place}.{key}".lstrip("."))
+    elif isinstance(value, (list, tuple, set, frozenset)) and isinstance(written, list):
+        for index, (item, part) in enumerate(zip(value, written, strict=False)):
+            yield from _lost_numbers(item, part, f"{place}.{index}".lstrip("."))
+
+
+# Secrets.
+
+
+def with_secrets(value: Any, written: Any) -> Any:
+    """Return what was `written` of a plain value, with its secrets in the place of asterisks."""
+    if isinstance(value, _SECRETS):
+        return _secret(value.get_secret_value())
+    if isinstance(value, dict) and isinstance(written, dict):
+        if any(isinstance(key, _SECRETS) for key in value):
+            raise ValueError("a secret cannot be a key; use a list of pairs")
+        pairs = zip(written.items(), value.values(), strict=True)
+        return {key: with_secrets(item, part) for (key, part), item in pairs}
+    if isinstance(value, (list, tuple)) and isinstance(written, list):
+        return [with_secrets(*pair) for pair in zip(value, written, strict=True)]
+    if isinstance(value, (set, frozenset)) and any(isinstance(item, _SECRETS) for item in value):
+        raise ValueError("a set of secrets has no order in which to keep them; use a list")
+    return written
+
+
+def _secret(value: Any) -> dict[str, str]:
+    if isinstance(value, str):
+        return {SECRET: value}
+    if isinstance(value, bytes):
+        return {SECRET: value.decode()}
+    return {SECRET_JSON: to_json(value).decode()}
+
+
+def may_hide(text: bytes) -> bool:
+    """Return whether asterisks stand in the text as they do for a secret."""
+    return MASK.encode() in text
+
+
+# What was read.
+
+
+def difference(value: Any, read: Any, place: str = "", *, is_open: bool = False) -> str:
+    """Return where `read` is not what was written, in words; empty: it is the same.
+
+    A subclass may be read as the type that was declared. `is_open`: a part of the type takes
+    anything, whose values are read as what JSON has for them.
+    """
+    at = f" at {place!r}" if place else ""
+    if isinstance(value, BaseModel) or dataclasses.is_dataclass(value):
+        return _difference_of_fields(value, read, place, is_open=is_open)
+    if isinstance(value, Mapping) and isinstance(read, Mapping):
+        return _difference_of_keys(value, read, place, is_open=is_open)
+    if isinstance(value, (list, tuple)) and isinstance(read, (list, tuple)):
+        if len(value) != len(read) or (type(value) is not type(read) and not is_open):
+            return f"the {type(value).__name__}{at} is read as another {type(read).__name__}"
+        parts = enumerate(zip(value, read, strict=True))
+        found = (
+            difference(*pair, f"{place}.{index}".lstrip("."), is_open=is_open)
+            for index, pair in parts
+        )
+        return next(filter(None, found), "")
+    if is_open or _is_same(value, read):
+        return ""
+    return (
+        f"the {type(value).__name__} {_short(value)}{at} is read as the {type(read).__name__} "
+        f"{_short(read)}"
+    )
+
+
+def _is_same(value: Any, read: Any) -> bool:
+    if isinstance(value, Enum) or isinstance(read, Enum):
+        return value is read
+    if type(value) is not type(read) and (isinstance(value, bool) or not _is_like(value, read)):
+        return False
+    if getattr(type(value), "__eq__", None) is object.__eq__:
+        return True  # nothing says when two of them are the same
+    return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
+
+
+def _is_like(value: Any, read: Any) -> bool:
+    return isinstance(value, type(read))
+
+
+def _difference_of_fields(value: Any, read: Any, place: str, *, is_open: bool) -> str:
+    at = f" at {place!r}" if place else ""
+    kind = type(value).__name__
+    if not isinstance(value, type(read)) or isinstance(read, dict):
+        if is_open and isinstance(read, dict):
+            return ""
+        return f"the {kind}{at} is read as a {type(read).__name__}"
+    is_kept = hasattr(type(value), "__pydantic_serializer__")
+    if type(value) is not type(read) and not is_kept:
+        return f"the {kind}{at} is written as the {type(read).__name__} that is declared"
+    before, after = _fields(value), _fields(read)
+    for name, part in after.items():
+        inner = f"{place}.{name}".lstrip(".")
+        if name not in before:
+            return f"{inner!r} is read, and was not there"
+        if found := difference(before[name], part, inner, is_open=is_open):
+            return found
+    lost = sorted(before.keys() - after.keys()) if type(value) is type(read) else []
+    return f"{lost[0]!r}{at} is not read" if lost else ""
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, BaseModel):
+        return {**{n: getattr(value, n) for n in type(value).model_fields},
+                **(value.model_extra or {})}  # fmt: skip
+    return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)
+            if hasattr(value, field.name)}  # fmt: skip
+
+
+def _difference_of_keys(value: Any, read: Any, place: str, *, is_open: bool) -> str:
+    at = f" at {place!r}" if place else ""
+    if len(value) != len(read):
+        return f"of the {len(value)} keys{at} {len(read)} are read"
+    for (key, item), (again, part) in zip(value.items(), read.items(), strict=True):
+        if not is_open and not _is_same(key, again):
+            return (
+                f"the key {_short(key)}{at}, of type {type(key).__name__}, is read as "
+                f"{_short(again)}"
+            )
+        if found := difference(item, part, f"{place}.{again}".lstrip("."), is_open=is_open):
+            return found
+    return ""
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:59]}…"  # noqa: PLR2004 - a part of a sentence

@@ -1,0 +1,137 @@
+"""What a type is made of, as far as writing and reading its values depends on it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+#: Types whose values are written as they stand, if all that they hold is.
+_JSON: Final = frozenset(
+    {"any", "dict", "list", "str", "int", "float", "bool", "none", "nullable", "default"}
+)
+#: What has fields with names and aliases.
+_FIELDS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
+#: What may hold anything.
+_OPEN: Final = frozenset({"any", "is-instance", "is-subclass", "custom-error", "callable"})
+#: Keys of a schema under which there is no other that counts.
+_BESIDE: Final = frozenset({"metadata", "serialization", "config", "cls", "function"})
+
+
+@dataclass(frozen=True, slots=True)
+class Traits:
+    """What is true of a type."""
+
+    #: Its values are written as untyped ones are.
+    is_plain: bool = True
+    #: Somewhere it takes anything.
+    is_open: bool = True
+    #: It holds others of itself, as many levels deep as there are.
+    is_recursive: bool = False
+    #: What it wrote it may read as something else, so that this is to be looked at.
+    is_doubtful: bool = False
+    #: Somebody said how it is written, or that a part of it is left out.
+    is_custom: bool = False
+    #: Some of its fields have other names outside, which may be those of others.
+    has_aliases: bool = False
+    are_names_mixed: bool = False
+    #: It does not read all that it writes, unless asked to write for itself.
+    writes_more: bool = False
+    has_secrets: bool = False
+
+
+def of(schema: Mapping[str, Any]) -> Traits:
+    """Return the traits of a type, by its core schema."""
+    nodes = list(_nodes(schema))
+    fields = [node for node in nodes if node["type"] in _FIELDS]
+    kinds = {node["type"] for node in nodes}
+    extras = {_extra(node) for node in nodes}
+    has_computed = any(node.get("computed_fields") for node in fields)
+    writers = [function for node in nodes for function in _writers(node)]
+    names_mixed = any(_are_mixed(node) for node in fields)
+    is_custom = any(not _module(writer).startswith("pydantic") for writer in writers)
+    return Traits(
+        is_plain=kinds <= _JSON and not writers,
+        is_open=bool(kinds & _OPEN),
+        is_recursive="definition-ref" in kinds,
+        is_doubtful=names_mixed
+        or bool(extras - {None, "ignore"})
+        or bool(kinds & {"dataclass", "json", "tagged-union"})
+        or any(_is_union(node) or _has_odd_keys(node) for node in nodes),
+        is_custom=is_custom or any(_leaves_out(node) for node in fields),
+        has_aliases=any(True for node in fields for _ in _aliases(node)),
+        are_names_mixed=names_mixed,
+        writes_more="json" in kinds or (has_computed and bool(extras - {None, "ignore"})),
+        has_secrets=any("_serialize_secret" in _name(writer) for writer in writers),
+    )
+
+
+def _nodes(schema: Any) -> Iterator[Mapping[str, Any]]:
+    waiting = [schema]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, dict):
+            if isinstance(part.get("type"), str):
+                yield part
+            waiting += [item for key, item in part.items() if key not in _BESIDE]
+        elif isinstance(part, (list, tuple)):
+            waiting += part
+
+
+def _extra(node: Mapping[str, Any]) -> str | None:
+    config = node.get("config") or {}
+    found: str | None = node.get("extra_behavior") or config.get("extra_fields_behavior")
+    return found
+
+
+def _is_union(node: Mapping[str, Any]) -> bool:
+    # Pydantic's own types are unions, too, of ways to read one thing.
+    return node["type"] == "union" and "custom_error_type" not in node
+
+
+def _has_odd_keys(node: Mapping[str, Any]) -> bool:
+    keys = node.get("keys_schema") if node["type"] == "dict" else None
+    return keys is not None and keys["type"] not in {"str", "any"}
+
+
+def _writers(node: Mapping[str, Any]) -> Iterator[Any]:
+    function = (node.get("serialization") or {}).get("function")
+    if function is not None:
+        yield function
+
+
+def _module(function: Any) -> str:
+    return getattr(function, "__module__", None) or ""
+
+
+def _name(function: Any) -> str:
+    return getattr(function, "__name__", "")
+
+
+def _fields(node: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    fields = node["fields"]
+    if isinstance(fields, dict):
+        yield from fields.items()
+    else:
+        yield from ((field["name"], field) for field in fields)
+
+
+def _leaves_out(node: Mapping[str, Any]) -> bool:
+    return any(
+        field.get("serialization_exclude") or field.get("serialization_exclude_if")
+        for _, field in _fields(node)
+    )
+
+
+def _aliases(node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield each field and the first key of each place outside where it is looked for."""
+    for name, field in _fields(node):
+        alias = field.get("validation_alias")
+        paths = alias if isinstance(alias, list) else [[alias]] if alias else []
+        for path in paths:
+            first = path[0] if isinstance(path, list) else path
+            if first != name:
+                yield name, first
+
+
+def _are_mixed(node: Mapping[str, Any]) -> bool:
+    names = {name for name, _ in _fields(node)}
+    return any(alias in names for _, alias in _aliases(node))
