@@ -16,6 +16,7 @@ from workflows_app.engine.transactions import (
     note_begun,
 )
 from workflows_app.engine.travel import TravelPlan
+from workflows_app.jsontext import dumps, revealed
 from workflows_app.models import Run as RunRow
 from workflows_app.stream import RunStream
 from workflows_app.threads import blocking
@@ -297,12 +298,13 @@ class Verbs:
         self.refresh()
         permissions.require(self.workflow, options.get("actor"), self._row)
         if input_data is None:
-            input_data = self._row.input
+            input_data = dumps(self._row.input)
         given.workflow_input(self.workflow, input_data)
-        context = {**self._row.initial_request_context, **(options.get("request_context") or {})}
+        before = revealed(self._row.initial_request_context)
+        context = {**before, **(options.get("request_context") or {})}
         again = self._offspring("rerun", options, run_id)
         options["request_context"] = context
-        state = self._row.initial_state
+        state = revealed(self._row.initial_state)
         again.start(input_data, initial_state=state, per_step=per_step, **options)
         return again
 

@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_json
 
-from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, clean_text, loads
+from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, Hidden, clean_text, loads
 
 #: Values nested more deeply are refused: what reads them has a limit of 200 levels.
 MOST_DEPTH: Final = 180
@@ -157,6 +157,8 @@ def with_secrets(value: Any, written: Any) -> Any:
     """Return what was `written` of a plain value, with its secrets in the place of asterisks."""
     if isinstance(value, _SECRETS):
         return _secret(value.get_secret_value())
+    if isinstance(value, Hidden):
+        return {value.key: value.secret}
     if isinstance(value, dict) and isinstance(written, dict):
         if any(isinstance(key, _SECRETS) for key in value):
             raise ValueError("a secret cannot be a key; use a list of pairs")

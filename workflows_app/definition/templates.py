@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Self
 from workflows_app import errors
 from workflows_app.definition import places
 from workflows_app.definition.schemas import ANY, MISSING
+from workflows_app.jsontext import masked_text
 
 if TYPE_CHECKING:
     from workflows_app.definition.mappings import Nodes, Values
@@ -46,7 +47,7 @@ class Hole:
             found = places.walk(values.output_of(self.step), self.place)
         if found is MISSING:
             return ""
-        return found if isinstance(found, str) else ANY.dump(found).decode()
+        return found if isinstance(found, str) else masked_text(ANY.dump(found).decode())
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from workflows_app.engine import (
     clock,
     express,
     handing,
+    inputs,
     ledger,
     payloads,
     ports,
@@ -49,7 +50,8 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
     place = express.place(run.workflow_id, node.path, queue)
     slot = handing.free_slot(queue, definition)
     now = max(clock.now(), run.created_at)
-    step = _first_step(run, node, queue, given.input, now)
+    payload = inputs.kept(definition.tree, node, given.input, is_given=definition.input.is_any)
+    step = _first_step(run, node, queue, payload, is_run_input=payload is given.input, now=now)
     if slot is not None:
         step.__dict__.update(
             status=StepStatus.RUNNING.value, worker_id=slot.worker, token=1, started_at=now
@@ -58,7 +60,7 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
     events = [_started_event(begun, given.input)]
     if slot is not None:
         at = now.isoformat()
-        events.append(express.told_begun(node.key, node.path, step.pk, given.input, at))
+        events.append(express.told_begun(node.key, node.path, step.pk, payload, at))
     try:
         is_written = _write(run, begun, step, events)
     except Error:
@@ -71,12 +73,14 @@ def start(definition: Builder, run: Run, given: Given) -> Run | None:
     if slot is None:
         ports.wake([ports.Wake(step.pk, run.pk, queue, place=place)])
     else:
-        _hand(slot, begun, step, given.input, now)
+        _hand(slot, begun, step, payload, now)
     return begun
 
 
-def _first_step(run: Run, node: Node, queue: str, taken: Raw, now: datetime) -> StepSnapshot:
-    is_large = payloads.is_large(taken)
+def _first_step(
+    run: Run, node: Node, queue: str, payload: Raw, *, is_run_input: bool, now: datetime
+) -> StepSnapshot:
+    stands_elsewhere = is_run_input and payloads.is_large(payload)
     return statements.new(
         StepSnapshot,
         id=step_key(),
@@ -87,8 +91,8 @@ def _first_step(run: Run, node: Node, queue: str, taken: Raw, now: datetime) -> 
         status=StepStatus.QUEUED.value,
         timeline=run.timeline,
         queue=queue,
-        payload=None if is_large else taken,
-        payload_from=payloads.RUN_INPUT if is_large else "",
+        payload=None if stands_elsewhere else payload,
+        payload_from=payloads.RUN_INPUT if stands_elsewhere else "",
         queued_at=now,
         metadata={} if node.step is None else node.step.metadata,
     )

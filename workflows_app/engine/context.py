@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -12,7 +11,7 @@ from workflows_app.engine import places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
 from workflows_app.engine.tracing import NO_SPAN
 from workflows_app.engine.writer import Writer
-from workflows_app.jsontext import loads
+from workflows_app.jsontext import loads, loads_revealed, revealed
 from workflows_app.planner.outcomes import NO_CHANGES, Changes
 
 if TYPE_CHECKING:
@@ -124,7 +123,7 @@ class StepContext:
         if self._claim.suspend_payload is None:
             return None
         if self._suspend_data is None:
-            self._suspend_data = loads(self._claim.suspend_payload)
+            self._suspend_data = loads_revealed(self._claim.suspend_payload)
         return self._suspend_data
 
     def suspend(
@@ -150,7 +149,7 @@ class StepContext:
     @property
     def state(self) -> Any:
         """The run's state as this step sees it: a dict, or the step's `state` type."""
-        merged = {**copy.deepcopy(self._claim.state), **self._state_changes}
+        merged = revealed({**self._claim.state, **self._state_changes})
         schema = self._schemas.state if self._schemas is not None else None
         return merged if schema is None or schema.is_any else schema.check(merged)
 
@@ -163,7 +162,7 @@ class StepContext:
     def request_context(self) -> MutableMapping[str, Any]:
         """The run's request context; what is written to it is seen by later steps."""
         if self._context is None:
-            self._context = copy.deepcopy(self._claim.request_context)
+            self._context = dict(revealed(self._claim.request_context))
         return self._context
 
     def changes(self) -> Changes:
@@ -192,7 +191,7 @@ class StepContext:
                 self._claim.path, step if isinstance(step, str) else step.id
             )
         found = reading.output_of(self._claim.run, candidates)
-        return default if found is None else loads(found)
+        return default if found is None else loads_revealed(found)
 
     def _places_of(self, step: Any) -> list[str]:
         """Return where a step stands as seen from here: in its own workflow, then outward."""
@@ -206,4 +205,4 @@ class StepContext:
     def get_init_data(self) -> Any:
         """Return the workflow's input: for a step of a nested workflow, what that one got."""
         text = reading.init_data(self._claim.run, self._claim.path)
-        return None if text is None else loads(text)
+        return None if text is None else loads_revealed(text)

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -37,7 +37,7 @@ from workflows_app.engine.claims import Claim
 from workflows_app.engine.context import StepContext
 from workflows_app.engine.control import AbortRun, BailRun, Interrupted, SuspendStep
 from workflows_app.engine.writer import Said
-from workflows_app.jsontext import Raw, dumps, loads
+from workflows_app.jsontext import Raw, dumps, loads, loads_revealed, revealed
 from workflows_app.planner import retries
 from workflows_app.planner.outcomes import (
     Aborted,
@@ -151,7 +151,7 @@ class _Execution:
 
     def _input(self, step: Step) -> Any:
         if not retries.owner(self.graph, self.node).validate_inputs:
-            return loads(self.claim.payload)
+            return loads_revealed(self.claim.payload)
         try:
             return step.input.load(self.claim.payload)
         except ValidationError as error:
@@ -163,13 +163,13 @@ class _Execution:
         """Let the state and the request context fail the step before its code runs."""
         try:
             if not step.state.is_any:
-                step.state.check(self.claim.state)
+                step.state.check(revealed(self.claim.state))
         except ValidationError as error:
             what = f"The state does not fit what step {self.claim.path} uses of it"
             raise failures.invalid(errors.InvalidState, what, error) from error
         try:
             if not step.request_context.is_any:
-                step.request_context.check(self.claim.request_context)
+                step.request_context.check(revealed(self.claim.request_context))
         except ValidationError as error:
             what = f"The request context does not fit what step {self.claim.path} needs"
             raise failures.invalid(errors.InvalidRequestContext, what, error) from error
@@ -180,14 +180,15 @@ class _Execution:
         except ValidationError as error:
             what = f"What step {self.claim.path} returned does not fit its output type"
             raise failures.invalid(errors.InvalidStepOutput, what, error) from error
-        return self._sized(step.output, value)
+        text = step.output.dump(value, unread=errors.InvalidStepOutput)
+        return payloads.check_size(Raw(text.decode()), f"What {self.claim.path} gives")
 
     def _changes(self, step: Step) -> Any:
         changes = self.ctx.changes()
         schema = self.graph.workflow.state
         if changes.state and not schema.is_any:
             try:
-                schema.check({**self.claim.state, **changes.state})
+                schema.check(revealed({**self.claim.state, **changes.state}))
             except ValidationError as error:
                 what = f"The state as step {step.id} changed it does not fit the workflow's type"
                 raise failures.invalid(errors.InvalidState, what, error) from error
@@ -249,7 +250,7 @@ class _Execution:
         return Opened((0,), Raw(workflow.input.dump(value).decode()))
 
     def _list(self) -> Outcome:
-        items = self._plain_input
+        items = loads(self.claim.payload)
         if not isinstance(items, list):
             raise errors.InvalidStepInput(
                 f"What came to foreach {self.claim.path} is {_type_of(items)}; it takes a list. "
@@ -259,7 +260,7 @@ class _Execution:
             payloads.check_size(dumps(item), f"Item {index} of {self.claim.path}")
         window = self.node.concurrency or 1
         if isinstance(window, Function):
-            window = self.function(window, items)
+            window = self.function(window, self._plain_input)
         if isinstance(window, bool) or not isinstance(window, int):
             raise errors.InvalidStep(
                 f"The concurrency of {self.claim.path} came out as {window!r}; its function must "
@@ -286,7 +287,7 @@ class _Execution:
 
     @cached_property
     def _plain_input(self) -> Any:
-        self.ctx.input_data = loads(self.claim.payload)
+        self.ctx.input_data = loads_revealed(self.claim.payload)
         return self.ctx.input_data
 
     # Common to all.
@@ -350,18 +351,18 @@ class _Values:
     @property
     def context(self) -> Mapping[str, Any]:
         """The request context."""
-        return self._claim.request_context
+        return cast("Mapping[str, Any]", revealed(self._claim.request_context))
 
     @property
     def state(self) -> Mapping[str, Any]:
         """The run's state."""
-        return self._claim.state
+        return cast("Mapping[str, Any]", revealed(self._claim.state))
 
     def output_of(self, path: str) -> Any:
         """The output of a step that succeeded, else MISSING."""
         candidates = reading.outward(self._claim.path, path)
         text = reading.output_of(self._claim.run, candidates)
-        return MISSING if text is None else loads(text)
+        return MISSING if text is None else loads_revealed(text)
 
     def call(self, function: Function) -> Any:
         """What a function of the mapping returns."""

@@ -16,13 +16,13 @@ from datetime import datetime
 from typing import Any
 
 from workflows_app.definition import Builder, Graph, Kind, Node, registry
-from workflows_app.engine import clock, handover, ledger, payloads, ports, versions
+from workflows_app.engine import clock, handover, inputs, ledger, payloads, ports, versions
 from workflows_app.engine.claims import Claim, describe
 from workflows_app.engine.log import Event
 from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.recall import Recall
 from workflows_app.engine.sessions import Session
-from workflows_app.jsontext import Raw, dumps
+from workflows_app.jsontext import NULL, Raw, dumps
 from workflows_app.models import Run, StepSnapshot, grouped, statements
 from workflows_app.models.fields import step_key
 from workflows_app.models.sqltext import connection_here
@@ -44,9 +44,11 @@ class _Move:
     model: Run
     written: dict[str, Any]
     now: datetime
-    #: The step that follows, its key, and whether it is claimed at once. None: the run ends.
+    #: The step that follows, its key, its input, and whether it is claimed at once. None: the run
+    #: ends.
     following: Node | None = None
     key: int = 0
+    payload: Raw = NULL
     is_kept: bool = False
 
 
@@ -107,7 +109,10 @@ def _move(
     if following is None:
         return _ending(held, model, node, outcome.output)
     keeps = is_kept(held, following)
-    return _going_on(held, model, node, following, output=outcome.output, is_kept=keeps)
+    payload = inputs.kept(graph, following, outcome.output)
+    return _going_on(
+        held, model, node, following, output=outcome.output, payload=payload, is_kept=keeps
+    )
 
 
 def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
@@ -142,7 +147,7 @@ def _moved(move: _Move, *, is_written: bool) -> tuple[bool, Claim | None]:
         token=1,
         retry_count=0,
         restarted=False,
-        payload=move.written["output"],
+        payload=move.payload,
         is_resuming=False,
         resume_payload=None,
         suspend_payload=None,
@@ -213,25 +218,33 @@ def _is_plain(model: Run, row: StepSnapshot, held: Claim) -> bool:
 
 
 def _going_on(
-    held: Claim, model: Run, node: Node, following: Node, *, output: Raw, is_kept: bool
+    held: Claim,
+    model: Run,
+    node: Node,
+    following: Node,
+    *,
+    output: Raw,
+    payload: Raw,
+    is_kept: bool,
 ) -> _Move:
     now = max(clock.now(), held.claimed_at)
     key = step_key(after=max(held.session.rows.newest, held.step))
-    is_large = payloads.is_large(output)
+    stands_elsewhere = payload is output and payloads.is_large(output)
     at = now.isoformat()
     events = _ended(held, node, output, at)
     if is_kept:
-        events.append(told_begun(following.key, following.path, key, output, at))
+        events.append(told_begun(following.key, following.path, key, payload, at))
     written = {
         **of_run(model, model.event_seq + 1, now, events),
         "is_end": False, "step": held.step, "token": held.token, "output": output,
         "next": key, "path": following.path, "queue": held.queue,
-        "payload_from": str(held.step) if is_large else "", "payload": None if is_large else output,
+        "payload_from": str(held.step) if stands_elsewhere else "",
+        "payload": None if stands_elsewhere else payload,
         "metadata": dumps({} if following.step is None else following.step.metadata),
         "next_status": "running" if is_kept else "queued", "next_token": int(is_kept),
         "worker": held.worker if is_kept else None, "started_at": now if is_kept else None,
     }  # fmt: skip
-    return _Move(held, node, model, written, now, following, key, is_kept)
+    return _Move(held, node, model, written, now, following, key, payload, is_kept)
 
 
 def _ending(held: Claim, model: Run, node: Node, output: Raw) -> _Move | None:

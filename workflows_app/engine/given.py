@@ -24,7 +24,8 @@ def checked(
 ) -> Raw:
     """Return a value as text; raise `kind`, saying `what` does not fit, or PayloadTooLarge."""
     try:
-        accepted = schema.check(value)
+        # What a run was given before is read as it was written.
+        accepted = schema.load(value) if isinstance(value, Raw) else schema.check(value)
     except ValidationError as error:
         raise failures.invalid(kind, what, error) from error
     return payloads.check_size(text(schema, accepted), name or what)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workflows_app.definition import Kind
-from workflows_app.engine import payloads, telling, values
+from workflows_app.engine import inputs, payloads, telling, values
 from workflows_app.engine.change import Change
 from workflows_app.engine.claims import HOOK
 from workflows_app.jsontext import NULL, Raw, dumps, loads
@@ -173,6 +173,11 @@ def _new(change: Change, decision: New, status: StepStatus) -> StepSnapshot:
     text, source = NULL, ""
     if decision.payload is not None:
         text, source = values.text_of(change, decision.payload)
+        is_given = isinstance(decision.payload, d.RunInput) and change.graph.workflow.input.is_any
+        kept = inputs.kept(
+            change.graph, change.graph.nodes[decision.base_path], text, is_given=is_given
+        )
+        text, source = (text, source) if kept is text else (kept, "")
     stands_elsewhere = bool(source) and payloads.is_large(text)
     change.outputs[f"{decision.path}:payload"] = text
     return statements.new(
@@ -233,8 +238,9 @@ def _write_block(change: Change, container: StepSnapshot, decision: d.QueueItems
     items = change.lists[container.path]
     first = container.written
     last = min(first + BLOCK, container.total)
+    graph, node = change.graph, change.graph.nodes[decision.base_path]
     rows = [
-        _item(change, container, decision, index, dumps(items[index]))
+        _item(change, container, decision, index, inputs.kept(graph, node, dumps(items[index])))
         for index in range(first, last)
     ]
     change.flush()

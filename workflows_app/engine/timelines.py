@@ -7,6 +7,7 @@ from typing import Any
 from workflows_app.definition import Builder
 from workflows_app.engine import audit, given
 from workflows_app.engine.change import Change
+from workflows_app.jsontext import revealed
 from workflows_app.models import Run, RunEvent, StepSnapshot, Timeline
 from workflows_app.planner.statuses import RunStatus
 
@@ -64,7 +65,7 @@ def merge_context(changing: Change, definition: Builder, context: Mapping[str, A
     """Merge what a verb was given over the run's request context."""
     if not context:
         return
-    merged = {**changing.model.request_context, **context}
+    merged = {**revealed(changing.model.request_context), **context}
     changing.model.request_context = given.context(definition, merged)
     changing.touch("request_context")
 

@@ -233,7 +233,8 @@ def resume(
             _answer_one(changing, step, answers[step.path], retry_count)
         handing.begin(changing)
         paths = ", ".join(step.path for step in targets)
-        audit.record(changing, "resume", actor, door=door, path=paths, resume_data=resume_data)
+        answer = loads(answers[targets[0].path])
+        audit.record(changing, "resume", actor, door=door, path=paths, resume_data=answer)
 
     _perform(run, targets, act)
 

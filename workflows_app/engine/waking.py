@@ -12,7 +12,7 @@ from typing import Any, Final
 from django.db import transaction
 
 from workflows_app.definition import Kind, Node, registry
-from workflows_app.engine import clock, express, ports, sessions
+from workflows_app.engine import clock, express, inputs, ports, sessions
 from workflows_app.engine.among import of_queues
 from workflows_app.engine.log import Event
 from workflows_app.engine.ports import Wake
@@ -106,6 +106,7 @@ def _record(run: Run, row: StepSnapshot, now: datetime) -> grouped.Record | None
         last_seq=run.event_seq + len(events), timeline=run.timeline, at=now,
         events=dumps(events), step=row.pk, output=payload, next=step_key(after=row.pk),
         path=after.path, queue=step.queue, metadata=dumps(step.metadata),
+        payload=inputs.kept(registry.get(run.workflow_id).tree, after, payload),
     )  # fmt: skip
 
 

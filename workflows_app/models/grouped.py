@@ -57,6 +57,7 @@ _WOKEN: Final = {
     "path": "text",
     "queue": "text",
     "metadata": "text",
+    "payload": "text",
 }
 _STARTED: Final = {
     **_OF_RUN,
@@ -110,13 +111,13 @@ _BEGUN: Final = {
     "queued_at": "g.at",
     "started_at": "g.started_at",
 }
-#: The same of a step that waits for a worker: it has its payload from the sleep before it.
+#: The same of a step that waits for a worker, after a sleep.
 _QUEUED: Final = {
     name: _BEGUN[name]
     for name in (
         "id", "run_id", "path", "base_path", "kind", "timeline", "queue", "metadata", "queued_at",
     )
-} | {"status": "'queued'", "payload": "g.output"}  # fmt: skip
+} | {"status": "'queued'", "payload": "g.payload"}  # fmt: skip
 #: The same of the first step of a run, which a thread may hold at once.
 _FIRST: Final = _BEGUN | {
     "status": "g.status",
