@@ -51,6 +51,13 @@ class Preview:
     size: int
     url: str = ""
 
+    def __post_init__(self) -> None:
+        """Hide secrets, whoever made this."""
+        shown = jsontext.masked_text(self.text)
+        if shown is not self.text:
+            object.__setattr__(self, "size", self.size + len(shown) - size_of(self.text))
+            object.__setattr__(self, "text", shown)
+
     @property
     def is_cut(self) -> bool:
         """Whether there is more than is shown."""
@@ -161,7 +168,7 @@ def text_at(text: str, key: str) -> str:
     # An escape that was cut off at the end says nothing.
     body = re.sub(r"(?<!\\)((?:\\\\)*)\\u[0-9a-fA-F]{0,3}$", r"\1", found[1])
     try:
-        return str(json.loads(f'"{body}"'))
+        return jsontext.clean_text(str(json.loads(f'"{body}"')))
     except ValueError:
         return body
 

@@ -8,6 +8,7 @@ wait for that, unless another was said just now, or the one caller was told (`li
 lost: who watches also looks at the database now and then.
 """
 
+import json
 import logging
 import threading
 import time
@@ -175,7 +176,10 @@ class _Publisher:
 def _packed(news: dict[uuid.UUID, News]) -> bytes:
     runs = [[run.hex, n.seq, n.transient, n.is_settled] for run, n in news.items()]
     said = {"by": _ME, "runs": runs, "abort": []}  # older releases expect the last
-    return orjson.dumps(said, default=str)
+    try:
+        return orjson.dumps(said, default=str)
+    except TypeError:  # numbers over 64 bits
+        return json.dumps(said, default=str).encode()
 
 
 _publisher = _Publisher()

@@ -22,6 +22,7 @@ from dashboard.views import posted
 from dashboard.views.access import json_for_signed_in, run_or_404, signed_in
 from workflows_app import actions
 from workflows_app.engine import log, payloads
+from workflows_app.jsontext import masked_text
 from workflows_app.models import Run, StepSnapshot
 
 #: Which tab of a run a person looked at last.
@@ -224,7 +225,7 @@ def raw_step(request: HttpRequest, run_id: str, step: int, field: str) -> HttpRe
 
 def _raw(request: HttpRequest, text: str, name: str) -> HttpResponse:
     """Return JSON to be looked at, or with `?download=1` to be kept as a file."""
-    response = HttpResponse(text, content_type="application/json; charset=utf-8")
+    response = HttpResponse(masked_text(text), content_type="application/json; charset=utf-8")
     is_kept = request.GET.get("download") == "1"
     file = re.sub(r"[^\w.\[\]-]+", "-", name) + ".json"
     response.headers["Content-Disposition"] = content_disposition_header(is_kept, file) or "inline"

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from pydantic_core import from_json, to_json
-
 from workflows_app import errors
 from workflows_app.definition import functions
+from workflows_app.definition.schemas import ANY
+from workflows_app.jsontext import clean_text, loads
 
 #: What a message broker takes as the name of a queue.
 _QUEUE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")
@@ -66,7 +66,7 @@ def text(value: Any, name: str, what: str) -> str:
     """Return text; InvalidStep for anything else."""
     if not isinstance(value, str):
         raise _wrong(value, name, what, "text")
-    return str(value)
+    return clean_text(str(value))
 
 
 def queue(value: Any, name: str, what: str) -> str:
@@ -91,8 +91,8 @@ def metadata(value: Any, name: str, what: str) -> dict[str, Any]:
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         try:
             # Through text, so that what is shown is a copy and what JSON makes of it.
-            copy: dict[str, Any] = from_json(to_json(dict(value)), allow_inf_nan=False)
-        except ValueError as error:
+            copy: dict[str, Any] = loads(ANY.dump(dict(value)))
+        except (ValueError, errors.SerializationError) as error:
             raise _wrong(value, name, what, "a mapping that JSON can hold") from error
         return copy
     raise _wrong(value, name, what, "a mapping with text as keys")

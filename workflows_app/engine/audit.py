@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Any
 
 from workflows_app.engine.change import Change
+from workflows_app.jsontext import clean_text
 from workflows_app.models import Action, Run, Schedule
 from workflows_app.models.action import PYTHON
 
@@ -13,7 +14,8 @@ def name_of(actor: Any) -> str | None:
     if actor is None:
         return None
     get_username = getattr(actor, "get_username", None)
-    return str(get_username()) if callable(get_username) else str(actor)
+    name = str(get_username()) if callable(get_username) else str(actor)
+    return clean_text(name).replace("\0", "\ufffd")
 
 
 def record(

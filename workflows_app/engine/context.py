@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from workflows_app.definition import ANY
 from workflows_app.definition.graph import places_of
-from workflows_app.engine import places, reading
+from workflows_app.engine import payloads, places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
 from workflows_app.engine.tracing import NO_SPAN
 from workflows_app.engine.writer import Writer
-from workflows_app.jsontext import loads, loads_revealed, revealed
+from workflows_app.jsontext import Raw, clean_text, dumps, loads, loads_revealed, revealed
 from workflows_app.planner.outcomes import NO_CHANGES, Changes
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class StepContext:
         `payload` is the question, shown to whoever answers. Never returns.
         """
         labels = (resume_label,) if isinstance(resume_label, str) else tuple(resume_label or ())
-        raise SuspendStep(payload, labels)
+        raise SuspendStep(payload, tuple(clean_text(str(label)) for label in labels))
 
     def bail(self, result: Any = None) -> NoReturn:
         """End the whole run as a success with this result. Never returns."""
@@ -166,13 +166,21 @@ class StepContext:
         return self._context
 
     def changes(self) -> Changes:
-        """Return what this attempt changed. Called by the engine when the function has ended."""
+        """Return what this attempt changed. Called by the engine when the function has ended.
+
+        Raises PayloadTooLarge for what it makes of the state or the request context.
+        """
+        if self._state_changes:
+            whole = {**self._claim.state, **self._state_changes}
+            payloads.check_size(dumps(whole), f"The state as {self.path} changed it")
         if self._context is None:
             if not self._state_changes:
                 return NO_CHANGES
             return Changes(state=self._state_changes)
         before = self._claim.request_context
-        now: dict[str, Any] = loads(ANY.dump(self._context))
+        text = Raw(ANY.dump(self._context).decode())
+        payloads.check_size(text, f"The request context as {self.path} changed it")
+        now: dict[str, Any] = loads(text)
         written = {k: v for k, v in now.items() if k not in before or before[k] != v}
         removed = tuple(key for key in before if key not in now)
         return Changes(self._state_changes, written, removed)

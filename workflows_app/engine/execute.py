@@ -211,6 +211,8 @@ class _Execution:
             what = f"What step {self.claim.path} passed to suspend() does not fit its suspend type"
             raise failures.invalid(errors.InvalidSuspendPayload, what, error) from error
         text = None if payload is None else self._sized(step.suspend, payload)
+        told = dumps({label: {"step": self.claim.path} for label in asked.labels})
+        payloads.check_size(told, f"What the resume labels of {self.claim.path} are")
         return Suspended(text, asked.labels, self._changes(step))
 
     def _bailed(self, result: Any) -> Outcome:

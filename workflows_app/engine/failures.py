@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from workflows_app import conf, errors
 from workflows_app.definition import ANY
-from workflows_app.jsontext import dumps, loads
+from workflows_app.jsontext import clean_text, dumps, loads, masked_text
 
 #: Bytes of JSON that are kept of an error together with all that belongs to it.
 MOST_BYTES: Final = 64 * 1024
@@ -152,14 +152,16 @@ def _place(loc: list[Any]) -> str:
 
 def _message(error: BaseException) -> str:
     try:
-        return _clean(str(error))
+        if isinstance(error, ValidationError):
+            return _without_values(error)
+        return clean_text(str(error))
     except Exception:  # noqa: BLE001 - a broken __str__ must not hide the error
         return f"<{type(error).__name__} whose message cannot be read>"
 
 
 def _traceback(error: BaseException) -> str:
     try:
-        return _clean("".join(traceback.format_tb(error.__traceback__)))
+        return clean_text("".join(traceback.format_tb(error.__traceback__)))
     except Exception:  # noqa: BLE001 - source files may be gone, or not be text
         return ""
 
@@ -168,7 +170,7 @@ def _notes(error: BaseException) -> list[str]:
     notes = getattr(error, "__notes__", None)
     if not isinstance(notes, (list, tuple)):
         return []
-    kept = [_clean(str(note)) for note in notes[:MOST_NOTES] if isinstance(note, str)]
+    kept = [clean_text(str(note)) for note in notes[:MOST_NOTES] if isinstance(note, str)]
     if len(notes) > MOST_NOTES:
         kept.append(f"… {len(notes) - MOST_NOTES} more notes were not kept")
     return kept
@@ -182,12 +184,19 @@ def _details(error: BaseException) -> dict[str, Any]:
         if isinstance(value, Iterator):
             continue  # whoever reads it to its end may read for ever
         try:
-            details[_clean(name)] = loads(ANY.dump(value))
+            details[clean_text(name)] = loads(ANY.dump(value))
         except Exception:  # noqa: BLE001 - user code writes itself as JSON: it may raise anything
             if isinstance(value, str):
-                details[_clean(name)] = _clean(value)
+                details[clean_text(name)] = clean_text(value)
     own = details.pop("details", None)
     return {**own, **details} if isinstance(own, dict) else details
+
+
+def _without_values(error: ValidationError) -> str:
+    """Return what Pydantic says, without the values, of which some may be secret."""
+    said = [f"{_place(p['loc'])}{p['msg']} [type={p['type']}]" for p in problems_of(error)]
+    count = f"{len(said)} validation error{'' if len(said) == 1 else 's'} for {error.title}"
+    return clean_text("\n".join([count, *said]))
 
 
 def _attributes(error: BaseException) -> list[tuple[str, Any]]:
@@ -196,11 +205,6 @@ def _attributes(error: BaseException) -> list[tuple[str, Any]]:
     except Exception:  # noqa: BLE001 - a class may have put anything in its place
         return []
     return [pair for pair in named if not pair[0].startswith("_")][:MOST_DETAILS]
-
-
-def _clean(text: str) -> str:
-    """Return text that can be written as UTF-8: lone surrogates stand as escapes."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _shortened(described: dict[str, Any], length: int) -> dict[str, Any]:
@@ -224,7 +228,7 @@ def _shortened(described: dict[str, Any], length: int) -> dict[str, Any]:
 def _cut_details(details: dict[str, Any], length: int) -> dict[str, Any]:
     cut: dict[str, Any] = {}
     for name, value in details.items():
-        text = value if isinstance(value, str) else dumps(value)
+        text = value if isinstance(value, str) else masked_text(dumps(value))
         is_long = len(text) > length
         cut[_cut(name, length)] = _cut(text, length) if is_long else value
     return cut

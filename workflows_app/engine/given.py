@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from workflows_app import errors
 from workflows_app.definition import ANY, Builder, Schema
-from workflows_app.engine import failures, payloads
-from workflows_app.jsontext import Raw, loads
+from workflows_app.engine import failures, inputs, payloads
+from workflows_app.jsontext import Raw, dumps, loads
 
 
 def workflow_input(definition: Builder, value: Any) -> Raw:
@@ -16,7 +16,12 @@ def workflow_input(definition: Builder, value: Any) -> Raw:
     if not definition.validate_inputs:
         return checked(ANY, value, errors.InvalidInput, "The input")
     what = f"The input does not fit workflow {definition.id!r}"
-    return checked(definition.input, value, errors.InvalidInput, what, "The input")
+    taken = checked(definition.input, value, errors.InvalidInput, what, "The input")
+    first = definition.tree.first
+    if definition.input.is_any and first.step is not None and first.step.input.has_secrets:
+        # Only the type of the first step says what nobody is to see.
+        return inputs.kept(definition.tree, first, taken, is_given=True)
+    return taken
 
 
 def checked(
@@ -32,7 +37,7 @@ def checked(
 
 
 def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any]:
-    """Return an initial state. Raises InvalidInput."""
+    """Return an initial state. Raises InvalidInput, PayloadTooLarge."""
     if definition.state.is_any or value is None:
         return mapping(value or {}, errors.InvalidInput, "The initial state")
     try:
@@ -40,11 +45,11 @@ def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any
     except ValidationError as error:
         what = f"The initial state does not fit workflow {definition.id!r}"
         raise failures.invalid(errors.InvalidInput, what, error) from error
-    return dict(loads(text(definition.state, accepted)))
+    return dict(loads(payloads.check_size(text(definition.state, accepted), "The initial state")))
 
 
 def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a request context. Raises InvalidRequestContext."""
+    """Return a request context. Raises InvalidRequestContext, PayloadTooLarge."""
     plain = mapping(value, errors.InvalidRequestContext, "The request context")
     if definition.request_context.is_any:
         return plain
@@ -53,12 +58,14 @@ def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         what = f"The request context does not fit workflow {definition.id!r}"
         raise failures.invalid(errors.InvalidRequestContext, what, error) from error
-    return {**plain, **loads(text(definition.request_context, accepted))}
+    whole = {**plain, **loads(text(definition.request_context, accepted))}
+    payloads.check_size(dumps(whole), "The request context")
+    return whole
 
 
 def mapping(value: Any, kind: type[errors.WorkflowError], what: str) -> dict[str, Any]:
     """Return a mapping of names to JSON values; raise `kind` for anything else."""
-    plain = loads(text(ANY, value))
+    plain = loads(payloads.check_size(text(ANY, value), what))
     if not isinstance(plain, dict):
         raise kind(f"{what} must be a mapping of names to values, not {type(value).__name__}.")
     return plain

@@ -9,10 +9,10 @@ from django.db import connection
 
 from workflows_app import errors
 from workflows_app.definition import ANY
-from workflows_app.engine import clock, live, ports, timers
+from workflows_app.engine import clock, live, payloads, ports, timers
 from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
-from workflows_app.jsontext import Raw, loads
+from workflows_app.jsontext import Raw, clean_text, loads, masked_text
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
@@ -48,20 +48,21 @@ class Writer:
     def write(self, chunk: Any) -> None:
         """Emit `workflow-step-output` with this chunk; anything JSON can hold.
 
-        Raises SerializationError for what it cannot.
+        Raises SerializationError for what it cannot, and PayloadTooLarge.
         """
         self._say("workflow-step-output", {**self._named, "output": _plain(chunk)})
 
     def custom(self, type: str, data: Any, transient: bool = False) -> None:  # noqa: A002, FBT001, FBT002 - the contract's names
         """Emit an event of your own; a transient one is sent live and not recorded.
 
-        `type` starts with `data-`, else InvalidEventType.
+        `type` starts with `data-`, else InvalidEventType. Raises what `write` raises.
         """
         if not str(type).startswith("data-"):
             raise errors.InvalidEventType(
                 f"A custom event cannot have the type {type!r}: it must start with 'data-', "
                 f"for example 'data-{str(type).strip('-') or 'progress'}'."
             )
+        type = clean_text(str(type))  # noqa: A001 - the contract's name
         payload = {**self._named, "data": _plain(data)}
         if transient:
             self._send(type, payload)
@@ -146,4 +147,5 @@ class Writer:
 
 
 def _plain(value: Any) -> object:
-    return loads(Raw(ANY.dump(value).decode()))
+    text = payloads.check_size(Raw(ANY.dump(value).decode()), "What a step says")
+    return loads(masked_text(text))  # nobody but those who watch reads it
