@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
 from typing import Any, Final, Self, cast
-from weakref import WeakKeyDictionary
+from weakref import WeakKeyDictionary, ref
 
 import psycopg
 from psycopg import errors
-from psycopg.adapt import PyFormat, Transformer
+from psycopg.adapt import AdaptersMap, PyFormat, Transformer
 from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8Dumper
@@ -31,9 +31,27 @@ _Key = tuple[str, tuple[int, ...]]
 class _Names(dict[_Key, bytes]):
     """What a connection has prepared. A name is taken once, whatever came of it."""
 
-    def __init__(self) -> None:
+    def __init__(self, context: _Context) -> None:
         super().__init__()
         self.next = itertools.count()
+        self.context = context
+
+
+class _Context:
+    """How values are converted for statements of ours: the connection's own way is the host's."""
+
+    def __init__(self, raw: psycopg.Connection[Any], *, is_utc: bool) -> None:
+        self._raw = ref(raw)
+        self.adapters = AdaptersMap(raw.adapters)
+        # One type for every number: a statement is prepared anew for each mix of types.
+        self.adapters.register_dumper(int, Int8Dumper)
+        if is_utc:
+            self.adapters.register_loader("timestamptz", Instants)
+
+    @property
+    def connection(self) -> psycopg.Connection[Any] | None:
+        """The connection; not held, or it would be kept by what is known of it."""
+        return self._raw()
 
 
 _names: Final[WeakKeyDictionary[Any, _Names]] = WeakKeyDictionary()
@@ -52,11 +70,7 @@ def cursor(connection: Any) -> AbstractContextManager[Any]:
     raw = connection.connection
     names = _names.get(raw)
     if names is None:
-        # One type for every number: a statement is prepared anew for each mix of types.
-        raw.adapters.register_dumper(int, Int8Dumper)
-        if connection.timezone is UTC:
-            raw.adapters.register_loader("timestamptz", Instants)
-        names = _names[raw] = _Names()
+        names = _names[raw] = _Names(_Context(raw, is_utc=connection.timezone is UTC))
     return PreparedCursor(raw, names, connection)
 
 
@@ -122,7 +136,7 @@ class PreparedCursor:
 
     def _execute(self, query: str, values: Sequence[Any]) -> None:
         raw = self._raw
-        convert = Transformer(raw)
+        convert = Transformer(cast("Any", self._names.context))
         # None is NULL, which psycopg's stubs do not say of `exec_prepared`.
         given = cast("Any", convert.dump_sequence(values, [PyFormat.AUTO] * len(values)))
         key = (query, tuple(convert.types or ()))
@@ -153,6 +167,7 @@ class PreparedCursor:
 
     def _execute_plainly(self, query: str, values: Sequence[Any]) -> None:
         with psycopg.RawCursor(self._raw) as plain:
+            plain.adapters.register_dumper(int, Int8Dumper)
             plain.execute(query, values)
             self.rowcount = plain.rowcount
             self._rows = [] if plain.description is None else plain.fetchall()

@@ -3,6 +3,7 @@
 import datetime
 import uuid
 
+import psycopg
 import pytest
 from django.db import (
     DataError,
@@ -12,6 +13,7 @@ from django.db import (
     connection,
     transaction,
 )
+from psycopg.adapt import PyFormat
 
 from workflows_app.models import prepared
 
@@ -128,3 +130,16 @@ def test_a_name_that_was_taken_before_an_interruption_is_not_taken_again(monkeyp
 
     assert ask("SELECT $1::bigint, 'after'", 1) == [(1, "after")]
     assert ask("SELECT $1::bigint, 'interrupted'", 1) == [(1, "interrupted")]
+
+
+def test_statements_of_the_host_are_converted_as_they_were_before_ours():
+    """With server-side binding, an int of eight bytes fits neither date arithmetic nor limits."""
+    with connection.cursor() as cursor:
+        raw = cursor.connection
+        before = raw.adapters.get_dumper(int, PyFormat.AUTO), raw.adapters.get_loader(1184, 0)
+    ask("SELECT $1::bigint, $2::timestamptz", 5, datetime.datetime.now(datetime.UTC))
+    after = raw.adapters.get_dumper(int, PyFormat.AUTO), raw.adapters.get_loader(1184, 0)
+    assert after == before
+    with psycopg.Cursor(raw) as host:  # what Django gives with server_side_binding
+        host.execute("SELECT date '2024-01-01' + %s, repeat('x', %s)", (3, 2))
+        assert host.fetchone() == (datetime.date(2024, 1, 4), "xx")

@@ -253,12 +253,12 @@ class Opened(Closed):
 
 
 def test_a_subclass_is_recorded_as_what_it_is_or_refused():
-    kept = Workflow("shapes").then(step(lambda: Circle(), id="one", output=Shape))
+    kept = Workflow("shapes").then(step(Circle, id="one", output=Shape))
     kept = kept.then(step(lambda shape: shape.name, id="two", input=Shape)).commit()
     result = kept.create_run().start()
     assert result.steps["one"].output == {"name": "s", "r": 3}
     assert result.result == "s"
-    lost = Workflow("closed").then(step(lambda: Opened(), id="one", output=Closed)).commit()
+    lost = Workflow("closed").then(step(Opened, id="one", output=Closed)).commit()
     assert lost.create_run().start().error.type == "InvalidStepOutput"
 
 
@@ -431,7 +431,7 @@ def test_a_state_or_context_that_is_too_large_is_refused_by_the_verb():
     with pytest.raises(errors.PayloadTooLarge):
         run.resume(1, request_context={"b": BIG})
     assert run.resume(1).status == "failed"
-    for verb in (run.retry, lambda **o: run.time_travel("ask", **o), lambda **o: run.rerun(**o)):
+    for verb in (run.retry, lambda **o: run.time_travel("ask", **o), run.rerun):
         with pytest.raises(errors.PayloadTooLarge):
             verb(request_context={"b": BIG})
     with pytest.raises(errors.PayloadTooLarge):
