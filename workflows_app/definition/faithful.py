@@ -51,12 +51,14 @@ def _without_doubles(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
 
 
 def clean_keys(value: Any) -> Any:
-    """Return a value of plain containers with keys that every encoding takes."""
+    """Return a value whose keys every encoding takes; models are copied."""
     if type(value) is dict:
         pairs = ((_key(key), clean_keys(item)) for key, item in value.items())
         return _without_doubles(list(pairs))
     if type(value) in {list, tuple}:
         return type(value)(clean_keys(item) for item in value)
+    if isinstance(value, BaseModel):
+        return value.model_copy(update={n: clean_keys(part) for n, part in _fields(value).items()})
     return value
 
 
@@ -218,6 +220,8 @@ def difference(value: Any, read: Any, place: str = "", *, is_open: bool = False)
 def _is_same(value: Any, read: Any) -> bool:
     if isinstance(value, Enum) or isinstance(read, Enum):
         return value is read
+    if isinstance(value, str) and isinstance(read, str):
+        value = clean_text(value)
     if type(value) is not type(read) and (isinstance(value, bool) or not _is_like(value, read)):
         return False
     if getattr(type(value), "__eq__", None) is object.__eq__:

@@ -271,7 +271,9 @@ def _write(adapter: TypeAdapter[Any] | None, value: object, of: traits.Traits) -
 
 def _with_pydantic(adapter: TypeAdapter[Any] | None, value: object, of: traits.Traits) -> bytes:
     try:
-        return (adapter or _OPEN).dump_json(value, round_trip=of.writes_more, **_BY_NAME)
+        text = (adapter or _OPEN).dump_json(value, round_trip=of.writes_more, **_BY_NAME)
+        if _REPLACED not in text:
+            return text
     except PydanticSerializationError as error:
         if "surrogates not allowed" not in str(error):
             raise
@@ -287,6 +289,8 @@ def _plain(adapter: TypeAdapter[Any] | None, value: object) -> Any:
     return (adapter or _OPEN).dump_python(value, **_BY_NAME)
 
 
+#: What Pydantic writes for half of a character pair in a key; anybody else may write it, too.
+_REPLACED: Final = "\ufffd".encode()
 #: The name of a field is the same for who writes and who reads; an alias is for people.
 _BY_NAME: Final[Any] = {"by_alias": False, "warnings": False, "polymorphic_serialization": True}
 _OPEN: Final[TypeAdapter[Any]] = TypeAdapter(Any)

@@ -11,9 +11,11 @@ _JSON: Final = frozenset(
 #: What has fields with names and aliases.
 _FIELDS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
 #: What may hold anything.
-_OPEN: Final = frozenset({"any", "is-instance", "is-subclass", "custom-error", "callable"})
+_OPEN: Final = frozenset({"any", "is-instance", "is-subclass", "callable"})
 #: Keys of a schema under which there is no other that counts.
-_BESIDE: Final = frozenset({"metadata", "serialization", "config", "cls", "function"})
+_BESIDE: Final = frozenset(
+    {"metadata", "serialization", "config", "cls", "function", "python_schema"}
+)
 
 
 @dataclass(frozen=True, slots=True)

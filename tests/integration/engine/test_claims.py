@@ -25,7 +25,7 @@ from workflows_app.engine.recover import (
 )
 from workflows_app.engine.settle import settle
 from workflows_app.engine.work import work
-from workflows_app.jsontext import Raw
+from workflows_app.jsontext import Raw, dumps, loads
 from workflows_app.models import Run, StepSnapshot, Worker
 from workflows_app.planner.outcomes import Listed, Succeeded
 
@@ -273,7 +273,7 @@ def test_a_claim_travels_with_all_that_it_has(queued, value):
     arrived = handover.unpack(text.encode(errors="surrogatepass"))
 
     assert arrived == held
-    assert arrived.state == {"value": value}
+    assert arrived.state == {"value": loads(dumps(value))}
     left = {"_state", "payload", "resume_payload", "suspend_payload"}  # the claim has them
     there = arrived.session
     for known, came in ((model, there.model), (row, there.rows.by_path[row.path])):
