@@ -286,7 +286,10 @@ def _with_pydantic(adapter: TypeAdapter[Any] | None, value: object, of: traits.T
 
 def _plain(adapter: TypeAdapter[Any] | None, value: object) -> Any:
     """Return a value as plain Python has it: numbers and secrets as they are."""
-    return (adapter or _OPEN).dump_python(value, **_BY_NAME)
+    try:
+        return (adapter or _OPEN).dump_python(value, **_BY_NAME)
+    except UnicodeEncodeError:
+        return (adapter or _OPEN).dump_python(faithful.clean_keys(value), **_BY_NAME)
 
 
 #: What Pydantic writes for half of a character pair in a key; anybody else may write it, too.

@@ -178,12 +178,14 @@ class StepContext:
                 return NO_CHANGES
             return Changes(state=self._state_changes)
         before = self._claim.request_context
-        text = Raw(ANY.dump(self._context).decode())
+        # A key is the same, however it came: the last that was written counts.
+        written = {clean_text(k) if isinstance(k, str) else k: v for k, v in self._context.items()}
+        text = Raw(ANY.dump(written).decode())
         payloads.check_size(text, f"The request context as {self.path} changed it")
         now: dict[str, Any] = loads(text)
-        written = {k: v for k, v in now.items() if k not in before or before[k] != v}
+        changed = {k: v for k, v in now.items() if k not in before or before[k] != v}
         removed = tuple(key for key in before if key not in now)
-        return Changes(self._state_changes, written, removed)
+        return Changes(self._state_changes, changed, removed)
 
     # Looking back.
 

@@ -2,12 +2,16 @@
 
 import json
 import re
+from typing import Any
 
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from dashboard import previews
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
+from workflows_app import Workflow, step
+from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
 
 NASTY = "</span><script>alert(1)</script>\"'&<img src=x onerror=alert(1)>"
@@ -144,3 +148,77 @@ def test_values_are_for_people_who_may_see_runs(person, client):
 
     assert client.get(f"/runs/{run.run_id}/values/input/").status_code == 302
     assert nobody.get(f"/runs/{run.run_id}/values/input/").status_code == 403
+
+
+HALF = b"caf\xe9.txt".decode("utf-8", "surrogateescape")
+
+
+class Login(BaseModel):
+    """Has a part that nobody is to see."""
+
+    user: str
+    password: SecretStr
+
+
+@step(id="asks", input=Login, resume=Login, suspend=dict[str, Any], state=dict[str, Any])
+def asks(login, ctx):
+    """Ask, with words that no encoding takes, and say what nobody is to see."""
+    ctx.set_state({HALF: login, "nul": "\0"})
+    ctx.request_context[HALF] = {"login": login}
+    ctx.writer.write({HALF: login})
+    if ctx.resume_data is None:
+        ctx.suspend({"question": f"Delete {HALF}?\0", HALF: login}, resume_label=HALF)
+    raise ValueError(f"{HALF} \0")
+
+
+odd_flow = Workflow("odd-flow", input=Login, title=f"Odd {HALF}", description=HALF).then(asks)
+odd_flow = odd_flow.commit()
+
+PAGES = (
+    "/", "/inbox/", "/runs/", "/runs/?q=hunter2", "/workflows/", "/workflows/odd-flow/",
+    "/workflows/odd-flow/start/", "/workflows/odd-flow/start/?from={run}", "/audit/",
+    "/runs/{run}/", "/runs/{run}/?tab=graph", "/runs/{run}/?tab=timeline", "/runs/{run}/?tab=data",
+    "/runs/{run}/?tab=events", "/runs/{run}/?tab=audit", "/runs/{run}/?tab=related",
+    "/runs/{run}/steps/asks/", "/runs/{run}/time-travel/", "/runs/{run}/raw/input/",
+    "/runs/{run}/raw/state/", "/runs/{run}/raw/{step}/payload/", "/runs/{run}/values/input/",
+    "/runs/{run}/raw/{step}/suspend_payload/", "/runs/{run}/values/{step}/suspend_payload/",
+    "/runs/compare/?a={run}&b={run}", "/admin/workflows_app/run/{pk}/change/",
+)  # fmt: skip
+
+
+def each_page(client, run):
+    """Return what every page says that shows something of a run."""
+    row = row_of(run)
+    places = {"run": row.run_id, "pk": row.pk, "step": row.steps.get(path="asks").pk}
+    for address in PAGES:
+        answer = client.get(address.format(**places))
+        assert answer.status_code in {200, 404}, address
+        yield address, b"".join(answer) if answer.streaming else answer.content
+
+
+def test_no_page_fails_or_tells_a_secret_whatever_a_run_holds(pages, ana):
+    run = odd_flow.create_run()
+    given = {"user": HALF, "password": "hunter2"}
+    assert run.start(given, request_context={HALF: HALF}, actor=ana).status == "suspended"
+    found = dict(each_page(pages, run))
+    run.resume(given, actor=ana)
+    found |= {f"{address} later": body for address, body in each_page(pages, run)}
+    assert row_of(run).status == "failed"
+    told = [address for address, body in found.items() if b"hunter2" in body]
+    assert {address.removesuffix(" later") for address in told} == {"/runs/?q=hunter2"}
+    assert b"caf\\udce9.txt" in found["/inbox/"]
+    assert b"**********" in found["/runs/{run}/?tab=data"]
+
+
+def test_what_an_earlier_release_wrote_breaks_no_page(pages, ana):
+    run = odd_flow.create_run()
+    run.start({"user": "a", "password": "hunter2"}, actor=ana)
+    row = row_of(run)
+    odd = previews.jsontext.Raw(r'{"question":"\ud800","message":"\udfff","nul\u0000":"a\u0000b"}')
+    RunRow.objects.filter(pk=row.pk).update(
+        input=odd, state=odd, initial_state=odd, request_context=odd, error=None, result=odd
+    )
+    StepSnapshot.objects.filter(run=row.pk).update(
+        payload=odd, output=odd, suspend_payload=odd, state_changes=odd
+    )
+    assert len(dict(each_page(pages, run))) == len(PAGES)
