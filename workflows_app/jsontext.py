@@ -122,6 +122,11 @@ def clean_text(text: str) -> str:
     return paired.encode("utf-8", "backslashreplace").decode()
 
 
+def clean_key(key: Any) -> Any:
+    """Return a key with `clean_text`; a number, or another that becomes text later, as it is."""
+    return clean_text(key) if isinstance(key, str) else key
+
+
 def clean(value: Any) -> Any:
     """Return a JSON value with `clean_text` of all its texts and keys.
 

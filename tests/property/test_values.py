@@ -100,17 +100,22 @@ def models(draw: st.DrawFn, parts: st.SearchStrategy[Made]) -> Made:
     return model, st.builds(model, **values)
 
 
+def _of(kind: Any, *inner: Any) -> Any:
+    """Return a type that holds these."""
+    return kind[inner if len(inner) > 1 else inner[0]]
+
+
 def around(parts: st.SearchStrategy[Made]) -> st.SearchStrategy[Made]:
     """Make types that hold these."""
     return st.one_of(
-        parts.map(lambda p: (list[p[0]], st.lists(p[1], max_size=3))),
-        parts.map(lambda p: (tuple[p[0], ...], st.lists(p[1], max_size=3).map(tuple))),
+        parts.map(lambda p: (_of(list, p[0]), st.lists(p[1], max_size=3))),
+        parts.map(lambda p: (_of(tuple, p[0], ...), st.lists(p[1], max_size=3).map(tuple))),
         st.tuples(parts, parts).map(
-            lambda p: (tuple[p[0][0], p[1][0]], st.tuples(p[0][1], p[1][1]))
+            lambda p: (_of(tuple, p[0][0], p[1][0]), st.tuples(p[0][1], p[1][1]))
         ),
         parts.map(lambda p: (Optional[p[0]], p[1] | st.none())),  # noqa: UP045 - of a type not known
         st.tuples(st.sampled_from(KEYS), parts).map(
-            lambda p: (dict[p[0][0], p[1][0]], st.dictionaries(p[0][1], p[1][1], max_size=3))
+            lambda p: (_of(dict, p[0][0], p[1][0]), st.dictionaries(p[0][1], p[1][1], max_size=3))
         ),
         unions(parts),
         models(parts),

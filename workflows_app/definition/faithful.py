@@ -15,7 +15,7 @@ import orjson
 from pydantic import BaseModel, Secret, SecretBytes, SecretStr
 from pydantic_core import to_json
 
-from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, Hidden, clean_text, loads
+from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, Hidden, clean_key, clean_text, loads
 
 #: Values nested more deeply are refused: what reads them has a limit of 200 levels.
 MOST_DEPTH: Final = 180
@@ -53,7 +53,7 @@ def _without_doubles(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
 def clean_keys(value: Any) -> Any:
     """Return a value whose keys every encoding takes; models are copied."""
     if type(value) is dict:
-        pairs = ((_key(key), clean_keys(item)) for key, item in value.items())
+        pairs = ((clean_key(key), clean_keys(item)) for key, item in value.items())
         return _without_doubles(list(pairs))
     if type(value) in {list, tuple}:
         return type(value)(clean_keys(item) for item in value)
@@ -62,15 +62,11 @@ def clean_keys(value: Any) -> Any:
     return value
 
 
-def _key(key: Any) -> Any:
-    return clean_text(key) if isinstance(key, str) else key
-
-
 def with_keys(value: Any, written: Any) -> Any:
     """Return what was `written` of a plain value, with keys that no encoding takes as they are."""
     if isinstance(value, dict) and isinstance(written, dict):
         pairs = [
-            (_key(old) if isinstance(old, str) else key, with_keys(item, part))
+            (clean_key(old) if isinstance(old, str) else key, with_keys(item, part))
             for (old, item), (key, part) in zip(value.items(), written.items(), strict=True)
         ]
         return _without_doubles(pairs)

@@ -11,7 +11,15 @@ from workflows_app.engine import payloads, places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
 from workflows_app.engine.tracing import NO_SPAN
 from workflows_app.engine.writer import Writer
-from workflows_app.jsontext import Raw, clean_text, dumps, loads, loads_revealed, revealed
+from workflows_app.jsontext import (
+    Raw,
+    clean_key,
+    clean_text,
+    dumps,
+    loads,
+    loads_revealed,
+    revealed,
+)
 from workflows_app.planner.outcomes import NO_CHANGES, Changes
 
 if TYPE_CHECKING:
@@ -179,7 +187,7 @@ class StepContext:
             return Changes(state=self._state_changes)
         before = self._claim.request_context
         # A key is the same, however it came: the last that was written counts.
-        written = {clean_text(k) if isinstance(k, str) else k: v for k, v in self._context.items()}
+        written = {clean_key(key): value for key, value in self._context.items()}
         text = Raw(ANY.dump(written).decode())
         payloads.check_size(text, f"The request context as {self.path} changed it")
         now: dict[str, Any] = loads(text)

@@ -183,7 +183,7 @@ class Sized(BaseModel):
     model_config = ConfigDict(extra="forbid")
     w: int
 
-    @computed_field
+    @computed_field  # type: ignore[prop-decorator]
     @property
     def area(self) -> int:
         """Twice the width."""
