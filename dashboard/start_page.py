@@ -73,8 +73,10 @@ def fresh(known: Known, draft: QueryDict | None, source: Run | None) -> StartFor
         STATE: source.initial_state,
         CONTEXT: source.initial_request_context,
     }
-    value = MISSING if source.input is None else source.input
-    given = {key: held for key, held in more.items() if held not in (None, "", [])}
+    value = MISSING if source.input is None else jsontext.blanked(source.input)
+    given = {
+        key: jsontext.blanked(held) for key, held in more.items() if held not in (None, "", [])
+    }
     return StartForm.begun(shapes, value, given, zone)
 
 

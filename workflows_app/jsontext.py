@@ -99,6 +99,24 @@ def loads(text: str | bytes) -> Any:
     return _hidden(value) if _holds_secret(text) else value
 
 
+def loads_shown(text: str | bytes) -> Any:
+    """Return what `loads` does, and a number that Python does not read as its digits.
+
+    For who looks at a run: earlier releases wrote such numbers.
+    """
+    try:
+        return loads(text)
+    except ValueError:
+        return clean(json.loads(text, parse_int=_whole))
+
+
+def _whole(digits: str) -> int | str:
+    try:
+        return int(digits)
+    except ValueError:
+        return digits
+
+
 def loads_revealed(text: str | bytes) -> Any:
     """Return the value that `text` holds, for the code of a step: with its secrets."""
     value = loads(text)
@@ -145,6 +163,17 @@ def clean(value: Any) -> Any:
 
 
 # Secrets.
+
+
+def blanked(value: Any) -> Any:
+    """Return a value that was read without its secrets: for somebody to fill in."""
+    if isinstance(value, Hidden):
+        return ""
+    if isinstance(value, dict):
+        return {key: blanked(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [blanked(item) for item in value]
+    return value
 
 
 def masked_text(text: str) -> str:

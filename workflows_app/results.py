@@ -14,7 +14,7 @@ from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
 from workflows_app.engine import payloads, places, transactions
 from workflows_app.engine.claims import HOOK
 from workflows_app.engine.recall import Recalled
-from workflows_app.jsontext import Raw, loads
+from workflows_app.jsontext import Raw, loads, loads_shown
 from workflows_app.models import Run, StepSnapshot, Timeline, statements
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
 from workflows_app.threads import in_thread
@@ -254,8 +254,8 @@ def _show_latest_round(result: StepResult, loop: Shown, timeline: int) -> None:
 def _step_result(row: Shown) -> StepResult:
     payload, output = row.payload, row.output
     if isinstance(row, StepSnapshot):
-        payload = loads(payloads.payload_of(row)) if row.payload_from else payload
-        output = loads(payloads.output_of(row)) if row.output_from else output
+        payload = loads_shown(payloads.payload_of(row)) if row.payload_from else payload
+        output = loads_shown(payloads.output_of(row)) if row.output_from else output
     return StepResult(
         status=row.status,
         payload=payload,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from workflows_app import calling, errors, permissions, results, targets
 from workflows_app.engine import audit, clock, deleting, payloads, timelines, transactions, verbs
-from workflows_app.jsontext import loads
+from workflows_app.jsontext import loads_shown
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
 from workflows_app.run_twins import Twins
@@ -138,12 +138,12 @@ class Run(Twins):
     @blocking
     def step_output(self, path: Any) -> Any:
         """Return the output of a step. Raises StepNotFound when the run has no record of it."""
-        return loads(payloads.output_of(self._step(path)))
+        return loads_shown(payloads.output_of(self._step(path)))
 
     @blocking
     def step_payload(self, path: Any) -> Any:
         """Return what came to a step. Raises StepNotFound when the run has no record of it."""
-        return loads(payloads.payload_of(self._step(path)))
+        return loads_shown(payloads.payload_of(self._step(path)))
 
     def _step(self, path: Any) -> StepSnapshot:
         named = targets.name_in(self.workflow, path)

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Final
 
 from workflows_app.engine import payloads
-from workflows_app.jsontext import Raw, dumps, loads
+from workflows_app.jsontext import Raw, dumps, loads_shown
 from workflows_app.models import Run, RunEvent, statements
 
 Event = dict[str, Any]
@@ -196,4 +196,4 @@ def _resolve(run: uuid.UUID, events: list[Event]) -> None:
     texts = payloads.resolve(run, wanted)
     for event in events:
         for name, ref in event.pop("refs", {}).items():
-            event["payload"][name] = loads(texts[ref])
+            event["payload"][name] = loads_shown(texts[ref])

@@ -69,7 +69,7 @@ class JSONText(_JSONBase):
         self, value: str | None, _expression: object, _connection: BaseDatabaseWrapper
     ) -> Any:
         """Return the Python value of a stored text."""
-        return None if value is None else jsontext.loads(value)
+        return None if value is None else jsontext.loads_shown(value)
 
     def to_python(self, value: Any) -> Any:
         """Leave values as they are: text here would be JSON's, and is never typed by hand."""

@@ -208,6 +208,7 @@ def test_no_page_fails_or_tells_a_secret_whatever_a_run_holds(pages, ana):
     assert {address.removesuffix(" later") for address in told} == {"/runs/?q=hunter2"}
     assert b"caf\\udce9.txt" in found["/inbox/"]
     assert b"**********" in found["/runs/{run}/?tab=data"]
+    assert b'value="**********"' not in found["/workflows/odd-flow/start/?from={run}"]
 
 
 def test_what_an_earlier_release_wrote_breaks_no_page(pages, ana):

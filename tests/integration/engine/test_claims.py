@@ -25,7 +25,7 @@ from workflows_app.engine.recover import (
 )
 from workflows_app.engine.settle import settle
 from workflows_app.engine.work import work
-from workflows_app.jsontext import Raw, dumps, loads
+from workflows_app.jsontext import Hidden, Raw, dumps, loads
 from workflows_app.models import Run, StepSnapshot, Worker
 from workflows_app.planner.outcomes import Listed, Succeeded
 
@@ -262,7 +262,11 @@ def test_a_claim_that_was_handed_over_and_not_begun_with_is_nobodys(queued, monk
     assert orphans(now, {}) == {queued.pk: 1}
 
 
-@pytest.mark.parametrize("value", [2**70, "\ud800", {"a": [None]}], ids=["big", "half", "plain"])
+@pytest.mark.parametrize(
+    "value",
+    [2**70, "\ud800", {"a": [None]}, [Hidden("x")]],
+    ids=["big", "half", "plain", "secret"],
+)
 def test_a_claim_travels_with_all_that_it_has(queued, value):
     Run.objects.filter(pk=queued.run_id).update(state={"value": value}, tracing={"tags": ["x"]})
     held = claim(queued.pk, worker=workers.mine(), now=clock.now())

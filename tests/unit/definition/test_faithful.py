@@ -415,6 +415,10 @@ def test_a_number_that_python_does_not_read_is_refused_when_it_is_written(schema
         schema.dump(value)
 
 
+def test_a_number_that_an_earlier_release_wrote_is_read_as_its_digits():
+    assert jsontext.loads_shown("[" + "1" * 5000 + ",2]") == ["1" * 5000, 2]
+
+
 @pytest.mark.parametrize("value", [10**4299, "1" * 9000, ["12" * 5000, 10**4000], "1" * 4301])
 def test_long_numbers_that_can_be_read_and_texts_of_digits_cross(value):
     assert crossed(Any, value) == value
