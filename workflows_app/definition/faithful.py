@@ -262,6 +262,8 @@ def _difference_of_keys(value: Any, read: Any, place: str, *, is_open: bool) -> 
     at = f" at {place!r}" if place else ""
     if len(value) != len(read):
         return f"of the {len(value)} keys{at} {len(read)} are read"
+    if all(isinstance(key, str) and key in read for key in value):
+        read = {key: read[key] for key in value}  # a typed dict is written in an order of its own
     for (key, item), (again, part) in zip(value.items(), read.items(), strict=True):
         if not is_open and not _is_same(key, again):
             return (
