@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from workflows_app import errors
+from workflows_app.jsontext import clean_text
 
 
 class InvalidInput(errors.InvalidInput, TypeError):
@@ -38,6 +39,10 @@ def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
     if most and len(str(value)) > most:
         raise errors.InvalidInput(
             f"{of} was given a {name} of {len(str(value))} characters; it has at most {most}."
+        )
+    if "\0" in str(value) or clean_text(str(value)) != str(value):
+        raise errors.InvalidInput(
+            f"{of} was given {name}={value!r}; no {name} has a NUL or half of a character pair."
         )
     return str(value)
 

@@ -25,7 +25,7 @@ from workflows_app.engine import (
 )
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change, leave, perform
-from workflows_app.jsontext import Raw, clean_text, loads
+from workflows_app.jsontext import Raw, loads
 from workflows_app.models import Run, StepSnapshot, statements
 from workflows_app.models.fields import uuid7
 from workflows_app.planner import decide, enter
@@ -34,10 +34,6 @@ from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 T = TypeVar("T")
 _BY_RUN_ID: Final = statements.Reader(Run, "run_id")
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
-
-
-#: Characters of a resource id.
-MOST_RESOURCE: Final = 255
 
 
 # Creating and finding.
@@ -61,7 +57,6 @@ def create(
         raise errors.InvalidId(
             f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
         )
-    _check_resource(resource_id)
     key = uuid7()
     run = statements.new(
         Run,
@@ -80,15 +75,6 @@ def create(
 
 def _is_run_id(value: object) -> bool:
     return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
-
-
-def _check_resource(resource_id: str | None) -> None:
-    text = "" if resource_id is None else str(resource_id)
-    if len(text) > MOST_RESOURCE or "\0" in text or clean_text(text) != text:
-        raise errors.InvalidId(
-            f"The resource id {text[:80]!r} is not allowed: use text of up to {MOST_RESOURCE} "
-            "characters, without NUL and halves of characters."
-        )
 
 
 def find(definition: Builder, run_id: str) -> Run:

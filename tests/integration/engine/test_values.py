@@ -83,11 +83,12 @@ def test_text_that_no_encoding_takes_is_kept_as_its_escape_with_and_without_type
         assert json.dumps(row.events, ensure_ascii=False).encode()
 
 
-@pytest.mark.parametrize("resource", ["a\0b", HALF, "x" * 256])
+@pytest.mark.parametrize("resource", ["a\0b", HALF])
 def test_a_resource_id_that_no_database_takes_is_refused(resource):
     flow = Workflow("resource").then(step(lambda: 1, id="one")).commit()
-    with pytest.raises(errors.InvalidId, match="255"):
-        flow.create_run(resource_id=resource)
+    for verb in (flow.create_run, flow.list_runs):
+        with pytest.raises(errors.InvalidInput, match="resource_id"):
+            verb(resource_id=resource)
     assert not Run.objects.exists()
 
 
