@@ -206,7 +206,7 @@ def _chosen(model: RunAdmin, request: HttpRequest, runs: QuerySet[Run]) -> HttpR
         model.message_user(request, message, messages.WARNING)
         return None
     offers = [(run, actions.offer(action, request.user, run, _specials(run))) for run in found]
-    if request.POST.get("confirmed") == "1":
+    if request.POST.getlist("op") == [name]:  # the button of the page that asks
         for run, offer in offers:
             if offer.is_possible:
                 _act(model, request, run, name)

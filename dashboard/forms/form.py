@@ -117,6 +117,13 @@ class SchemaForm:
         """Whether any field of it is a password, which no draft may keep."""
         return holds_secret(self.root.field)
 
+    def press(self, name: str) -> None:
+        """Take the value of the one of `buttons` that was pressed; another is an error."""
+        if self.tab == FORM and isinstance(self.root, Line) and name in dict(self.buttons):
+            self.root.raw = name
+        else:
+            self.text_errors.append("There is no such button in this form.")
+
     # What the buttons inside the form do; each shows the form again.
 
     def act(self) -> bool:

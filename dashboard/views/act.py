@@ -13,9 +13,14 @@ from dashboard.views.access import DOOR, require, run_or_404, signed_in
 from workflows_app import acting, actions, errors, get_workflow
 from workflows_app.models import Run
 
+#: Acts on a run that stands still: sent twice, the second would act on what the first brought.
+STANDING: Final = frozenset({"retry", "proceed"})
+MOVED: Final = "The run has gone on since you were asked, so nothing changed. Look at it once more."
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("proceed:to-the-end", named="name")
 def act(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
     """Say what will happen and what will not, then do it."""
     if name not in acting.ACTS:
@@ -42,10 +47,13 @@ def _performed(request: HttpRequest, run: Run, offer: actions.Offer) -> HttpResp
         messages.warning(request, f"{offer.why_not} Nothing changed.")
         return redirect("run", run.run_id)
     name = offer.action.name
+    if name in STANDING and request.POST.get("seen", str(run.event_seq)) != str(run.event_seq):
+        messages.warning(request, MOVED)
+        return redirect("run", run.run_id)
     key = posted.run_key(request)
     try:
         live = get_workflow(run.workflow_id).get_run(run.run_id)
-        if name == "proceed" and request.POST.get("to_the_end") == "1":
+        if request.POST["op"] == "proceed:to-the-end":
             live.proceed(per_step=False, actor=request.user, door=DOOR, wait=False)
             shown = live.run_id
         elif name == "rerun":

@@ -23,6 +23,7 @@ SHOW: Final = "python"
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes(posted.SEND, f"{posted.SEND}:", SHOW, *posted.FIELDS)
 def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResponse:
     """Show one question, and send its answer to the step that asked it, and to no other."""
     run = run_or_404(run_id)

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from dashboard import inbox_page, paging, snoozes
 from dashboard.inbox_page import TABS, Detail, Page, Wanted
 from dashboard.templatetags.signalbox import exact
-from dashboard.views import drafts
+from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, json_for_signed_in, require, signed_in
 from dashboard.views.run import form_for
 from workflows_app import actions
@@ -93,6 +93,7 @@ def _form(wanted: Wanted, detail: Detail | None) -> dict[str, Any]:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("claim")
 def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Note that this person means to answer the question."""
     if request.method != "POST":
@@ -110,6 +111,7 @@ def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("release")
 def release(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Give a question back that this person had claimed."""
     if request.method != "POST":
@@ -122,6 +124,7 @@ def release(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("take-over")
 def take_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Ask, then take a question over from the person who had claimed it."""
     if request.method == "POST":
@@ -154,6 +157,7 @@ def _taken_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("later:")
 def put_off(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Hide a question from this person for a time, and go on to the next."""
     if request.method != "POST":
@@ -163,7 +167,7 @@ def put_off(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     if step.status != StepStatus.SUSPENDED:
         messages.info(request, GONE)
         return redirect(reverse("inbox") + wanted.link(item=suspension))
-    until = snoozes.put_off(step, request.user, request.POST.get("until", ""))
+    until = snoozes.put_off(step, request.user, request.POST["op"].removeprefix("later:"))
     if until is None:
         messages.warning(request, NO_TIME)
         return redirect(reverse("inbox") + wanted.link(item=suspension))
@@ -174,6 +178,7 @@ def put_off(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("again")
 def show_again(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Show a question again that this person had put off."""
     if request.method == "POST" and not snoozes.show_again(suspension, request.user):

@@ -1,11 +1,16 @@
-"""What a form of fields brought back: its texts, and the files that stand for texts."""
+"""What a form brought back: its button, its texts, and the files that stand for texts.
+
+A form acts by the button that was pressed, and by nothing else: see `takes`.
+"""
 
 import uuid
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import wraps
+from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.encoding import iri_to_uri
@@ -18,8 +23,49 @@ from dashboard.forms.form import SchemaForm
 from workflows_app import jsontext
 from workflows_app.models.fields import uuid7
 
+P = ParamSpec("P")
+View = Callable[Concatenate[HttpRequest, P], HttpResponse]
+
 #: Bytes of a file that is read in place of a typed text.
 MOST_BYTES: Final = 4 * 1024 * 1024
+
+#: Every button that posts has this name; its value says what it does, or `what:to which`.
+OP: Final = "op"
+#: What sends a form of fields.
+SEND: Final = "send"
+#: The other buttons of a form of fields, each of which only shows the form again.
+FIELDS: Final = ("tab:", "add:", "remove:", "shape:")
+
+
+def takes(*ops: str, named: str = "") -> Callable[[View[P]], View[P]]:
+    """Let a POST reach a view only if it names, as `op`, a button that the page has.
+
+    `ops` are the values of its buttons; one that ends in a colon is the beginning of many. With
+    `named`, the argument of the address that has this name says the value. Whatever else posts the
+    form (a script, a browser that restores a tab, a field that changed) changes nothing: it is
+    answered with 400 and a sentence. Each view that takes a POST is decorated with this.
+    """
+
+    def decorated(view: View[P]) -> View[P]:
+        @wraps(view)
+        def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+            known = (*ops, str(kwargs[named])) if named else ops
+            if request.method == "POST" and not is_known(request.POST.getlist(OP), known):
+                return render(request, "dashboard/no_button.html", status=400)
+            return view(request, *args, **kwargs)
+
+        guarded.__dict__["takes"] = (*ops, named)
+        return cast("View[P]", guarded)
+
+    return decorated
+
+
+def is_known(sent: list[str], known: tuple[str, ...]) -> bool:
+    """Return whether exactly one button was sent, and it is one of these."""
+    if len(sent) != 1:
+        return False
+    verb, colon, target = sent[0].partition(":")
+    return sent[0] in known or bool(target and verb + colon in known)
 
 
 def fresh_form(
@@ -45,6 +91,9 @@ def form_from(
     zone = zones.of_form(request.POST)
     form = SchemaForm.posted(schema, request.POST, uploads, prefix, zone)
     form.text_errors += problems
+    verb, _, name = form.op.partition(":")
+    if verb == SEND and name:
+        form.press(name)
     return form
 
 

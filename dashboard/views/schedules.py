@@ -51,6 +51,7 @@ def _part(request: HttpRequest) -> str:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes(named="verb")
 def act(request: HttpRequest, schedule_id: str, verb: str) -> HttpResponse:
     """Say what will happen, then do it."""
     action = actions.SCHEDULE_ACTIONS[f"{verb}-schedule"]
@@ -95,6 +96,7 @@ def _confirm(request: HttpRequest, action: Action, item: Item, status: int = 200
     context = {
         "item": item,
         "action": action,
+        "verb": action.name.removesuffix("-schedule"),
         "offer": schedule_pages.offer(action, request.user, item.row, item.row.workflow_id),
         "will": will,
         "will_not": will_not,

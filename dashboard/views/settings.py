@@ -7,13 +7,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboard import zones
-from dashboard.views import drafts
+from dashboard.views import drafts, posted
 from dashboard.views.access import signed_in
 from workflows_app.models import Preference
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("save")
 def settings(request: HttpRequest) -> HttpResponse:
     """Show what the person chose, and keep what they choose."""
     if request.method != "POST":

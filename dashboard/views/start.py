@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, QueryDict
@@ -21,9 +21,14 @@ from workflows_app import Schedule, actions, errors
 from workflows_app.engine import payloads, schedules
 from workflows_app.models import Run
 
+#: The button that starts a run and goes back to its workflow, and the one that only shows the call.
+STAY: Final = f"{posted.SEND}:stay"
+SHOW: Final = "python"
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes(posted.SEND, STAY, SHOW, *posted.FIELDS)
 def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
     """Show the form of what a run is given; start one with it, or make a schedule that does."""
     known = known_or_404(workflow_id)
@@ -37,7 +42,7 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
         return _page(request, known, form, draft=draft)
     require(offer)
     form = start_page.sent(request, known)
-    if form.op == "python":
+    if form.op == SHOW:
         return _page(request, known, form, python=start_page.python_of(known, form))
     if form.act():
         return _page(request, known, form)
@@ -87,7 +92,7 @@ def _started(request: HttpRequest, known: Known, form: StartForm) -> HttpRespons
     except errors.WorkflowError as refusal:
         form.text_errors.append(str(refusal))
         return _page(request, known, form, status=409)
-    if request.POST.get("then") != "stay":
+    if form.op != STAY:
         return posted.to_run(request, run_id)
     messages.success(request, f"Run {run_id} was started.")
     return posted.go(request, reverse("workflow", args=[known.id]))

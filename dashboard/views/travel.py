@@ -20,6 +20,7 @@ from workflows_app.models import Run
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes("pick:", "edit:", "reset:", "plan", "start")
 def travel(request: HttpRequest, run_id: str) -> HttpResponse:
     """Show the three parts; begin when that was asked for and the plan still holds."""
     run = run_or_404(run_id)
@@ -43,6 +44,7 @@ def travel(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @signed_in
+@posted.takes(posted.SEND, *posted.FIELDS)
 def value(request: HttpRequest, run_id: str) -> HttpResponse:
     """Take the form of one value, and show the page with it; nothing is begun by that."""
     run = run_or_404(run_id)

@@ -175,3 +175,33 @@ fan = (
     .branch([(_is_number(n), step(collect, id=f"way_{n}")) for n in range(8)])
     .commit()
 )
+
+
+class Card(BaseModel):
+    """Pay by card."""
+
+    number: str = Field(title="Number", min_length=1)
+
+
+class Transfer(BaseModel):
+    """Pay by bank."""
+
+    iban: str = Field(title="IBAN", min_length=1)
+
+
+class Payment(BaseModel):
+    """Something paid in one of two ways."""
+
+    how: Card | Transfer = Field(title="How")
+    note: str = Field("", title="Note")
+
+
+@step(resume=Payment)
+def settle(value: Any, ctx: StepContext) -> Any:
+    """Ask how it is paid."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "How is it paid?"})
+    return ctx.resume_data.model_dump()
+
+
+payments = Workflow("payments", title="Payments", input=Payment).then(settle).commit()

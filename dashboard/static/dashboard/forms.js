@@ -1,6 +1,7 @@
 // Forms: know what somebody has typed, send once, focus what the server marked, keep drafts.
 import { keepDrafts } from "./drafts.js";
 import { exact } from "./exact.js";
+import { buttons } from "./buttons.js";
 
 function place(root) {
   const marked = root.querySelector("[autofocus]");
@@ -46,8 +47,15 @@ export function minding() {
   document.addEventListener("change", (event) => {
     const choice = event.target.closest("[data-shape-choice]");
     const show = choice?.form.querySelector(`button[value="${CSS.escape(`shape:${choice.name}`)}"]`);
-    if (show) choice.form.requestSubmit(show);
+    const isShaping = choice && "shaping" in choice.form.dataset;
+    if (!show || (!isShaping && choice.form.classList.contains("htmx-request"))) return;
+    // A choice that was changed again before its fields came: they are those of the last one.
+    if (isShaping) htmx.trigger(choice.form, "htmx:abort");
+    choice.form.dataset.shaping = "";
+    choice.form.requestSubmit(show);
   });
+  document.addEventListener("htmx:afterRequest", (event) => { delete event.detail.elt.dataset?.shaping; });
+  buttons();
   copying();
   keepDrafts();
 }

@@ -1,8 +1,9 @@
 """People, workflows and runs for the pages' tests. Steps run in the test's own thread."""
 
+import re
 import time
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
@@ -13,6 +14,28 @@ from tests.integration.dashboard import flows
 from workflows_app.engine import clock, versions
 from workflows_app.models import Run as RunRow
 from workflows_app.run import Run
+
+#: The button that sends the form at each kind of address; a group: its own last part.
+BUTTONS: Final = (
+    (r"/runs/[^/]+/answer/[^/]+/$", "send"),
+    (r"/runs/[^/]+/time-travel/value/$", "send"),
+    (r"/runs/[^/]+/time-travel/", "plan"),
+    (r"/workflows/[^/]+/start/", "send"),
+    (r"/settings/$", "save"),
+    (r"/(?:runs|inbox|schedules)/[^/]+/([^/]+)/$", r"\1"),
+)
+
+
+class Person(Client):
+    """Somebody who presses buttons: a form that names no other is sent by its first one."""
+
+    def post(self, path: str, data: Any = None, *args: Any, **more: Any) -> Any:
+        """Send a form; `op` is the button."""
+        found = next(((rule, op) for rule, op in BUTTONS if re.match(rule, path)), None)
+        if found and isinstance(data, dict | None) and "op" not in (data or {}):
+            match = re.match(found[0], path)
+            data = {**(data or {}), "op": match.expand(found[1]) if match else ""}
+        return super().post(path, data, *args, **more)
 
 
 @pytest.fixture(autouse=True)
@@ -39,7 +62,7 @@ def ana(db) -> User:
 @pytest.fixture
 def pages(ana) -> Client:
     """A browser in which Ana is signed in."""
-    client = Client()
+    client = Person()
     client.force_login(ana)
     return client
 
@@ -56,7 +79,7 @@ def person(db):
             )
         for name in groups:
             user.groups.add(Group.objects.get_or_create(name=name)[0])
-        client = Client()
+        client = Person()
         client.force_login(user)
         return user, client
 

@@ -83,7 +83,7 @@ def test_a_paused_run_goes_on_by_one_step_or_to_the_end(pages):
     says = page_of(pages, run, "proceed/")
     pages.post(f"/runs/{run.run_id}/proceed/")
     between = row_of(run).status
-    pages.post(f"/runs/{run.run_id}/proceed/", {"to_the_end": "1"})
+    pages.post(f"/runs/{run.run_id}/proceed/", {"op": "proceed:to-the-end"})
 
     assert "Go on to the end" in says
     assert between == "paused"

@@ -63,7 +63,7 @@ def test_an_action_says_first_which_runs_it_takes_and_then_does_it(pages, ana):
 
     asked = pages.post(address, chosen).content.decode()
     between = row_of(going).status
-    pages.post(address, {**chosen, "confirmed": "1"})
+    pages.post(address, {**chosen, "op": chosen["action"]})
 
     assert going.run_id in asked
     assert "so there is nothing to cancel" in asked
@@ -81,7 +81,7 @@ def test_who_may_not_act_is_offered_no_action_in_the_admin(person):
 
     client.post(
         "/admin/workflows_app/run/",
-        {"action": "cancel", "confirmed": "1", "_selected_action": [row_of(run).pk]},
+        {"action": "cancel", "op": "cancel", "_selected_action": [row_of(run).pk]},
     )
 
     assert row_of(run).status == "suspended"

@@ -17,7 +17,9 @@ def item_of(run) -> str:
 
 
 def put_off(client, run, until="hour", **more):
-    return client.post(f"/inbox/{item_of(run)}/later/", {"until": until, "tab": "open", **more})
+    return client.post(
+        f"/inbox/{item_of(run)}/later/", {"op": f"later:{until}", "tab": "open", **more}
+    )
 
 
 def page_at(client, query=""):
@@ -87,7 +89,7 @@ def test_what_a_person_claimed_can_be_put_off_too(pages):
 def test_no_other_time_than_those_offered(pages):
     run = started()
 
-    answer = pages.post(f"/inbox/{item_of(run)}/later/", {"until": "never"}, follow=True)
+    answer = pages.post(f"/inbox/{item_of(run)}/later/", {"op": "later:never"}, follow=True)
 
     assert "there is no such choice" in answer.content.decode()
     assert not Snooze.objects.exists()
@@ -98,7 +100,7 @@ def test_an_answered_question_is_not_put_off(pages):
     address = f"/inbox/{item_of(run)}/later/"
     run.resume({"approved": True})
 
-    pages.post(address, {"until": "hour"})
+    pages.post(address, {"op": "later:hour"})
 
     assert not Snooze.objects.exists()
 

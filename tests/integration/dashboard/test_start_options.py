@@ -117,7 +117,7 @@ def test_state_and_context_have_fields_where_they_have_types(pages):
 
 
 def test_start_alone_leads_back_to_the_workflow(pages):
-    answer = pages.post(ADDRESS, {**FIELDS, "then": "stay"})
+    answer = pages.post(ADDRESS, {**FIELDS, "op": "send:stay"})
 
     assert answer.url == "/workflows/pages-approval/"
     assert f"Run {Run.objects.get().run_id} was started." in text_of(pages.get(answer.url))
