@@ -1,6 +1,6 @@
 """What the page of the audit trail shows: who did what, newest first, and the same as a file.
 
-No payload is read: what was answered to a step stays on the page of its run.
+Of payloads only short answers are read; long ones stay on the page of their run.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.db.models.functions import Substr
 
-from dashboard import finding, paging
+from dashboard import answers, finding, paging
+from dashboard.answers import Answer
 from dashboard.paging import Page, Place
 from workflows_app import jsontext
 from workflows_app.engine import payloads
@@ -47,7 +48,18 @@ VERBS: Final = (
     "unpause-schedule",
     "trigger-schedule",
 )
-COLUMNS: Final = ("at", "who", "verb", "run", "workflow", "path", "schedule", "door", "reason")
+COLUMNS: Final = (
+    "at",
+    "who",
+    "verb",
+    "run",
+    "workflow",
+    "path",
+    "schedule",
+    "door",
+    "reason",
+    "answer",
+)
 
 
 @dataclass(frozen=True)
@@ -100,12 +112,17 @@ class Filters:
         return actions
 
 
+NO_ANSWER: Final = Answer()
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One action, and the reason that was given for it."""
+    """One action, the reason that was given for it, and the answer that it brought."""
 
     action: Action
     reason: str
+    #: What was answered, where it is an answer.
+    answer: Answer = NO_ANSWER
 
     @property
     def row(self) -> dict[str, str]:
@@ -122,6 +139,7 @@ class Entry:
             action.subject,
             action.through,
             self.reason,
+            self.answer.text,
         )
         return dict(zip(COLUMNS, said, strict=True))
 
@@ -172,13 +190,21 @@ def as_json(filters: Filters, entries: list[Entry], *, is_cut: bool) -> str:
         "filter": {name: value for name, value in filters.kept.items() if value},
         "limit": MOST,
         "is_cut": is_cut,
-        "actions": [entry.row for entry in entries],
+        "actions": [entry.row | {"answer": entry.answer.value} for entry in entries],
     }
     return json.dumps(said, ensure_ascii=False, indent=1)
 
 
 def _entry(action: Action) -> Entry:
-    return Entry(action, _reason(getattr(action, "data_text", None)))
+    text = getattr(action, "data_text", None)
+    return Entry(action, _reason(text), answer_of(action))
+
+
+def answer_of(action: Action) -> Answer:
+    """Return what an action answered, if it was asked for `with_reasons`."""
+    if action.verb != "resume":
+        return NO_ANSWER
+    return answers.recorded(getattr(action, "data_text", None), _LOOK)
 
 
 def _reason(text: str | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
@@ -10,7 +10,7 @@ from typing import Any, Final
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from dashboard import previews, records, standing, trees
+from dashboard import answers, previews, records, standing, trees
 from dashboard.addresses import Addresses
 from dashboard.graphs import Graph, Place
 from dashboard.playback import Moment
@@ -96,7 +96,9 @@ class Card:
     step: StepSnapshot | None = None
     payloads: list[Payload] = field(default_factory=list)
     error: Mapping[str, Any] | None = None
+    #: Who answered it, where they are known, and what they said.
     answered_by: str = ""
+    answer: str = ""
     #: Of what may have many records: how many of them have which status.
     tally: list[tuple[str, int]] = field(default_factory=list)
     #: What its line says of records: a foreach or loop speaks for what stands directly inside.
@@ -162,7 +164,7 @@ def cards_of(
     for each in seen.steps:
         known.setdefault(each.base_path, each)
     statuses = Statuses(status or run.status, graph, known, now)
-    answers = {action.path: action.actor_name for action in people if action.verb == "resume"}
+    who = _who_answered(people)
     cards = []
     for path in graph.paths if graph.drawing else seen.listed:
         step = known.get(path)
@@ -171,7 +173,7 @@ def cards_of(
         card.counts = tallies.get(inside, [] if path.endswith(BODY) else card.tally)
         if step is not None:
             card.error = _error_of(step)
-            card.answered_by = answers.get(step.path, "")
+            card.answered_by = who.get(step.path, "")
         cards.append(card)
     wanted = set(seen.listed)
     shown = [(c, c.step) for c in cards if c.step is not None and c.place.path in wanted]
@@ -179,15 +181,38 @@ def cards_of(
     addresses = Addresses(run.run_id)
     for card, step in shown:
         card.payloads = _payloads(addresses, step, borrowed)
+        card.answer = _answer_in(card)
     return cards
 
 
-def card_for(run: Run, graph: Graph, place: Place, steps: Sequence[StepSnapshot]) -> Card:
-    """Return the card of one record, for the page of a step."""
+def _who_answered(people: Iterable[Action]) -> dict[str, str]:
+    """Return who answered each step last, by its path; one answer may go to several."""
+    given = (action for action in people if action.verb == "resume")
+    return {path: action.actor_name for action in given for path in action.path.split(", ")}
+
+
+def _answer_in(card: Card) -> str:
+    """Return the answer to what the card's step asked last; empty while it asks."""
+    if card.status == StepStatus.SUSPENDED:
+        return ""
+    given = (each.preview for each in card.payloads if each.field == "resume_payload")
+    return answers.shown(next(given, None))
+
+
+def card_for(
+    run: Run,
+    graph: Graph,
+    place: Place,
+    steps: Sequence[StepSnapshot],
+    people: Iterable[Action] = (),
+) -> Card:
+    """Return the card of one record, for the page of a step; `people` are in order of time."""
     step = steps[0]
     card = Card(place, standing.status_of(step, steps), step)
     card.payloads = payloads_of(run, step)
     card.error = _error_of(step)
+    card.answered_by = _who_answered(people).get(step.path, "")
+    card.answer = _answer_in(card)
     return card
 
 

@@ -17,7 +17,7 @@ from django.db.models.functions import Coalesce, Substr
 from django.http import HttpRequest
 from django.urls import reverse
 
-from dashboard import graphs, previews, snoozes
+from dashboard import audit_page, graphs, previews, snoozes
 from dashboard.forms.wording import humanised
 from dashboard.paging import number
 from dashboard.previews import question_in
@@ -76,6 +76,12 @@ class Wanted:
             sort=NEWEST if query.get("sort") == NEWEST else "",
         )
 
+    def for_whom(self, person: Person) -> Wanted:
+        """Return the same as somebody may see it: without seeing runs, what is theirs to answer."""
+        if actions.may_view(person):
+            return self
+        return replace(self, tab="open" if self.tab == "all" else self.tab, is_mine_only=True)
+
     def link(self, **changes: object) -> str:
         """Return the query of the same list with something else; page and item are not kept."""
         who = "me" if self.is_mine_only else ""
@@ -101,6 +107,11 @@ class Entry:
     later: datetime | None = None
 
     @property
+    def words(self) -> str:
+        """What was answered, in one line."""
+        return audit_page.answer_of(self.answer).words if self.answer else ""
+
+    @property
     def is_asking(self) -> bool:
         """Whether it still waits."""
         return self.step.status == StepStatus.SUSPENDED
@@ -122,6 +133,11 @@ class Answered:
     action: Action
     question: str = ""
 
+    @property
+    def words(self) -> str:
+        """What was answered, in one line."""
+        return audit_page.answer_of(self.action).words
+
 
 @dataclass(frozen=True)
 class Detail:
@@ -132,6 +148,11 @@ class Detail:
     holder: Assignment | None
     answer: Action | None
     later: datetime | None = None
+
+    @property
+    def words(self) -> str:
+        """What was answered, in one line."""
+        return audit_page.answer_of(self.answer).words if self.answer else ""
 
     @property
     def is_asking(self) -> bool:
@@ -168,6 +189,17 @@ def allowed_for(person: Person) -> Allowed:
         return known[version, base_path]
 
     return is_allowed
+
+
+def may_look(person: Person, run: Run, step: StepSnapshot) -> bool:
+    """Whether the person may see what a step asks: all who see runs, and all who may answer it."""
+    return actions.may_view(person) or allowed_for(person)(run.version_id, step.base_path)
+
+
+def tabs_for(person: Person) -> dict[str, str]:
+    """Return the tabs of the inbox that somebody has."""
+    sees = actions.may_view(person)
+    return {name: word for name, word in TABS.items() if sees or name != "all"}
 
 
 def may_answer(person: Person) -> bool:
@@ -303,7 +335,7 @@ def page_again(wanted: Wanted, person: Person, shown: Sequence[uuid.UUID]) -> Pa
     it is said how many there are.
     """
     rows = StepSnapshot.objects.current().filter(suspension__in=shown[:PAGE], kind="step")
-    steps = _steps(rows, person)
+    steps = [step for step in _steps(rows, person) if may_look(person, step.run, step)]
     found = {step.suspension: step for step in steps}
     kept = [found[key] for key in shown[:PAGE] if key in found]
     if wanted.sort == NEWEST and kept:
@@ -389,10 +421,10 @@ def _answers(steps: Sequence[StepSnapshot]) -> dict[tuple[uuid.UUID, str], Actio
     runs = {step.run_id for step in steps}
     if not runs:
         return {}
-    given = Action.objects.filter(verb="resume", run__in=runs).defer("data").order_by("pk")
+    given = audit_page.with_reasons(Action.objects.filter(verb="resume", run__in=runs))
     return {
         (action.run_id, path): action
-        for action in given
+        for action in list(given)[::-1]
         if action.run_id is not None
         for path in action.path.split(", ")
     }
@@ -424,14 +456,14 @@ def _shown(value: object) -> str:
 
 
 def _done(wanted: Wanted, person: Person) -> Page:
-    rows = Action.objects.filter(verb="resume").defer("data").order_by("-pk")
+    rows = audit_page.with_reasons(Action.objects.filter(verb="resume"))
     if wanted.is_mine_only:
         rows = rows.filter(actor=person.pk)
     if wanted.after:
         rows = rows.filter(pk__lt=wanted.after)
     found = list(rows.select_related("run", "run__workflow").defer("data", *_RUN_HEAVY)[: PAGE + 1])
     asked = _asked([action for action in found if action.run_id is not None])
-    answered = [Answered(each, asked.get((each.run_id, each.path), "")) for each in found[:PAGE]]
+    answered = [Answered(each, _question_of(each, asked)) for each in found[:PAGE]]
     later = found[PAGE - 1].pk if len(found) > PAGE else 0
     return Page(answered=answered, later=later, holders=holders_of([wanted.item]))
 
@@ -440,11 +472,17 @@ def _asked(given: Sequence[Action]) -> dict[tuple[Any, str], str]:
     """Return what the answered steps had asked."""
     if not given:
         return {}
-    runs, paths = {each.run_id for each in given}, {each.path for each in given}
+    runs = {each.run_id for each in given}
+    paths = {path for each in given for path in each.path.split(", ")}
     steps = StepSnapshot.objects.current().filter(run__in=runs, path__in=paths)
     text = Substr(payloads.as_text("suspend_payload"), 1, TEXT)
     found = steps.annotate(text_=text).order_by().values_list("run", "path", "text_")
     return {(run, path): question_in(asked) for run, path, asked in found}
+
+
+def _question_of(given: Action, asked: Mapping[tuple[Any, str], str]) -> str:
+    paths = given.path.split(", ")
+    return next((found for path in paths if (found := asked.get((given.run_id, path)))), "")
 
 
 # The question that is open.
@@ -456,7 +494,8 @@ def step_of(suspension: uuid.UUID, person: Person) -> StepSnapshot | None:
     rows = rows.select_related("run", "run__workflow", "parent")
     parents = [f"parent__{name}" for name in STEP_PAYLOADS]
     rows = rows.defer(*STEP_PAYLOADS, *_RUN_HEAVY, *parents).annotate(later=snoozes.until(person))
-    return previews.with_previews(rows, ["suspend_payload"]).first()
+    step = previews.with_previews(rows, ["suspend_payload"]).first()
+    return step if step is not None and may_look(person, step.run, step) else None
 
 
 def specials_of(step: StepSnapshot) -> tuple[str, ...]:

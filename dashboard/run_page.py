@@ -66,6 +66,8 @@ from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
 MOST_EVENTS: Final = 100
 MOST_FACTS: Final = 12
+#: Questions that each have their form on the page; more have a table, and one form below it.
+MOST_FORMS: Final = 3
 
 #: How many records have which status, by the path of their entry.
 Tallies = dict[str, list[tuple[str, int]]]
@@ -152,6 +154,23 @@ class RunPage:
     shown_status: str = ""
     #: When steps waited for answers, by path.
     asked: Mapping[str, Sequence[busy.Span]] = field(default_factory=dict)
+
+    @property
+    def is_in_a_table(self) -> bool:
+        """Whether its questions are too many for each to have its form."""
+        return len(self.questions) > MOST_FORMS
+
+    @cached_property
+    def opened(self) -> list[Question]:
+        """The questions whose forms are open: of many, the one asked for, or the first to answer.
+
+        In the order in which they were asked.
+        """
+        if not self.is_in_a_table:
+            return self.questions
+        wanted = [q for q in self.questions if q.step.suspension == self.view.question]
+        possible = [q for q in self.questions if q.offer.is_possible]
+        return (wanted or possible or self.questions)[:1]
 
     @property
     def acted(self) -> str:

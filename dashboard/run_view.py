@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -22,6 +23,8 @@ class View:
 
     tab: str = "graph"
     at: int | None = None
+    #: The question whose form is open, where there are too many for each to have one.
+    question: uuid.UUID | None = None
     #: The index of the first entry of the graph that is listed; None: those around what asks.
     first: int | None = None
     folds: bool = True
@@ -40,7 +43,7 @@ class View:
     @property
     def graph_address(self) -> dict[str, str]:
         """What the address of the graph says besides how it is looked at."""
-        return {"tab": "graph"} | ({} if self.at is None else {"at": str(self.at)})
+        return {"tab": "graph"} | self._kept
 
     @property
     def now(self) -> str:
@@ -62,6 +65,7 @@ class View:
         said = {
             "tab": self.tab,
             "at": "" if self.at is None else str(self.at),
+            "question": str(self.question or ""),
             "errors": "1" if self.errors_only else "",
             "fold": "" if self.folds else "0",
             "since": f"{self.window[0]:g}" if self.window else "",
@@ -73,10 +77,24 @@ class View:
         }
         return {name: value for name, value in said.items() if value}
 
+    @property
+    def _kept(self) -> dict[str, str]:
+        """What every link to another view of the run keeps: its moment, or the open question."""
+        if self.at is not None:
+            return {"at": str(self.at)}
+        return {} if self.question is None else {"question": str(self.question)}
+
+    def tab_link(self, tab: str) -> str:
+        """Return the address of a tab."""
+        return "?" + urlencode({"tab": tab} | self._kept)
+
+    def question_link(self, suspension: uuid.UUID) -> str:
+        """Return the same look with the form of this question open."""
+        return "?" + urlencode(self._query | {"question": str(suspension)})
+
     def list_link(self, first: int) -> str:
         """Return the address that lists the entries of the graph from an index on."""
-        said = {"tab": self.tab, "first": str(first)} | ({} if self.at is None else {"at": self.at})
-        return "?" + urlencode(said)
+        return "?" + urlencode({"tab": self.tab, "first": str(first)} | self._kept)
 
     def timeline_link(self, *, without: Collection[str] = (), **changes: str) -> str:
         """Return the address of the timeline with some parts changed or left out."""
@@ -120,6 +138,7 @@ class View:
         return cls(
             tab=tab if tab in TABS else "graph",
             at=None if at is None or at >= run.event_seq else int(at),
+            question=_key(data.get("question", "")),
             first=None if first is None else int(first),
             folds=data.get("fold") != "0",
             errors_only=data.get("errors") == "1",
@@ -131,6 +150,13 @@ class View:
             marks=_keys(data.get("mark", "")),
             look=Look.read(data),
         )
+
+
+def _key(text: str) -> uuid.UUID | None:
+    try:
+        return uuid.UUID(text)
+    except ValueError:
+        return None
 
 
 def _keys(text: str) -> tuple[int, ...]:

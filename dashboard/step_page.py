@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
-from dashboard import busy, graphs, past, playback, previews, records, standing
+from dashboard import audit_page, busy, graphs, past, playback, previews, records, standing
 from dashboard.addresses import Addresses
 from dashboard.cards import Card, card_for
 from dashboard.graphs import Place
@@ -103,7 +104,8 @@ class StepPage:
     written: list[Written]
     attempts: list[Attempt]
     elsewhere: list[Elsewhere]
-    people: list[Action]
+    #: Who did what to it, in order of time.
+    people: list[audit_page.Entry]
     items: list[StepSnapshot]
     tally: list[tuple[str, int]]
     first: int
@@ -191,17 +193,18 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
     parts = rows.light().filter(parent=step.pk, position__gte=first).order_by("position", "pk")
     items = list(parts[: MOST_ITEMS + 1]) if place.is_container else []
     tallies = records.tallies_of(run, graph, None) if _is_list(step) and not timeline else {}
+    people = list(audit_page.with_reasons(_acts_on(run, path))[:MOST_ITEMS])[::-1]
     events = _events(run, step)
     known = busy.of(run) if _has_waited(step) or any(map(_has_waited, items)) else busy.Busy()
     return StepPage(
-        card=card_for(run, graph, place, [step, *items]),
+        card=card_for(run, graph, place, [step, *items], people),
         step=step,
         place=place,
         events=[event for event in events if not _is_written(event)][:MOST_SHOWN],
         written=[_written(event) for event in events if _is_written(event)][:MOST_SHOWN],
         attempts=_attempts(run, step) if step.retry_count else [],
         elsewhere=_elsewhere(run, path, timeline) if run.timeline > 1 else [],
-        people=list(run.actions.filter(path=path).order_by("pk")[:MOST_ITEMS]),
+        people=audit_page.entries_of(people),
         items=items,
         tally=tallies.get(f"{step.base_path}[]", []),
         first=first,
@@ -217,6 +220,12 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
 def _has_waited(step: StepSnapshot) -> bool:
     """Return whether the log tells more of when it waited than its record."""
     return step.suspended_at is not None or step.retry_count > 0
+
+
+def _acts_on(run: Run, path: str) -> QuerySet[Action]:
+    """Return the acts on a step; one answer may have gone to several."""
+    among = Q(path=path) | Q(path__startswith=f"{path}, ") | Q(path__endswith=f", {path}")
+    return run.actions.filter(among | Q(path__contains=f", {path}, "))
 
 
 def _is_list(step: StepSnapshot) -> bool:

@@ -324,7 +324,7 @@ class WorkerAdmin(ReadOnly):
 class ActionAdmin(PageLink, ReadOnly):
     """Who did what: the audit trail."""
 
-    list_display = ["at", "actor_name", "verb", "door", "subject", "public_run_id", "page"]
+    list_display = ["at", "actor_name", "verb", "through", "subject", "public_run_id", "page"]
     list_filter = ["verb", "door"]
     search_fields = ["public_run_id__exact", "actor_name__exact"]
     search_help_text = "A whole run id, or the name of a person."

@@ -117,6 +117,10 @@ class SchemaForm:
         """Whether any field of it is a password, which no draft may keep."""
         return holds_secret(self.root.field)
 
+    def focus_first(self) -> None:
+        """Let the first input have the focus when the form is shown."""
+        self.focus = _first_input(self.root) or self.root.name
+
     def press(self, name: str) -> None:
         """Take the value of the one of `buttons` that was pressed; another is an error."""
         if self.tab == FORM and isinstance(self.root, Line) and name in dict(self.buttons):

@@ -1,6 +1,7 @@
 """Statuses, times and values as the pages show them: one vocabulary everywhere."""
 
 import json
+import uuid
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
@@ -26,6 +27,7 @@ from dashboard.addresses import Addresses
 from dashboard.busy import Span
 from dashboard.cards import Payload
 from dashboard.forms.form import SchemaForm
+from dashboard.run_view import View
 from workflows_app import actions
 from workflows_app.definition.schedules import cron_in_words
 from workflows_app.models import Run, StepSnapshot
@@ -88,7 +90,7 @@ def inbox_count(context: dict[str, Any]) -> str:
     """Return how many questions wait for the person; empty for none. One query a request."""
     request = context.get("request")
     person = getattr(request, "user", None)
-    if request is None or person is None or not actions.may_view(person):
+    if request is None or person is None:
         return ""
     return inbox_page.counted_for(request)
 
@@ -386,3 +388,29 @@ def away(payload: Payload) -> SafeString:
 def short(run_id: str) -> str:
     """Return a run id short enough for a table; the tail tells runs of one moment apart."""
     return run_id if len(run_id) <= 16 else f"{run_id[:6]}…{run_id[-6:]}"  # noqa: PLR2004
+
+
+@register.simple_tag(takes_context=True)
+def sees_runs(context: template.Context) -> bool:
+    """Return whether whoever looks may see runs; those who may not can still have an inbox."""
+    person = context.get("user")
+    return person is not None and actions.may_view(person)
+
+
+@register.simple_tag(takes_context=True)
+def answers_questions(context: template.Context) -> bool:
+    """Return whether whoever looks may answer questions."""
+    person = context.get("user")
+    return person is not None and inbox_page.may_answer(person)
+
+
+@register.simple_tag
+def tab_link(view: View, tab: str) -> str:
+    """Return the address of a tab of a run."""
+    return view.tab_link(tab)
+
+
+@register.simple_tag
+def question_link(view: View, suspension: uuid.UUID) -> str:
+    """Return the address of a run with the form of this question open."""
+    return view.question_link(suspension)

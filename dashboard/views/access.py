@@ -6,8 +6,10 @@ from typing import Any, Concatenate, Final, ParamSpec, cast
 
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import redirect
+from django.urls import reverse
 
-from dashboard import run_page
+from dashboard import inbox_page, run_page
 from dashboard.views import drafts
 from workflows_app import actions
 from workflows_app.actions import Offer
@@ -19,7 +21,10 @@ View = Callable[Concatenate[HttpRequest, P], HttpResponse]
 #: What the audit trail says of acts that come from the pages.
 DOOR: Final = "page"
 
-NOT_SEEN = "You need the permission to see runs. Ask whoever looks after Signalbox."
+NOT_SEEN = (
+    f"You need the permission to see runs. It is called {actions.VIEW}; ask whoever looks after "
+    "Signalbox for it."
+)
 
 
 def signed_in(view: View[P]) -> View[P]:
@@ -30,20 +35,43 @@ def signed_in(view: View[P]) -> View[P]:
         if not request.user.is_authenticated:
             return drafts.to_sign_in(request)
         if not actions.may_view(request.user):
+            if request.path == reverse("home") and inbox_page.may_answer(request.user):
+                return redirect("inbox")
             raise PermissionDenied(NOT_SEEN)
         return view(request, *args, **kwargs)
 
     return cast("View[P]", guarded)
 
 
-def json_for_signed_in(view: View[P]) -> View[P]:
-    """Do the same for addresses that scripts ask: they get a status, not a page."""
+def for_answers(view: View[P]) -> View[P]:
+    """Let in those, too, who may not see runs and may answer: they see what they may answer."""
 
+    @wraps(view)
+    def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        if request.user.is_authenticated and inbox_page.may_answer(request.user):
+            return view(request, *args, **kwargs)
+        return seeing(request, *args, **kwargs)
+
+    seeing = signed_in(view)
+    return cast("View[P]", guarded)
+
+
+def json_for_signed_in(view: View[P]) -> View[P]:
+    """Do as `signed_in` for addresses that scripts ask: they get a status, not a page."""
+    return _json_for(view, actions.may_view)
+
+
+def json_for_answers(view: View[P]) -> View[P]:
+    """Do as `for_answers` for addresses that scripts ask."""
+    return _json_for(view, lambda person: actions.may_view(person) or inbox_page.may_answer(person))
+
+
+def _json_for(view: View[P], may: Callable[[actions.Person], bool]) -> View[P]:
     @wraps(view)
     def guarded(request: HttpRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
         if not request.user.is_authenticated:
             return _refused("You are signed out.", 401)
-        if not actions.may_view(request.user):
+        if not may(request.user):
             return _refused(NOT_SEEN, 403)
         return view(request, *args, **kwargs)
 

@@ -6,29 +6,32 @@ from typing import Final
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from dashboard import graphs, previews
+from dashboard import graphs, inbox_page, previews
 from dashboard.forms.form import SchemaForm
 from dashboard.run_page import Question
 from dashboard.views import drafts, posted
-from dashboard.views.access import DOOR, require, run_or_404, signed_in
+from dashboard.views.access import DOOR, for_answers, require, run_or_404
 from workflows_app import actions, errors, get_workflow
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
 #: The button that shows the answer as a call from Python, and sends nothing.
 SHOW: Final = "python"
+#: Questions of a run among which the next one is looked for.
+MOST_NEXT: Final = 200
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes(posted.SEND, f"{posted.SEND}:", SHOW, *posted.FIELDS)
 def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResponse:
     """Show one question, and send its answer to the step that asked it, and to no other."""
     run = run_or_404(run_id)
     question = _question(request, run, suspension)
-    if question is None:
+    if question is None or not inbox_page.may_look(request.user, run, question.step):
         return _gone(request, run, None)
     if request.method == "POST":
         return _sent(request, run, question)
@@ -69,7 +72,25 @@ def _resumed(request: HttpRequest, run: Run, question: Question, form: SchemaFor
         form.text_errors.append(str(refusal))
         return _page(request, run, question, form, status=409)
     messages.success(request, f"Your answer to “{question.step.name}” was taken. The run goes on.")
-    return posted.to_run(request, run.run_id)
+    return posted.go(request, posted.onward(request) or _onward_from(request, run, question.step))
+
+
+def _onward_from(request: HttpRequest, run: Run, step: StepSnapshot) -> str:
+    """Return where to go from an answer: to the run, or to the inbox for those who see no runs."""
+    if actions.may_view(request.user):
+        return _next_in(request, run, step)
+    return reverse("inbox") + inbox_page.next_link(inbox_page.Wanted(), request.user, step.pk)
+
+
+def _next_in(request: HttpRequest, run: Run, step: StepSnapshot) -> str:
+    """Return the page of the run with the question after this one, or the first; or without."""
+    address = reverse("run", args=[run.run_id])
+    asking = StepSnapshot.objects.asking().filter(run=run.pk).exclude(suspension=step.suspension)
+    rows = asking.order_by("pk").values_list("pk", "suspension", "run__version_id", "base_path")
+    may = inbox_page.allowed_for(request.user)
+    keys = [(pk, key) for pk, key, version, path in rows[:MOST_NEXT] if may(version, path)]
+    after = [key for pk, key in keys if pk > step.pk] or [key for _, key in keys]
+    return f"{address}?question={after[0]}" if after else address
 
 
 def _question(request: HttpRequest, run: Run, suspension: uuid.UUID) -> Question | None:

@@ -13,10 +13,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_safe
 
 from dashboard import inbox_page, paging, snoozes
-from dashboard.inbox_page import TABS, Detail, Page, Wanted
+from dashboard.inbox_page import Detail, Page, Wanted
 from dashboard.templatetags.signalbox import exact
 from dashboard.views import drafts, posted
-from dashboard.views.access import DOOR, json_for_signed_in, require, signed_in
+from dashboard.views.access import DOOR, for_answers, json_for_answers, require
 from dashboard.views.run import form_for
 from workflows_app import actions
 from workflows_app.engine import assignments
@@ -29,10 +29,10 @@ NO_TIME = "Choose until when to put it off: there is no such choice."
 
 
 @require_safe
-@signed_in
+@for_answers
 def inbox(request: HttpRequest) -> HttpResponse:
     """Show a tab and the question that is open; for the page's own script, what may change."""
-    wanted = Wanted.read(request.GET.dict())
+    wanted = Wanted.read(request.GET.dict()).for_whom(request.user)
     if "next" in request.GET:
         return _next(request, wanted)
     shown = request.GET.get("rows")
@@ -41,7 +41,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     detail = _detail(request, wanted, page)
     context = {
         "wanted": wanted,
-        "tabs": TABS,
+        "tabs": inbox_page.tabs_for(request.user),
         "page": page,
         "detail": detail,
         "mine": inbox_page.count_mine(request.user),
@@ -53,7 +53,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@json_for_signed_in
+@json_for_answers
 def count(request: HttpRequest) -> HttpResponse:
     """Return how many questions wait for the person, as the menu shows it; empty for none."""
     return JsonResponse({"waiting": inbox_page.counted_for(request)})
@@ -82,8 +82,11 @@ def _detail(request: HttpRequest, wanted: Wanted, page: Page) -> Detail | None:
 def _form(wanted: Wanted, detail: Detail | None) -> dict[str, Any]:
     if detail is None or not detail.is_asking:
         return {}
+    form = form_for(detail.run, detail.question)
+    if not form.is_locked:
+        form.focus_first()
     return {
-        "form": form_for(detail.run, detail.question),
+        "form": form,
         "onward": reverse("inbox") + wanted.link(next=detail.question.step.pk),
     }
 
@@ -92,7 +95,7 @@ def _form(wanted: Wanted, detail: Detail | None) -> dict[str, Any]:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes("claim")
 def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Note that this person means to answer the question."""
@@ -110,7 +113,7 @@ def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes("release")
 def release(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Give a question back that this person had claimed."""
@@ -123,7 +126,7 @@ def release(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes("take-over")
 def take_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Ask, then take a question over from the person who had claimed it."""
@@ -156,7 +159,7 @@ def _taken_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes("later:")
 def put_off(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Hide a question from this person for a time, and go on to the next."""
@@ -177,7 +180,7 @@ def put_off(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes("again")
 def show_again(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     """Show a question again that this person had put off."""

@@ -127,8 +127,11 @@ def step(request: HttpRequest, run_id: str, path: str) -> HttpResponse:
 
 
 def shown(page: RunPage) -> dict[str, object]:
-    """Return what the template needs: the page, and an empty form for each question."""
-    forms = [(question, form_for(page.run, question)) for question in page.questions]
+    """Return what the template needs: the page, and an empty form for each open question."""
+    forms = [(question, form_for(page.run, question)) for question in page.opened]
+    for question, form in forms:
+        if question.step.suspension == page.view.question:
+            form.focus_first()
     return {"page": page, "run": page.run, "questions": forms, "tabs": TABS}
 
 

@@ -205,3 +205,25 @@ def settle(value: Any, ctx: StepContext) -> Any:
 
 
 payments = Workflow("payments", title="Payments", input=Payment).then(settle).commit()
+
+
+@step(resume=Verdict)
+def judge_one(number: int, ctx: StepContext) -> int:
+    """Ask about one of many."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": f"Is number {number} right?"})
+    return number
+
+
+class Numbers(BaseModel):
+    """How many questions are asked."""
+
+    number: int = Field(title="How many", ge=1, le=100)
+
+
+questions = (
+    Workflow("questions", title="Questions", input=Numbers)
+    .map(lambda given: list(range(given["number"])))
+    .foreach(judge_one, concurrency=100)
+    .commit()
+)

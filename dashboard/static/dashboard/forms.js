@@ -8,6 +8,11 @@ function place(root) {
   if (marked) marked.focus();
 }
 
+function firstField(place) {
+  const fields = document.querySelectorAll(`${place} form :is(input:not([type=hidden]), select, textarea, button[data-send])`);
+  return [...fields].find((field) => field.checkVisibility() && !field.matches(".unseen, :disabled"));
+}
+
 export function minding() {
   document.addEventListener("input", (event) => {
     const section = event.target.closest("[data-keep-draft]");
@@ -55,6 +60,14 @@ export function minding() {
     choice.form.requestSubmit(show);
   });
   document.addEventListener("htmx:afterRequest", (event) => { delete event.detail.elt.dataset?.shaping; });
+  // What the page says of what was done is where the keyboard goes on from, unless a form is.
+  addEventListener("load", () => setTimeout(() => {
+    const said = document.querySelector(".flashes");
+    if (said && document.activeElement === document.body && !document.querySelector("[autofocus]")) said.focus({ preventScroll: true });
+  }));
+  document.addEventListener("click", (event) => {
+    if (event.target.closest('a[href="#questions"]')) setTimeout(() => firstField("#questions .question")?.focus());
+  });
   buttons();
   copying();
   keepDrafts();

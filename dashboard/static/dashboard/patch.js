@@ -79,7 +79,7 @@ function patchChildren(old, next) {
   while (place) {
     const gone = place;
     place = place.nextSibling;
-    if (gone.nodeType === Node.ELEMENT_NODE && isTheirs(gone)) lock(gone);
+    if (gone.nodeType === Node.ELEMENT_NODE && isTheirs(gone)) lock(gone, next);
     else if (gone.nodeType === Node.ELEMENT_NODE && isInHand(gone)) gone.dataset.held = "";
     else gone.remove();
   }
@@ -95,7 +95,9 @@ export function nextTurn() { return ++turn; }
 export function currentTurn() { return turn; }
 
 // The question went away while somebody was typing an answer: it stays, to read and to copy.
-function lock(section) {
+function lock(section, next) {
+  // Of many questions one has its form; another one was opened.
+  if (next.querySelector(`[data-asks="${CSS.escape(section.id)}"]`)) return;
   const notice = section.querySelector("[data-answered]");
   if (notice && notice.hidden) {
     notice.hidden = false;

@@ -68,9 +68,9 @@ def test_the_trail_outlives_the_run(pages):
     assert f'href="/runs/{run.run_id}/"' not in page
 
 
-def test_what_was_answered_is_not_shown(pages):
-    did("resume", data={"resume_data": {"note": "private", "reason": "private"}})
-    did("resume", data={"note": "x" * 5000})
+def test_data_of_other_verbs_and_what_is_too_long_is_not_shown(pages):
+    did("retry", data={"resume_data": {"note": "private"}})
+    did("resume", data={"resume_data": "x" * 5000})
 
     assert "private" not in text(pages) + text(pages, "/audit/export.json")
     assert "xxx" not in text(pages)

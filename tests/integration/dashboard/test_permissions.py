@@ -151,8 +151,8 @@ def by_page(client: Client, verb: str, run: Run, row: ScheduleRow) -> int:
     if name in {"start", "create-schedule"}:
         return start(client, run, is_planned=name != "start")
     if name.endswith("-schedule"):
-        address = f"/schedules/{row.pk}/{name.partition('-')[0]}/"
-        return client.post(address).status_code
+        op = name.partition("-")[0]
+        return client.post(f"/schedules/{row.pk}/{op}/", {"op": op}).status_code
     if name == "resume":
         (asked,) = row_of(run).steps.filter(status="suspended", kind="step")
         address = f"/runs/{run.run_id}/answer/{asked.suspension}/"
@@ -186,7 +186,7 @@ def start(client: Client, run: Run, *, is_planned: bool) -> int:
 
 def by_admin(client: Client, verb: str, run: Run, row: ScheduleRow) -> int:
     """Choose the run in the admin and confirm."""
-    chosen = {"action": verb, "confirmed": "1", "_selected_action": [run.pk]}
+    chosen = {"action": verb, "op": verb, "_selected_action": [run.pk]}
     return client.post("/admin/workflows_app/run/", chosen).status_code
 
 
