@@ -133,6 +133,8 @@ class View:
         """Return what an address says; what is not understood is left out."""
         tab = data.get("tab") or remembered
         at = _number(data.get("at", ""))
+        if at is not None:  # a run has no moment before its first event
+            at = max(at, 1)
         first = _number(data.get("first", ""))
         window = (_number(data.get("since", "")), _number(data.get("until", "")))
         return cls(
