@@ -13,7 +13,7 @@ def long(word: str, length: int = 200) -> str:
     return (word * length)[:length]
 
 
-Choice = Enum("Choice", {"one": long("choice"), "other": long("other")})  # type: ignore[misc]
+Choice = Enum("Choice", {"one": long("choice"), "other": long("other")})
 Wide: Any = create_model(
     "Wide",
     text=(str, Field(title=long("Field"), description=long("hint"), default=long("value"))),

@@ -29,7 +29,7 @@ BUTTONS: Final = (
 class Person(Client):
     """Somebody who presses buttons: a form that names no other is sent by its first one."""
 
-    def post(self, path: str, data: Any = None, *args: Any, **more: Any) -> Any:
+    def post(self, path: str, data: Any = None, *args: Any, **more: Any) -> Any:  # type: ignore[override]
         """Send a form; `op` is the button."""
         found = next(((rule, op) for rule, op in BUTTONS if re.match(rule, path)), None)
         if found and isinstance(data, dict | None) and "op" not in (data or {}):

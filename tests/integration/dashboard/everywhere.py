@@ -77,8 +77,8 @@ everything = (
 def started(text: str, person: User) -> Run:
     """Start a run that asks with this text, and is labelled with it."""
     run = everything.create_run(resource_id=text.replace("\0", "") or None)
-    options = {"tracing_options": {"tags": [text]}}
-    run.start({"text": text, text: [text, 1234567.5], "n": 1234567}, actor=person, **options)
+    given = {"text": text, text: [text, 1234567.5], "n": 1234567}
+    run.start(given, actor=person, tracing_options={"tags": [text]})
     return run
 
 

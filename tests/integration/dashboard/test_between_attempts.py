@@ -44,11 +44,11 @@ def failed_once(path="check", **values):
 
 
 def read(pages, address: str) -> str:
-    return pages.get(address).content.decode()
+    return str(pages.get(address).content.decode())
 
 
 def status_in(html: str) -> str:
-    return re.search(r'class="status" data-status="(\w+)"', html)[1]
+    return str(re.findall(r'class="status" data-status="(\w+)"', html)[0])
 
 
 def test_the_page_of_a_run_shows_it_and_its_step_as_waiting(pages):

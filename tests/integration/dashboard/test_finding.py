@@ -87,7 +87,8 @@ LISTS = [
 def told(pages, where: str) -> str:
     answer = pages.get(where)
     assert answer.status_code == 200
-    return answer.content.decode().partition('id="not-understood">')[2].partition("</p>")[0]
+    page: str = answer.content.decode()
+    return page.partition('id="not-understood">')[2].partition("</p>")[0]
 
 
 @pytest.mark.parametrize("where", LISTS)

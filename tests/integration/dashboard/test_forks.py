@@ -36,7 +36,7 @@ def source(db):
 
 
 def read(pages, run, rest: str = "") -> str:
-    return pages.get(f"/runs/{run.run_id}/{rest}").content.decode()
+    return str(pages.get(f"/runs/{run.run_id}/{rest}").content.decode())
 
 
 def card(page: str, path: str) -> str:

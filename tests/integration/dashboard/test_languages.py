@@ -2,6 +2,7 @@
 
 import re
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from django.test import override_settings
@@ -33,7 +34,7 @@ MOVING = re.compile(
 )
 
 
-def tags_of(page: str) -> list:
+def tags_of(page: str) -> list[Any]:
     reader = Read()
     reader.feed(MOVING.sub("", page))
     return reader.tags
@@ -42,7 +43,7 @@ def tags_of(page: str) -> list:
 def in_language(pages, where: str, language: str) -> str:
     said = override_settings(LANGUAGE_CODE=language, USE_THOUSAND_SEPARATOR=True)
     with said, translation.override(language):
-        return pages.get(where, follow=True).content.decode()
+        return str(pages.get(where, follow=True).content.decode())
 
 
 @pytest.mark.parametrize("language", ["de", "fr", "ar"])
