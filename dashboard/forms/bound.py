@@ -164,7 +164,11 @@ class Line(Bound):
     def is_pristine(self) -> bool:
         """Whether the text is the one that the field began with."""
         is_own = isinstance(self.origin, Missing) or same(self.origin, self.field.default)
-        return self.raw == self.start and is_own
+        return self.means(self.start) and is_own
+
+    def means(self, text: str) -> bool:
+        """Whether the text that the field holds is this one, as a browser gives it back."""
+        return values.with_plain_lines(self.raw) == values.with_plain_lines(text)
 
     @property
     def is_empty(self) -> bool:
@@ -214,6 +218,10 @@ class BoundText(Line):
     def is_empty(self) -> bool:
         """Whether there is no text; spaces are text."""
         return not self.raw and not (self.is_blank and self.field.may_be_blank)
+
+    def means(self, text: str) -> bool:
+        """Whether the text means this one: a time may be written in several ways."""
+        return values.meant(self.raw, self.field) == values.meant(text, self.field)
 
     @property
     def inputs(self) -> tuple[object, ...]:
@@ -387,7 +395,7 @@ class BoundRaw(Line):
     @property
     def is_pristine(self) -> bool:
         """Whether the text is the one that the field began with, or says its default."""
-        return self.raw == self.start or self.holds_default
+        return self.means(self.start) or self.holds_default
 
     @property
     def is_secret(self) -> bool:

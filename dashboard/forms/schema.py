@@ -231,11 +231,11 @@ def _decimal(schema: Schema) -> Schema | None:
 
     `float | str` is written in the same way but for the mark that `schemas` puts to its string.
     """
-    branches = {branch.get("type"): branch for branch in schema.get("anyOf", ())}
-    if [*branches] != ["number", "string"] or "format" in branches["string"]:
+    branches = schema.get("anyOf", ())
+    if [branch.get("type") for branch in branches] != ["number", "string"]:
         return None
-    number: Schema = branches["number"]
-    return number
+    number: Schema = branches[0]
+    return number if branches[1].keys() <= {"type", "pattern"} else None
 
 
 def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
