@@ -42,7 +42,7 @@ class _Open:
 
 
 class Form(HTMLParser):
-    """The first form of a page: its fields with their values, and its buttons."""
+    """The form of a page that was made from a type: its fields, their values, and its buttons."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -61,7 +61,8 @@ class Form(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         """Note a field, or that one begins."""
         given = dict(attrs)
-        if tag == "form" and not self._has_ended:
+        is_form = tag == "form" and "schema-form" in (given.get("class") or "")
+        if is_form and not self._has_ended:
             self._is_inside = True
         if not self._is_inside:
             return

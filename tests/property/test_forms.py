@@ -9,24 +9,25 @@ from zoneinfo import ZoneInfo
 from django.template.loader import render_to_string
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, ValidationError, create_model
 
+from dashboard import start_page
 from dashboard.forms.form import SchemaForm
-from dashboard.forms.start import StartForm
+from dashboard.forms.start import Shapes, StartForm
 from dashboard.views import posted
 from tests.property.kinds import KINDS, Kind
 from tests.submitting import request_of
 from workflows_app import jsontext
 from workflows_app.definition.schemas import Schema
+from workflows_app.models import Run
 
-#: Each example renders a page and sends it up to five times.
-many = settings(
-    max_examples=2000 if os.environ.get("CI") else 150,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
+#: Each renders a page and sends it up to five times.
+EVERY = 2000 if os.environ.get("CI") else 200
+many = settings(max_examples=EVERY, suppress_health_check=SLOW)
+few = settings(max_examples=EVERY // 4, suppress_health_check=SLOW)
 ZONES = st.sampled_from([UTC, ZoneInfo("Europe/Berlin"), ZoneInfo("America/St_Johns")])
 MAY = SimpleNamespace(is_possible=True)
-ABSENT = object()
 
 
 def alike(one: Any, other: Any) -> bool:
@@ -101,6 +102,18 @@ class Case:
         assert alike(found, self.meant), self._said(how, form.draft())
 
 
+def _over_both_tabs(case: Case, form: SchemaForm, schema: Any) -> None:
+    """Send a form as it is; as JSON; and after a look at the JSON."""
+    case.check(sent(form, schema), "sent")
+    if not form.has_tabs:
+        return
+    as_text = sent(form, schema, "tab:json")
+    case.check(sent(as_text, schema), "sent as JSON")
+    again = sent(as_text, schema, "tab:form")
+    assert again.tab == "form"
+    case.check(sent(again, schema), "over the JSON tab and back")
+
+
 @many
 @given(KINDS, st.data(), ZONES)
 def test_a_form_that_nobody_touched_sends_what_it_shows(
@@ -108,12 +121,41 @@ def test_a_form_that_nobody_touched_sends_what_it_shows(
 ) -> None:
     case = Case(kind, data)
     schema = case.schema.json_schema()
-    form = SchemaForm.blank(schema, case.document, zone=zone)
 
-    case.check(sent(form, schema), "sent")
-    if form.has_tabs:
-        as_text = sent(form, schema, "tab:json")
-        case.check(sent(as_text, schema), "sent as JSON")
-        again = sent(as_text, schema, "tab:form")
-        assert again.tab == "form"
-        case.check(sent(again, schema), "over the JSON tab and back")
+    _over_both_tabs(case, SchemaForm.blank(schema, case.document, zone=zone), schema)
+
+
+@few
+@given(KINDS, st.data(), ZONES)
+def test_a_form_of_defaults_that_nobody_touched_sends_the_defaults(
+    kind: Kind, data: st.DataObject, zone: Any
+) -> None:
+    default = Case(kind, data).meant
+    model = create_model("Defaults", value=(kind[0], default))
+    case = Case((model, st.just(model.model_construct(value=default))), data)
+    schema = case.schema.json_schema()
+
+    _over_both_tabs(case, SchemaForm.blank(schema, zone=zone), schema)
+
+
+@few
+@given(KINDS, KINDS, st.data())
+def test_the_form_of_a_run_that_is_copied_starts_the_same_run(
+    kind: Kind, state: Kind, data: st.DataObject
+) -> None:
+    model = create_model("State", value=(state[0], ...), other=(state[0] | None, None))
+    states = st.builds(model.model_construct, value=state[1])
+    case, beside = Case(kind, data), Case((model, states), data)
+    assume(case.document is not None)
+    run = Run(input=case.document, initial_state=beside.document, resource_id=" a\tb", tags=["x "])
+    shapes = Shapes(case.schema.json_schema(), beside.schema.json_schema())
+    graph = {"input_schema": shapes.input, "state_schema": shapes.state}
+    known: Any = SimpleNamespace(graph=SimpleNamespace(json=graph))
+
+    form = sent(start_page.fresh(known, None, run), shapes)
+
+    case.check(form, "copied")
+    assert isinstance(form, StartForm)
+    given = form.given
+    assert alike(beside.load(given.pop("initial_state")), beside.meant)
+    assert given == {"resource_id": " a\tb", "tags": ["x "]}

@@ -8,6 +8,7 @@ from django.core import signing
 from dashboard.views import drafts
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
+from tests.submitting import BOUNDARY, Form, multipart
 from workflows_app.engine import payloads
 from workflows_app.models import Action, Run
 
@@ -232,3 +233,63 @@ def test_a_password_does_not_wait_in_the_sign_in_page(client, db):
     assert path == "/workflows/pages-timed/start/"
     assert "name=ana" in text
     assert "hunter2" not in text
+
+
+def test_a_run_that_is_copied_as_it_is_gets_the_same_input_and_nothing_else(pages):
+    given = {"title": " a\tb ", "amount": 2**53 + 1, "note": "one\r\ntwo\nthree\0", "lines": []}
+    source = started(**given)
+
+    answer = sent_as_shown(pages, f"{ADDRESS}?from={source.run_id}")
+
+    assert answer.status_code == 302
+    copy = Run.objects.exclude(run_id=source.run_id).get()
+    assert copy.input == Run.objects.get(run_id=source.run_id).input == given
+    assert (copy.tags, copy.initial_state) == ([], {})
+
+
+@pytest.mark.parametrize("length", [50, 120])
+def test_a_line_that_is_added_to_a_copied_list_drops_none(pages, length):
+    lines = [{"what": f"line {number}", "price": number + 0.5} for number in range(length)]
+    source = started(amount=5, lines=lines)
+    address = f"{ADDRESS}?from={source.run_id}"
+    page = pages.get(address).content.decode()
+
+    if length <= 50:
+        page = posted(pages, page, op="add:data.lines").content.decode()
+        answer = posted(
+            pages, page, {f"data.lines.{length}.what": "z", f"data.lines.{length}.price": "9"}
+        )
+    else:
+        (shown,) = [text for name, text in Form(page).fields if name == "data.lines:json"]
+        more = shown.rstrip().removesuffix("]") + ', {"what": "z", "price": 9}]'
+        answer = posted(pages, page, {"data.lines:json": more})
+
+    assert answer.status_code == 302
+    copy = Run.objects.exclude(run_id=source.run_id).get()
+    assert copy.input["lines"] == [*lines, {"what": "z", "price": 9}]
+
+
+@pytest.mark.parametrize("text", ["[" * 900 + "]" * 900, "1" * 5000, '"\\ud800"', "1e400"])
+def test_json_that_cannot_be_taken_is_answered_with_a_sentence(pages, text):
+    fields = {"tab": "json", "json": text}
+
+    answer = pages.post("/workflows/pages-open/start/", fields)
+    shown = pages.post("/workflows/pages-open/start/", {**fields, "op": "python"})
+    turned = pages.post("/workflows/pages-open/start/", {**fields, "op": "tab:form"})
+
+    assert {answer.status_code, shown.status_code, turned.status_code} <= {200, 302, 422}
+    if answer.status_code == 422:
+        assert "not right yet" in answer.content.decode()
+        assert not Run.objects.exists()
+
+
+def sent_as_shown(pages, address):
+    return posted(pages, pages.get(address).content.decode(), address=address)
+
+
+def posted(pages, page, typed=None, op="", address=ADDRESS):
+    """Send the start form of a page, with some of its fields typed over."""
+    form = Form(page)
+    fields = dict(form.fields) | (typed or {}) | ({"op": op} if op else {})
+    kind = f"multipart/form-data; boundary={BOUNDARY}"
+    return pages.post(address.partition("?")[0], multipart(fields.items()), content_type=kind)

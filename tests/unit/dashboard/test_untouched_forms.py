@@ -263,7 +263,8 @@ def test_what_is_missing_stays_missing_where_the_type_makes_it() -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [[f"hunter-{number}" for number in range(60)], ["hunter\nlines"], "hunter", {"a": "hunter"}]
+    "value",
+    [[f"hunter-{number}" for number in range(60)], ["hunter\nlines"], "hunter", {"a": "hunter"}],
 )
 def test_a_secret_that_does_not_fit_its_field_is_not_in_the_page_either(value: Any) -> None:
     form, schema = form_of(list[SecretStr], value)
