@@ -1,10 +1,11 @@
 """Workflows for the browser: a schedule, questions, failures, and every kind of field."""
 
+import datetime as dt
 import time
-from datetime import timedelta
-from typing import Any, Final
+from datetime import datetime, timedelta
+from typing import Any, Final, Literal
 
-from pydantic import BaseModel, Field, SecretStr
+from pydantic import BaseModel, Field, NaiveDatetime, SecretStr
 
 from workflows_app import Schedule, StepContext, Workflow, step
 
@@ -72,6 +73,38 @@ class Typed(BaseModel):
 
 
 typed = Workflow("typed", input=Typed, title="Typed").then(collect).commit()
+
+
+class Inner(BaseModel):
+    """Something inside something else."""
+
+    a: str = "foo"
+
+
+class Fragile(BaseModel):
+    """What forms and browsers change most easily."""
+
+    separator: Literal[",", ";", "\t", " ", ""] = ","
+    likeness: Literal[1, "1", True, "true"] = 1
+    text: str = "a\nb"
+    names: list[str] = ["id", "", "name"]
+    nested: list[list[int]] = [[1], [], [2]]
+    inner: Inner | None = Inner(a="baz")
+    plain: NaiveDatetime | None = None
+    due: datetime | None = None
+    hour: dt.time | None = None
+    keys: dict[str, str] = {}
+    either: int | str = 1
+    maybe: str | None = None
+    yes: bool = True
+    many: set[Literal["a", " ", "b\n"]] = set()
+    wait: timedelta = timedelta(minutes=5)
+    anything: Any = None
+    more: dict[str, Any] = {}
+    items: list[str] = []
+
+
+fragile = Workflow("fragile", title="Fragile", input=Fragile).then(collect).commit()
 
 
 class Parcel(BaseModel):

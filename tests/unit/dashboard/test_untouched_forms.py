@@ -9,6 +9,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from django.http import QueryDict
 from pydantic import BaseModel, Field, NaiveDatetime, SecretStr
 
 from dashboard.forms import documents
@@ -324,7 +325,8 @@ def test_a_key_without_a_value_stays_over_the_json_tab() -> None:
 
 def test_more_rows_than_a_form_takes_are_never_dropped_without_a_word() -> None:
     schema = Schema(list[str]).json_schema()
-    data = {f"data.{number}": "x" for number in range(600)} | {"data:rows": "600"}
+    data = QueryDict(mutable=True)
+    data.update({f"data.{number}": "x" for number in range(600)} | {"data:rows": "600"})
 
     form = SchemaForm.posted(schema, data)
 
@@ -338,7 +340,8 @@ def test_more_rows_than_a_form_takes_are_never_dropped_without_a_word() -> None:
 )
 def test_what_json_would_lose_is_refused_where_it_stands(text: str) -> None:
     schema = Schema(dict[str, Any]).json_schema()
-    data = {"data:rows": "1", "data.0:key": "a", "data.0": text}
+    data = QueryDict(mutable=True)
+    data.update({"data:rows": "1", "data.0:key": "a", "data.0": text})
     form = SchemaForm.posted(schema, data)
 
     assert not form.check()
