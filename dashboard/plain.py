@@ -1,7 +1,8 @@
 """What no request may bring, whatever asks for it: NUL characters, and encodings that are no text.
 
 PostgreSQL takes no NUL in a text, and no address of the product has one. A browser cannot type it,
-so U+FFFD stands in its place, as in HTML, and nobody takes the value for another one.
+so what is left of a value without it is what was meant; of a form's value that is nothing else,
+U+FFFD is left, since an empty value would say something.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 
 NUL: Final = "\0"
+NOTHING: Final = "\ufffd"
 UTF_8: Final = frozenset({"utf-8", "utf8", "us-ascii", "ascii"})
 REFUSED: Final = b"Send text in UTF-8, or say nothing of its encoding."
 
@@ -25,7 +27,7 @@ Send = Callable[[Any], Awaitable[None]]
 
 
 class PlainMiddleware:
-    """Refuse an address with a NUL and a form that cannot be read; replace NULs in what is read.
+    """Refuse an address with a NUL and a form that cannot be read; take NULs out of what is read.
 
     It comes before whatever looks at cookies, queries or forms.
     """
@@ -42,7 +44,7 @@ class PlainMiddleware:
         if "%00" in request.META.get("QUERY_STRING", ""):
             request.GET = plain(request.GET)
         if request.method == "POST":
-            request.POST = plain(_posted(request))
+            request.POST = plain(_posted(request), NOTHING)
         return self.get_response(request)
 
 
@@ -105,17 +107,21 @@ def _posted(request: HttpRequest) -> QueryDict:
         raise BadRequest(str(problem)) from problem
 
 
-def plain(data: QueryDict) -> Any:
-    """Return names and values with U+FFFD for NULs; the same object where there are none."""
+def plain(data: QueryDict, nothing: str = "") -> Any:
+    """Return names and values without NULs; the same object where there are none.
+
+    `nothing` is what is left of a value that is nothing but NULs.
+    """
     if not any(NUL in text for name, texts in data.lists() for text in (name, *texts)):
         return data
     kept = QueryDict(mutable=True)
     for name, texts in data.lists():
         for text in texts:
-            kept.appendlist(without_nul(name), without_nul(text))
+            left = without_nul(text)
+            kept.appendlist(without_nul(name), left if left or not text else nothing)
     return kept
 
 
 def without_nul(text: str) -> str:
-    """Return a text with U+FFFD in place of NULs."""
-    return text.replace(NUL, "\ufffd")
+    """Return a text without NULs."""
+    return text.replace(NUL, "")
