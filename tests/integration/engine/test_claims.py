@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.db import OperationalError, connection
+from pydantic import BaseModel, Field
 
 from worker import actors, process
 from workflows_app import Workflow, errors, step
@@ -376,3 +377,25 @@ def test_what_one_outcome_meets_costs_no_other_thread_its_own(listing, monkeypat
     settle(held[1], Succeeded(Raw("2")), go_on=False)
     statuses = StepSnapshot.objects.filter(pk__in=[each.step for each in held]).order_by("position")
     assert list(statuses.values_list("status", flat=True)) == ["running", "success"]
+
+
+class Ticket(BaseModel):
+    """Another token each time that it is made."""
+
+    token: uuid.UUID = Field(default_factory=uuid.uuid4)
+
+
+def test_who_takes_a_lost_step_over_sees_the_input_that_was_seen_before():
+    flow = Workflow("lost").then(step(lambda t: str(t.token), id="take", input=Ticket)).commit()
+    row = verbs.create(flow, None, None)
+    verbs.start(flow, row, {})
+    (key,) = StepSnapshot.objects.filter(run=row.pk).values_list("pk", flat=True)
+    first = claim(key, worker=workers.mine(), now=clock.now())
+    release(first, now=clock.now())
+    second = claim(key, worker=workers.mine(), now=clock.now())
+    assert second.token > first.token
+    assert second.payload == first.payload
+    work(second)
+    result = flow.get_run(row.run_id).result()
+    assert result.steps["take"].payload == {"token": result.result}
+    assert loads(first.payload) == {"token": result.result}

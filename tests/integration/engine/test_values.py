@@ -9,9 +9,6 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from workflows_app import StepContext, Workflow, errors, step
-from workflows_app.engine import clock, recover, verbs, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.work import work
 from workflows_app.models import Action, Run, RunEvent, StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -444,20 +441,3 @@ def test_a_state_or_context_that_is_too_large_is_refused_by_the_verb():
         run.time_travel("ask", initial_state=large)
     assert run.status == "failed"
     assert StepSnapshot.objects.filter(run__run_id=run.run_id).count() == 2
-
-
-def test_who_takes_a_lost_step_over_sees_the_input_that_was_seen_before(settings, execution):
-    settings.WORKFLOWS = {"EXECUTION": "inline"}  # no thread of another's takes it
-    flow = Workflow("lost").then(step(lambda t: str(t.token), id="take", input=Ticket)).commit()
-    row = verbs.create(flow, None, None)
-    verbs.start(flow, row, {})
-    (key,) = StepSnapshot.objects.filter(run=row.pk).values_list("pk", flat=True)
-    first = claim(key, worker=workers.mine(), now=clock.now())
-    recover.release(first, now=clock.now())
-    second = claim(key, worker=workers.mine(), now=clock.now())
-    assert second.token > first.token
-    assert second.payload == first.payload
-    work(second)
-    result = flow.get_run(row.run_id).result()
-    assert result.steps["take"].payload == {"token": result.result, "name": ""}
-    assert json.loads(first.payload)["token"] == result.result
