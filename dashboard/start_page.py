@@ -74,9 +74,7 @@ def fresh(known: Known, draft: QueryDict | None, source: Run | None) -> StartFor
         CONTEXT: source.initial_request_context,
     }
     value = MISSING if source.input is None else jsontext.blanked(source.input)
-    given = {
-        key: jsontext.blanked(held) for key, held in more.items() if held not in (None, "", [])
-    }
+    given = {key: jsontext.blanked(held) for key, held in more.items() if held}
     return StartForm.begun(shapes, value, given, zone)
 
 
