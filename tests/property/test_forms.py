@@ -19,6 +19,7 @@ from tests.property.kinds import KINDS, Kind
 from tests.submitting import request_of
 from workflows_app import jsontext
 from workflows_app.definition.schemas import Schema
+from workflows_app.errors import SerializationError
 from workflows_app.models import Run
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large]
@@ -85,7 +86,7 @@ class Case:
         try:
             self.document = jsontext.loads(self.schema.dump(data.draw(kind[1])))
             self.meant = self.load(self.document)
-        except (ValidationError, ValueError):
+        except (ValidationError, ValueError, SerializationError):
             assume(False)
         assume(alike(self.load(self.document), self.meant))
 

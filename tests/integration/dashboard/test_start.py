@@ -287,9 +287,10 @@ def sent_as_shown(pages, address):
     return posted(pages, pages.get(address).content.decode(), address=address)
 
 
-def posted(pages, page, typed=None, op="", address=ADDRESS):
-    """Send the start form of a page, with some of its fields typed over."""
+def posted(pages, page, typed=None, op="send", address=ADDRESS):
+    """Press a button of the start form of a page, with some of its fields typed over."""
     form = Form(page)
-    fields = dict(form.fields) | (typed or {}) | ({"op": op} if op else {})
+    assert ("op", op) in form.buttons
+    fields = dict(form.fields) | (typed or {}) | {"op": op}
     kind = f"multipart/form-data; boundary={BOUNDARY}"
     return pages.post(address.partition("?")[0], multipart(fields.items()), content_type=kind)
