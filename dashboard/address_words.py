@@ -93,6 +93,7 @@ _KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
         "since": _amount,
         "until": _amount,
         "skip": _amount,
+        "question": _reads(UUID),
         "mark": _anything,
         "zoom": _zoom,
         "turned": _anything,
