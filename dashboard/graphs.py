@@ -5,7 +5,7 @@ Versions never change, so what is worked out of one is kept for as long as the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from typing import Any
@@ -101,17 +101,9 @@ class Graph:
         """What people call the workflow."""
         return self.json.get("title") or self.json.get("id") or ""
 
-    @property
-    def to_act(self) -> tuple[str, ...]:
-        """What a person needs besides for any act on a run of it, by its code and by today's."""
-        return permissions.to_act(self._permissions, self.json.get("id", ""))
-
-    def to_answer(self, path: str) -> tuple[str, ...]:
-        """Return what a person needs besides to answer the step at a path, the step's own first."""
-        return permissions.to_answer(self._permissions, self.json.get("id", ""), path)
-
     @cached_property
-    def _permissions(self) -> Permissions:
+    def permissions(self) -> Permissions:
+        """What it asks for of people, by path."""
         return of_json(self.json)
 
 
@@ -149,12 +141,23 @@ def place_of(run: Run, step: StepSnapshot) -> Place | None:
     return of_version(step.version_id or run.version_id).places.get(step.base_path)
 
 
+def to_act(run: Run) -> tuple[str, ...]:
+    """Return what a person needs besides for any act on a run, by each code that counts for it."""
+    return permissions.to_act(_asked(permissions.versions_of(run)), run.workflow_id)
+
+
 def to_answer(run: Run, step: StepSnapshot) -> tuple[str, ...]:
-    """Return what a person needs besides to answer a step, by every code that it is part of."""
-    needed = of_version(run.version_id).to_answer(step.base_path)
-    if step.version_id is None:
-        return needed
-    return tuple(dict.fromkeys([*of_version(step.version_id).to_answer(step.base_path), *needed]))
+    """Return what a person needs besides to answer a step, by each code that counts for it."""
+    return to_answer_at(run.workflow_id, permissions.versions_of(run, step), step.base_path)
+
+
+def to_answer_at(workflow_id: str, versions: Iterable[int], base_path: str) -> tuple[str, ...]:
+    """Return the same by the keys of the versions that count."""
+    return permissions.to_answer(_asked(versions), workflow_id, base_path)
+
+
+def _asked(versions: Iterable[int]) -> Iterator[Permissions]:
+    return (of_version(key).permissions for key in versions)
 
 
 def _walk(entries: list[Entry], depth: int, parent: str) -> Iterator[Place]:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from urllib.parse import urlencode
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from django.db.models.functions import Coalesce, Substr
+from django.db.models.functions import Substr
 from django.http import HttpRequest
 from django.urls import reverse
 
@@ -46,10 +46,16 @@ TABS: Final = {"mine": "Mine", "open": "Open", "all": "All", "later": "Put off",
 #: The other order of questions; without it the oldest comes first.
 NEWEST: Final = "newest"
 
-#: The version whose code asks.
-VERSION: Final = Coalesce("version_id", "run__version_id")
+#: What says who may answer a step, as columns: what an `Allowed` takes.
+ANSWERABLE: Final = (
+    "run__workflow_id",
+    "run__version_id",
+    "run__later_version_id",
+    "version_id",
+    "base_path",
+)
 
-Allowed = Callable[[int, str], bool]
+Allowed = Callable[[tuple[Any, ...]], bool]
 
 
 @dataclass(frozen=True)
@@ -178,22 +184,25 @@ class Page:
 
 
 def allowed_for(person: Person) -> Allowed:
-    """Return whether the person may answer a step of a version, asked once for each."""
-    known: dict[tuple[int, str], bool] = {}
+    """Return whether the person may answer a step with these `ANSWERABLE`, asked once for each."""
+    known: dict[tuple[Any, ...], bool] = {}
 
-    def is_allowed(version: int, base_path: str) -> bool:
-        if (version, base_path) not in known:
-            specials = graphs.of_version(version).to_answer(base_path)
-            offer = actions.offer(actions.RESUME, person, None, specials)
-            known[version, base_path] = offer.is_possible
-        return known[version, base_path]
+    def is_allowed(of: tuple[Any, ...]) -> bool:
+        if of not in known:
+            workflow_id, *keys, base_path = of
+            versions = [key for key in keys if key is not None]
+            specials = graphs.to_answer_at(workflow_id, versions, base_path)
+            known[of] = actions.offer(actions.RESUME, person, None, specials).is_possible
+        return known[of]
 
     return is_allowed
 
 
 def may_look(person: Person, run: Run, step: StepSnapshot) -> bool:
     """Whether the person may see what a step asks: all who see runs, and all who may answer it."""
-    return actions.may_view(person) or allowed_for(person)(run.version_id, step.base_path)
+    if actions.may_view(person):
+        return True
+    return actions.offer(actions.RESUME, person, None, graphs.to_answer(run, step)).is_possible
 
 
 def tabs_for(person: Person) -> dict[str, str]:
@@ -233,8 +242,8 @@ def waiting_of(person: Person) -> list[int]:
     is_allowed = allowed_for(person)
     others = Assignment.objects.filter(suspension=OuterRef("suspension")).exclude(person=person.pk)
     asking = StepSnapshot.objects.asking().exclude(Exists(others)).exclude(snoozes.hides(person))
-    found = asking.order_by("pk").values_list("pk", VERSION, "base_path")
-    return [pk for pk, version, path in found[: MOST_COUNTED + 1] if is_allowed(version, path)]
+    found = asking.order_by("pk").values_list("pk", *ANSWERABLE)
+    return [pk for pk, *of in found[: MOST_COUNTED + 1] if is_allowed(tuple(of))]
 
 
 def waiting_in(request: HttpRequest) -> list[int]:
@@ -278,8 +287,8 @@ def _keys(wanted: Wanted, person: Person, most: int) -> _Keys:
         if not may_answer(person):
             return _Keys([])
         is_allowed = allowed_for(person)
-        seen = list(rows.values_list("pk", VERSION, "base_path")[:SCAN])
-        fit = [pk for pk, version, path in seen if is_allowed(version, path)]
+        seen = list(rows.values_list("pk", *ANSWERABLE)[:SCAN])
+        fit = [pk for pk, *of in seen if is_allowed(tuple(of))]
         last = seen[-1][0] if len(seen) == SCAN else 0
     else:
         fit, last = list(rows.values_list("pk", flat=True)[: most + 1]), 0

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.utils import timezone
 
+from dashboard import graphs
 from dashboard.graphs import Graph
 from workflows_app import actions, conf, permissions
 from workflows_app.engine import workers
@@ -90,7 +91,7 @@ def _waits(run: Run, graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice
     if run.is_ended or run.is_canceling:
         return []
     now = timezone.now()
-    found = [*_for_answers(graph, steps), *_for_times(graph, steps, now), *_for_workers(steps, now)]
+    found = [*_for_answers(run, steps), *_for_times(graph, steps, now), *_for_workers(steps, now)]
     if run.status == RunStatus.PAUSED:
         paused = [step.path for step in steps if step.status == StepStatus.PAUSED]
         what = f" before {_listed(paused)}" if paused else ""
@@ -98,7 +99,7 @@ def _waits(run: Run, graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice
     return found
 
 
-def _for_answers(graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
+def _for_answers(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
     asking = [s for s in steps if s.status == StepStatus.SUSPENDED and s.suspension is not None]
     asking = [step for step in asking if step.kind == "step"]
     if not asking:
@@ -108,7 +109,7 @@ def _for_answers(graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
     by_whom: dict[str, list[str]] = {}
     for step in sorted(asking, key=lambda step: step.pk):
         holder = holders.get(step.suspension) if step.suspension else None
-        who = f"claimed by {holder.get_username()}" if holder else _who_may(graph, step)
+        who = f"claimed by {holder.get_username()}" if holder else _who_may(run, step)
         by_whom.setdefault(who, []).append(step.path)
     return [
         Notice("info", f"{_listed(paths)} {_wait(paths)} for an answer: {who}.")
@@ -116,12 +117,12 @@ def _for_answers(graph: Graph, steps: Sequence[StepSnapshot]) -> list[Notice]:
     ]
 
 
-def _who_may(graph: Graph, step: StepSnapshot) -> str:
-    specials = graph.to_answer(step.base_path)
+def _who_may(run: Run, step: StepSnapshot) -> str:
+    specials = graphs.to_answer(run, step)
     if not specials:
         return "nobody has claimed it; anyone who may answer steps can"
     first, *rest = specials
-    who = f"who has the permission {first} may answer"
+    who = f"people with the permission {first} may answer"
     if first.startswith(actions.GROUP):
         who = f"the group {first.removeprefix(actions.GROUP)} may answer"
     more = " and ".join(permissions.named(name) for name in rest)

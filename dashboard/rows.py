@@ -75,7 +75,7 @@ def rows_of(runs: Sequence[Run], person: Person | None = None) -> list[Row]:
 def offers_of(run: Run, person: Person) -> tuple[Offer, ...]:
     """Return what a person may do with a run from a list: to end it, or if it has, run it again."""
     # By today's code alone: a list reads no version. The page of the act asks for the run's, too.
-    specials = permissions.to_act(permissions.NOTHING, run.workflow_id)
+    specials = permissions.to_start(run.workflow_id)
     action = actions.RERUN if run.is_ended else actions.CANCEL
     offer = actions.offer(action, person, run, specials)
     return (offer,) if offer.is_possible else ()

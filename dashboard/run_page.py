@@ -363,7 +363,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
         events=[],
         people=people,
         earlier=earlier,
-        offers=_offers(run, graph, person),
+        offers=_offers(run, person),
         listed=seen.listed,
         tab=view.tab,
         moment=moment,
@@ -382,8 +382,8 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     return page
 
 
-def _offers(run: Run, graph: Graph, person: Person) -> dict[str, Offer]:
-    specials = graph.to_act
+def _offers(run: Run, person: Person) -> dict[str, Offer]:
+    specials = graphs.to_act(run)
     return {a.name: actions.offer(a, person, run, specials) for a in actions.ACTIONS.values()}
 
 

@@ -208,7 +208,7 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
         items=items,
         tally=tallies.get(f"{step.base_path}[]", []),
         first=first,
-        travel=actions.offer(actions.TRAVEL, person, run, graph.to_act),
+        travel=actions.offer(actions.TRAVEL, person, run, graphs.to_act(run)),
         travel_to=re.sub(r"\[.*", "", path),
         timeline=timeline,
         addresses=Addresses(run.run_id, timeline),

@@ -169,7 +169,7 @@ class TravelPage:
     def offer(self, person: Person) -> Offer:
         """Return whether the person may do it, and why not: the plan says which steps it passes."""
         action = actions.TRAVEL if self.asked.in_place else actions.FORK
-        offer = actions.offer(action, person, self.run, self.graph.to_act)
+        offer = actions.offer(action, person, self.run, graphs.to_act(self.run))
         why_not = permissions.why_not(self.plan.permissions, person) if self.plan else ""
         return Offer(action, why_not) if offer.is_possible and why_not else offer
 

@@ -224,7 +224,8 @@ def _chosen(model: RunAdmin, request: HttpRequest, runs: QuerySet[Run]) -> HttpR
 
 
 def _specials(run: Run) -> tuple[str, ...]:
-    return permissions.to_act(versions.permissions_of(run.version_id), run.workflow_id)
+    stored = map(versions.permissions_of, permissions.versions_of(run))
+    return permissions.to_act(stored, run.workflow_id)
 
 
 def _act(model: RunAdmin, request: HttpRequest, run: Run, name: str) -> None:

@@ -20,9 +20,9 @@ from workflows_app.engine import versions
 
 if TYPE_CHECKING:
     from workflows_app.definition import Builder, Graph
-    from workflows_app.models import Run
+    from workflows_app.models import Run, StepSnapshot
 
-NOTHING: Permissions = {}
+_NOTHING: Permissions = {}
 
 
 def is_person(actor: Any) -> bool:
@@ -38,36 +38,59 @@ def shown(path: str) -> str:
 # What is needed.
 
 
-def needed(definition: Builder, run: Run, paths: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """Return the permissions that speaking for these places needs, by place, in reading order."""
-    asked = _asked(definition, run)
+def needed(
+    definition: Builder, run: Run, paths: Collection[str], steps: Iterable[StepSnapshot] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Return the permissions that speaking for these places needs, by place, in reading order.
+
+    `steps`: those that are answered, for the code that queued them.
+    """
+    asked = _asked(definition, run, *steps)
     order = [path for path in definition.tree.nodes if path in paths and path in asked]
     return {path: asked[path] for path in order}
 
 
-def to_act(stored: Permissions, workflow_id: str) -> tuple[str, ...]:
-    """Return what any verb on a run needs; `stored` is what the run's version asks for."""
-    return both(stored, _of_today(workflow_id)).get(WORKFLOW, ())
+def to_start(workflow_id: str) -> tuple[str, ...]:
+    """Return what starting a run needs, by today's code."""
+    return _of_today(workflow_id).get(WORKFLOW, ())
 
 
-def to_answer(stored: Permissions, workflow_id: str, base_path: str) -> tuple[str, ...]:
+def to_act(stored: Iterable[Permissions], workflow_id: str) -> tuple[str, ...]:
+    """Return what any verb on a run needs; `stored` is what each of its `versions_of` asks for."""
+    return _together(stored, _of_today(workflow_id)).get(WORKFLOW, ())
+
+
+def to_answer(stored: Iterable[Permissions], workflow_id: str, base_path: str) -> tuple[str, ...]:
     """Return what an answer to the step at a place needs: the step's own first."""
-    asked = both(stored, _of_today(workflow_id))
+    asked = _together(stored, _of_today(workflow_id))
     return tuple(dict.fromkeys([*asked.get(base_path, ()), *asked.get(WORKFLOW, ())]))
 
 
-def _asked(definition: Builder, run: Run) -> Permissions:
-    today = _of_tree(definition.tree)
+def versions_of(run: Run, *steps: StepSnapshot) -> list[int]:
+    """Return the versions whose rules count for a run, and for these steps of it, each once.
+
+    The one it began with, the one it went on under last, and those whose code queued the steps.
+    """
+    keys = (run.version_id, run.later_version_id, *(step.version_id for step in steps))
+    return list(dict.fromkeys(key for key in keys if key is not None))
+
+
+def _asked(definition: Builder, run: Run, *steps: StepSnapshot) -> Permissions:
+    keys = versions_of(run, *steps)
+    older = (key for key in keys if not versions.is_present(definition, key))
+    return _together(map(versions.permissions_of, older), _of_tree(definition.tree))
+
+
+def _together(stored: Iterable[Permissions], today: Permissions) -> Permissions:
     asked = today
-    for version in (run.version_id, run.later_version_id):
-        if version is not None and not versions.is_present(definition, version):
-            asked = both(versions.permissions_of(version), asked)
+    for each in stored:
+        asked = both(each, asked)
     return asked
 
 
 def _of_today(workflow_id: str) -> Permissions:
     definition = registry.find(workflow_id)
-    return NOTHING if definition is None else _of_tree(definition.tree)
+    return _NOTHING if definition is None else _of_tree(definition.tree)
 
 
 @lru_cache(maxsize=256)
@@ -98,12 +121,16 @@ def require(definition: Builder, actor: Any, run: Run | None = None) -> None:
 
 
 def require_answers(
-    definition: Builder, run: Run, paths: Collection[str], actor: Any, what: str = ""
+    definition: Builder,
+    run: Run,
+    paths: Collection[str],
+    actor: Any,
+    steps: Iterable[StepSnapshot] = (),
 ) -> None:
-    """Refuse a person who may not speak for these places. Raises NotAllowedToAnswer."""
+    """Refuse a person who may not speak for what `needed` takes. Raises NotAllowedToAnswer."""
     if not is_person(actor):
         return
-    if refusal := why_not(needed(definition, run, paths), actor):
+    if refusal := why_not(needed(definition, run, paths, steps), actor):
         raise errors.NotAllowedToAnswer(refusal)
 
 
@@ -112,9 +139,9 @@ def why_not(wanted: Mapping[str, Iterable[str]], person: actions.Person) -> str:
     for path, names in wanted.items():
         if (missing := actions.missing(person, names)) is not None:
             return (
-                f"Step {shown(path)!r} is answered only by who has {named(missing)}, and this "
-                f"answers it, leaves it out or changes what its answer was about. {person} does "
-                "not have it: ask somebody who does, or go back to the step, so that it asks again."
+                f"Answering step {shown(path)!r} needs {named(missing)}, which {person} does not "
+                "have; leaving the step out, or changing what its answer was about, needs it, too. "
+                "Ask somebody who has it, or go back to the step so that it asks again."
             )
     return ""
 

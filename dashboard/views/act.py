@@ -27,7 +27,7 @@ def act(request: HttpRequest, run_id: str, name: str) -> HttpResponse:
         raise Http404(f"There is no action “{name}”.")
     run = run_or_404(run_id)
     action = actions.ACTIONS[name]
-    specials = graphs.of_version(run.version_id).to_act
+    specials = graphs.to_act(run)
     offer = actions.offer(action, request.user, run, specials)
     if request.method == "POST":
         require(actions.offer(action, request.user, None, specials))

@@ -86,9 +86,9 @@ def _next_in(request: HttpRequest, run: Run, step: StepSnapshot) -> str:
     """Return the page of the run with the question after this one, or the first; or without."""
     address = reverse("run", args=[run.run_id])
     asking = StepSnapshot.objects.asking().filter(run=run.pk).exclude(suspension=step.suspension)
-    rows = asking.order_by("pk").values_list("pk", "suspension", "run__version_id", "base_path")
+    rows = asking.order_by("pk").values_list("pk", "suspension", *inbox_page.ANSWERABLE)
     may = inbox_page.allowed_for(request.user)
-    keys = [(pk, key) for pk, key, version, path in rows[:MOST_NEXT] if may(version, path)]
+    keys = [(pk, key) for pk, key, *of in rows[:MOST_NEXT] if may(tuple(of))]
     after = [key for pk, key in keys if pk > step.pk] or [key for _, key in keys]
     return f"{address}?question={after[0]}" if after else address
 

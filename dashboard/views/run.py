@@ -12,7 +12,7 @@ from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, playback, previews, records, run_page, step_page, zones
+from dashboard import cards, graphs, playback, previews, records, run_page, step_page, zones
 from dashboard.forms.form import SchemaForm
 from dashboard.paging import SMALL_DIGITS, number
 from dashboard.run_page import RunPage
@@ -87,7 +87,7 @@ def part(request: HttpRequest, run_id: str, seen: int | None) -> Part:
         html = render_to_string("dashboard/run.html#live", shown(page), request)
         # A form for an answer carries this person's own token, and asks for rights of its own; so
         # does each act on a run whose workflow has a permission.
-        is_shared = not page.questions and not page.graph.to_act
+        is_shared = not page.questions and not graphs.to_act(found)
         return Part(html, found.event_seq, is_shared=is_shared, began=began)
 
     if seen is None:

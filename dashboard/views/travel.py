@@ -136,7 +136,7 @@ def _schema(run: Run, of: str, asked: Asked) -> dict[str, Any] | None:
 
 def _begun(request: HttpRequest, run: Run, asked: Asked) -> HttpResponse:
     action = actions.TRAVEL if asked.in_place else actions.FORK
-    require(actions.offer(action, request.user, None, graphs.of_version(run.version_id).to_act))
+    require(actions.offer(action, request.user, None, graphs.to_act(run)))
     try:
         begun = _set_off(request, _live(run), asked)
     except errors.RunAlreadyStarted:

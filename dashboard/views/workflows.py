@@ -13,7 +13,7 @@ from dashboard.filters import Filters
 from dashboard.forms.summary import lines_of
 from dashboard.graph_look import Look, Sheet
 from dashboard.views.access import signed_in
-from workflows_app import actions
+from workflows_app import actions, permissions
 
 RECENT = 10
 #: Entries of a graph that its page lists.
@@ -101,4 +101,4 @@ def offer_of(request: HttpRequest, known: Known) -> actions.Offer:
             actions.START,
             "The code of this workflow is not in this process, so it cannot be started from here.",
         )
-    return actions.offer(actions.START, request.user, None, known.graph.to_act)
+    return actions.offer(actions.START, request.user, None, permissions.to_start(known.id))

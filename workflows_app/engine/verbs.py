@@ -214,7 +214,8 @@ def resume(
 
     Raises InvalidResumeData, ResumeAlreadyClaimed, StepNotSuspended, NotAllowedToAnswer.
     """
-    permissions.require_answers(definition, run, {step.base_path for step in targets}, actor)
+    places = {step.base_path for step in targets}
+    permissions.require_answers(definition, run, places, actor, targets)
     for step in targets:
         definitions.require_same(definition, run, step, "resume")
     answers = {step.path: _answer(definition, step, resume_data) for step in targets}

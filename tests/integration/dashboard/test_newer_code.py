@@ -2,11 +2,14 @@
 
 import pytest
 
-from dashboard import run_page
+from dashboard import inbox_page, run_page
 from tests.integration.dashboard.conftest import row_of
 from tests.integration.engine.test_going_on import BEFORE, MORE, later, then
-from tests.integration.engine.test_versions import ask, deployed, flow, named
+from tests.integration.engine.test_versions import ask, deployed, flow, named, newer
+from workflows_app import acting, actions, admin, errors
 from workflows_app.models import StepSnapshot
+
+CLOSED = "Only members of the group “chiefs” may do this."
 
 
 def went_over(*more):
@@ -53,3 +56,96 @@ def test_a_question_of_a_new_step_asks_for_the_permission_that_its_code_names(pa
             assert clerk.get(f"/inbox/?tab={tab}").status_code == 200
         assert "ask-again" in chief.get("/inbox/?tab=open").content.decode()
         assert chief.get(address).status_code == 200
+
+
+# What the code that a run went over to asks for.
+
+
+def closed_later(*parts):
+    """Return a run that went over to code with a permission of its own, and that code."""
+    old = flow("closed-later", named("a"), ask, named("z")).commit()
+    run = old.create_run()
+    run.start([])
+    stricter = newer(old, named("a"), ask, *parts, permission="group:chiefs")
+    with deployed(stricter) as new:
+        new.get_run(run.run_id).resume("yes")
+    return run
+
+
+@pytest.fixture
+def clerk(person):
+    names = ("view_run", "resume_run", "steer_run", "cancel_run", "start_run", "delete_run")
+    return person(*names)
+
+
+@pytest.mark.parametrize("name", acting.ACTS)
+def test_no_act_is_offered_that_only_the_newer_code_closes(clerk, name):
+    run = closed_later(ask.clone(id="ask-again"))
+    address = f"/runs/{run.run_id}/{name}/"
+
+    page = clerk[1].get(address).content.decode()
+
+    assert CLOSED in page
+    assert clerk[1].post(address, {"op": name}).status_code == 403
+
+
+def test_the_pages_of_the_run_say_who_may(clerk):
+    run = closed_later(ask.clone(id="ask-again"))
+
+    for address in ("", "time-travel/?from=a", "steps/a/"):
+        page = clerk[1].get(f"/runs/{run.run_id}/{address}").content.decode()
+        assert CLOSED in page, address
+    assert actions.offer(
+        actions.CANCEL, clerk[0], row_of(run), admin._specials(row_of(run))
+    ).why_not
+
+
+def test_a_question_that_only_the_newer_code_closes_is_not_in_the_inbox(clerk, person):
+    run = closed_later(ask.clone(id="ask-again"))
+    question = StepSnapshot.objects.get(run=run.pk, status="suspended")
+    _, unseeing = person("resume_run")
+
+    assert inbox_page.waiting_of(clerk[0]) == []
+    assert "ask-again" not in clerk[1].get("/inbox/?tab=open").content.decode()
+    for address in (f"/runs/{run.run_id}/answer/{question.suspension}/",):
+        assert CLOSED in clerk[1].get(address).content.decode()
+        assert "ask-again" not in unseeing.get(address).content.decode()
+
+
+def test_an_answer_does_not_lead_to_a_question_that_the_newer_code_closes(person):
+    old = flow("leads-on", named("a"), ask, named("z")).commit()
+    run = old.create_run()
+    run.start([])
+    chiefs = ask.clone(id="chiefs", permission="group:chiefs")
+    fork = later(old, BEFORE, lambda w: w.parallel([chiefs, ask.clone(id="mine")]))
+    _, client = person("view_run", "resume_run")
+    with deployed(fork) as new:
+        new.get_run(run.run_id).resume("yes")
+        mine = StepSnapshot.objects.get(run=run.pk, status="suspended", path="mine")
+        answer = client.post(f"/runs/{run.run_id}/answer/{mine.suspension}/", {"data": '"x"'})
+    assert answer.url == f"/runs/{run.run_id}/"
+
+
+def test_the_code_that_asked_counts_after_code_that_closes_nothing_any_more(person):
+    """What a question needs is not lost when another step goes on under yet newer code."""
+    old = flow("closed-between", named("a"), ask, named("z")).commit()
+    run = old.create_run()
+    run.start([])
+    chiefs = ask.clone(id="chiefs", permission="group:chiefs")
+    inner = flow("closed-between-inner", ask, named("more")).commit()
+    between = later(old, BEFORE, lambda w: w.parallel([chiefs, inner]))
+    with deployed(between) as new:
+        new.get_run(run.run_id).resume("yes")
+    opened = later(old, BEFORE, lambda w: w.parallel([ask.clone(id="chiefs"), inner]))
+    clerk = person("view_run", "resume_run")
+    with deployed(opened) as new:
+        live = new.get_run(run.run_id)
+        live.resume("yes", step="closed-between-inner.ask")
+        row = row_of(run)
+        question = StepSnapshot.objects.get(run=run.pk, status="suspended", path="chiefs")
+        assert row.later_version_id != question.version_id
+        with pytest.raises(errors.NotAllowedToAnswer, match="membership of the group 'chiefs'"):
+            live.resume("yes", step="chiefs", actor=clerk[0])
+        address = f"/runs/{run.run_id}/answer/{question.suspension}/"
+        assert clerk[1].post(address, {"data": "x"}).status_code == 403
+        assert inbox_page.waiting_of(clerk[0]) == []

@@ -310,7 +310,7 @@ def test_the_travel_page_says_which_step_is_gone_past_and_who_may(person):
     page = client.post(address, {**form, "op": "plan"}).content.decode()
     plain = client.get(f"{address}?from=ask").content.decode()
 
-    says = "Step &#x27;ask&#x27; is answered only by who has membership of the group"
+    says = "Answering step &#x27;ask&#x27; needs membership of the group"
     assert says in page
     assert 'value="start" disabled' in page
     assert says not in plain
