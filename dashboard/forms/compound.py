@@ -253,23 +253,26 @@ class BoundPairs(BoundRows):
     def draft(self) -> JSON | Missing:
         """Return the object, null where a key has no value yet.
 
-        Raises `NotJson` where one key has two values.
+        Raises `NotJson` where one key has two values, or is reserved.
         """
-        if self.doubles:
-            raise documents.NotJson(self._says_double())
+        if problem := self._key_problem:
+            raise documents.NotJson(problem)
         found = {row.key: row.draft() for row in self.rows if not row.is_pristine}
         given = {key: None if isinstance(v, Missing) else v for key, v in found.items()}
         is_map = given or self.is_given or not self.field.may_be_nothing
         return given if is_map else self._when_empty()
 
     def check(self) -> None:
-        """Check each row, and note a key that stands twice."""
+        """Check each row, and note a key that stands twice, or that none may have."""
         super().check()
-        if self.doubles:
-            self.errors.append(self._says_double())
+        if problem := self._key_problem:
+            self.errors.append(problem)
 
-    def _says_double(self) -> str:
-        return f"The key “{self.doubles[0]}” stands in two rows; keep one of them."
+    @property
+    def _key_problem(self) -> str:
+        if self.doubles:
+            return f"The key “{self.doubles[0]}” stands in two rows; keep one of them."
+        return documents.reserved(row.key for row in self.rows)
 
     def child(self, part: str | int) -> Bound | None:
         """Return the row with this key."""

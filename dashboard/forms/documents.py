@@ -3,15 +3,14 @@
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
 from dashboard.forms.fields import JSON
-from dashboard.forms.values import HIDDEN, MAX_DIGITS
+from dashboard.forms.values import HIDDEN
+from workflows_app.definition.faithful import MOST_DEPTH, MOST_DIGITS, RESERVED
 
-#: Deeper than this, the libraries that check and store a value may give up.
-MOST_DEPTH: Final = 200
 #: A number of JSON is kept to so many digits; more are lost.
 EXACT_DIGITS: Final = 17
 #: Longer documents are written without indentation, so that they can be posted again.
@@ -58,7 +57,7 @@ def _marked(value: JSON, places: dict[str, str]) -> JSON:
         return {key: _marked(inner, places) for key, inner in value.items()}
     if isinstance(value, list):
         return [_marked(inner, places) for inner in value]
-    if not isinstance(value, int) or value.bit_length() <= MAX_DIGITS * 3:
+    if not isinstance(value, int) or value.bit_length() <= MOST_DIGITS * 3:
         return value
     place = f"number {len(places)} of {id(places)}"
     places[place] = f"{Decimal(value):f}"
@@ -84,7 +83,8 @@ def same(one: JSON, other: JSON) -> bool:
 def load(text: str) -> JSON:
     """Read JSON as it was typed; raises `NotJson`.
 
-    Refused besides what is no JSON: keys that stand twice, and numbers that would become others.
+    Refused besides what is no JSON: keys that stand twice or are reserved, and numbers that would
+    become others.
     """
     try:
         value = json.loads(
@@ -92,7 +92,7 @@ def load(text: str) -> JSON:
             parse_constant=_no_constant,
             parse_int=_whole,
             parse_float=_number,
-            object_pairs_hook=_no_doubles,
+            object_pairs_hook=_object,
         )
     except json.JSONDecodeError as mistake:
         where = f"line {mistake.lineno}, column {mistake.colno}"
@@ -109,7 +109,7 @@ def load(text: str) -> JSON:
 
 def _is_deep(value: JSON) -> bool:
     level = [value]
-    for _ in range(MOST_DEPTH):
+    for _ in range(MOST_DEPTH + 1):
         level = [inner for part in level for inner in _inside(part)]
         if not level:
             return False
@@ -125,9 +125,9 @@ def _inside(value: JSON) -> Iterator[JSON]:
 
 def _whole(text: str) -> int:
     digits = len(text.lstrip("-"))
-    if digits > MAX_DIGITS:
+    if digits > MOST_DIGITS:
         raise NotJson(
-            f"A number here has {digits:,} digits; at most {MAX_DIGITS:,} can be read. "
+            f"A number here has {digits:,} digits; at most {MOST_DIGITS:,} can be read. "
             "Write it as a text, in quotes, where the type takes that."
         )
     return int(text)
@@ -156,10 +156,18 @@ def _no_constant(name: str) -> Any:
     raise NotJson(f"This is not JSON: {name} is not a JSON number.")
 
 
-def _no_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         double = next(key for key in keys if keys.count(key) > 1)
         raise NotJson(f"The key “{double}” stands twice in one object; keep one of them.")
+    if problem := reserved(found):
+        raise NotJson(problem)
     return found
+
+
+def reserved(keys: Iterable[str]) -> str:
+    """Return what to say of keys that no value may have; empty: there are none."""
+    found = next((key for key in keys if key in RESERVED), "")
+    return f"The key “{found}” is reserved for secrets; choose another." if found else ""

@@ -7,12 +7,11 @@ from datetime import UTC, date, datetime, time, tzinfo
 from uuid import UUID
 
 from dashboard.forms.fields import JSON, Number, Text
+from workflows_app.definition.faithful import MOST_DIGITS
 
 WHOLE = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
-#: Python reads no integer with more digits.
-MAX_DIGITS = 4300
 #: Characters of what was typed that a message repeats.
 SHOWN = 60
 
@@ -45,7 +44,7 @@ def number_of(text: str, field: Number) -> int | float | str | None:
     text = text.strip()
     if field.as_text:
         return text if DECIMAL.fullmatch(text) else None
-    if len(text.lstrip("+-")) > MAX_DIGITS:
+    if len(text.lstrip("+-")) > MOST_DIGITS:
         return None
     if WHOLE.fullmatch(text):
         return int(text)
@@ -68,8 +67,8 @@ def number_problem(text: str, field: Number) -> str:
     if re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]{1,2}\s*", text):
         return f"“{text.strip()}” has a comma; write {text.strip().replace(',', '.')}."
     digits = text.strip().lstrip("+-")
-    if not field.as_text and digits.isdecimal() and len(digits) > MAX_DIGITS:
-        return f"This number has {len(digits):,} digits; at most {MAX_DIGITS:,} can be read."
+    if not field.as_text and digits.isdecimal() and len(digits) > MOST_DIGITS:
+        return f"This number has {len(digits):,} digits; at most {MOST_DIGITS:,} can be read."
     what = "a whole number such as 12" if field.integer else "a number such as 12.5"
     said = text.strip()
     said = said if len(said) <= SHOWN else f"{said[:SHOWN]}…"

@@ -18,7 +18,7 @@ from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, require, signed_in
 from dashboard.views.workflows import known_or_404, offer_of
 from workflows_app import Schedule, actions, errors
-from workflows_app.engine import payloads, schedules
+from workflows_app.engine import payloads, schedules, transactions
 from workflows_app.models import Run
 
 #: The button that starts a run and goes back to its workflow, and the one that only shows the call.
@@ -100,17 +100,18 @@ def _started(request: HttpRequest, known: Known, form: StartForm) -> HttpRespons
 
 def _start(request: HttpRequest, known: Known, form: StartForm, run_id: str) -> None:
     given = form.given
-    run = known.defined.create_run(run_id=run_id, resource_id=given.get("resource_id"))
     tags = given.get("tags")
-    run.start(
-        form.draft(),
-        initial_state=given.get("initial_state"),
-        request_context=given.get("request_context"),
-        tracing_options={"tags": tags} if tags else None,
-        actor=request.user,
-        door=DOOR,
-        wait=False,
-    )
+    with transactions.write():  # a refused start leaves no run
+        run = known.defined.create_run(run_id=run_id, resource_id=given.get("resource_id"))
+        run.start(
+            form.draft(),
+            initial_state=given.get("initial_state"),
+            request_context=given.get("request_context"),
+            tracing_options={"tags": tags} if tags else None,
+            actor=request.user,
+            door=DOOR,
+            wait=False,
+        )
 
 
 # At a time, or again and again.

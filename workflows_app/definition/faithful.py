@@ -6,6 +6,7 @@ Raises ValueError with the sentence to tell; `schemas` makes an error of it.
 import dataclasses
 import json
 import math
+import re
 import sys
 from collections.abc import Iterable, Mapping
 from enum import Enum
@@ -21,8 +22,14 @@ from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, Hidden, clean_key,
 MOST_DEPTH: Final = 180
 #: Digits of a number from which on Python does not read it.
 MOST_DIGITS: Final = 4300
+#: Keys that stand for a secret in what is stored; nobody's values may have them.
+RESERVED: Final = (SECRET, SECRET_JSON)
 
 _SECRETS: Final = (SecretStr, SecretBytes, Secret)
+_RESERVED_BEGIN: Final = SECRET.encode()
+_RESERVED_KEY: Final = re.compile(
+    rb'(?<!\\)"(%s)":' % b"|".join(re.escape(key.encode()) for key in RESERVED)
+)
 
 
 # Keys.
@@ -177,6 +184,15 @@ def _secret(value: Any) -> dict[str, str]:
     return {SECRET_JSON: to_json(value).decode()}
 
 
+def check_reserved(text: bytes) -> None:
+    """Refuse a key that stands for a secret, where there is none: it would be read as one."""
+    if _RESERVED_BEGIN in text and (found := _RESERVED_KEY.search(text)):
+        raise ValueError(
+            f"the key {found[1].decode()!r} is reserved for secrets; choose another, or give a "
+            "SecretStr"
+        )
+
+
 def may_hide(text: bytes) -> bool:
     """Return whether asterisks stand in the text as they do for a secret."""
     return MASK.encode() in text
@@ -218,15 +234,13 @@ def _is_same(value: Any, read: Any) -> bool:
         return value is read
     if isinstance(value, str) and isinstance(read, str):
         value = clean_text(value)
-    if type(value) is not type(read) and (isinstance(value, bool) or not _is_like(value, read)):
+    if type(value) is not type(read) and (
+        isinstance(value, bool) or not isinstance(value, type(read))
+    ):
         return False
     if getattr(type(value), "__eq__", None) is object.__eq__:
         return True  # nothing says when two of them are the same
     return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
-
-
-def _is_like(value: Any, read: Any) -> bool:
-    return isinstance(value, type(read))
 
 
 def _difference_of_fields(value: Any, read: Any, place: str, *, is_open: bool) -> str:

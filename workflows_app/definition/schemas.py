@@ -17,7 +17,7 @@ from pydantic_core import (
 from workflows_app import errors
 from workflows_app.definition import faithful, traits
 from workflows_app.definition.scopes import Scope
-from workflows_app.jsontext import clean, loads, loads_revealed, revealed_text
+from workflows_app.jsontext import clean, loads, loads_revealed, revealed, revealed_text
 
 Mode = Literal["validation", "serialization"]
 
@@ -110,11 +110,14 @@ class Schema:
         """Return a value given from Python as this type; raises `pydantic.ValidationError`.
 
         An instance passes as it is. What does not fit as it stands fits when its JSON does, as
-        for the next step it would: a model of the same shape, or a date as text.
+        for the next step it would: a model of the same shape, or a date as text. A secret that was
+        read from a run is taken as what it hides.
         """
         adapter = self._adapter or self._prepared()
         if adapter is None:
             return value
+        if self._traits.has_secrets:
+            value = revealed(value)
         try:
             if not self._traits.has_aliases:
                 return adapter.validate_python(value)
@@ -257,9 +260,11 @@ def _write(adapter: TypeAdapter[Any] | None, value: object, of: traits.Traits) -
         except TypeError:
             pass
         else:
+            faithful.check_reserved(text)
             faithful.check_depth(text)
             return text
     text = _with_pydantic(adapter, value, of)
+    faithful.check_reserved(text)
     faithful.check_numbers(text)
     if of.has_secrets or (of.is_open and faithful.may_hide(text)):
         text = to_json(faithful.with_secrets(_plain(adapter, value), loads(text)))
@@ -294,7 +299,7 @@ def _plain(adapter: TypeAdapter[Any] | None, value: object) -> Any:
 
 #: What Pydantic writes for half of a character pair in a key; anybody else may write it, too.
 _REPLACED: Final = "\ufffd".encode()
-#: The name of a field is the same for who writes and who reads; an alias is for people.
+#: Values are written and read by the names of fields; aliases are for people.
 _BY_NAME: Final[Any] = {"by_alias": False, "warnings": False, "polymorphic_serialization": True}
 _OPEN: Final[TypeAdapter[Any]] = TypeAdapter(Any)
 _UNTYPED: Final = traits.Traits()

@@ -4,16 +4,22 @@ import re
 
 import pytest
 from django.core import signing
+from django.utils.html import escape
 
 from dashboard.views import drafts
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
 from tests.submitting import BOUNDARY, Form, multipart
+from workflows_app.definition.faithful import MOST_DEPTH
 from workflows_app.engine import payloads
 from workflows_app.models import Action, Run
 
 ADDRESS = "/workflows/pages-approval/start/"
 FIELDS = {"tab": "form", "data.lines:rows": "0", "data.title": "Desk", "data.amount": "700"}
+
+
+RESERVED = ('{"a": {"$signalbox:secret": "x"}}', '{"a": [{"$signalbox:secret-json": "{"}]}')
+DEEP = '{"a": ' * (MOST_DEPTH + 1) + "1" + "}" * (MOST_DEPTH + 1)
 
 
 def test_a_form_starts_a_run_and_leads_to_it(pages, ana):
@@ -281,6 +287,20 @@ def test_json_that_cannot_be_taken_is_answered_with_a_sentence(pages, text):
     if answer.status_code == 422:
         assert "not right yet" in answer.content.decode()
         assert not Run.objects.exists()
+
+
+@pytest.mark.parametrize("text", [*RESERVED, DEEP])
+@pytest.mark.parametrize("part", ["json", "data.~run.initial_state", "data.~run.request_context"])
+def test_json_that_a_run_cannot_keep_is_refused_with_a_sentence_and_shown_again(pages, text, part):
+    fields = {"tab": "json", "json": "{}"} | {part: text}
+
+    answer = pages.post("/workflows/pages-open/start/", fields)
+
+    assert answer.status_code in {409, 422}
+    page = answer.content.decode()
+    assert "is reserved for secrets" in page or "nested too deeply" in page
+    assert escape(text) in page
+    assert not Run.objects.exists()
 
 
 def sent_as_shown(pages, address):

@@ -2,18 +2,21 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connection
-from pydantic import BaseModel
+from pydantic import BaseModel, SecretStr
 
 from worker import database
 from workflows_app import Schedule, StepContext, Workflow, step
 from workflows_app.definition import registry
-from workflows_app.engine import clock, schedules
+from workflows_app.engine import clock, schedules, workers
+from workflows_app.engine.claim import claim
+from workflows_app.engine.work import work
 from workflows_app.models import Run as RunRow
 from workflows_app.models import Schedule as Row
-from workflows_app.models import Trigger
+from workflows_app.models import StepSnapshot, Trigger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -86,6 +89,39 @@ def test_a_due_time_starts_one_run_with_what_the_schedule_gives():
     (trigger,) = schedule.triggers()
     assert (trigger.scheduled_at, trigger.outcome, trigger.kind) == (tick, "published", "schedule")
     assert trigger.run_id == run.run_id
+
+
+class Login(BaseModel):
+    """Has a part that nobody is to see."""
+
+    password: SecretStr
+
+
+@pytest.mark.parametrize("declared", [Login, Any])
+def test_a_schedule_gives_its_runs_a_secret_as_it_was(declared):
+    seen = []
+    given = {"password": SecretStr("hunter2")}
+    due = flow(
+        "secret-due",
+        Schedule("* * * * *", input_data=given, initial_state=given, request_context=given),
+        function=lambda data: seen.append(dict(data)["password"].get_secret_value()),
+        input=declared, state=declared, request_context=declared,
+    )  # fmt: skip
+    (schedule,) = due.schedules()
+    tick = minute(clock.now())
+    at(schedule.id, tick)
+
+    assert schedules.fire_due(clock.now()) == 1
+
+    schedule.refresh()
+    assert schedule.triggers()[0].outcome == "published"
+    run = due.get_run(schedule.last_run_id)
+    queued = StepSnapshot.objects.get(run__run_id=run.run_id)
+    work(claim(queued.pk, worker=workers.mine(), now=clock.now()))
+    assert seen == ["hunter2"]
+    result = run.result()
+    assert result.status == "success"
+    assert "hunter" not in repr((result, run.request_context))
 
 
 def test_many_workers_fire_a_time_once():

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import uuid
 from typing import Any
 
@@ -375,6 +376,90 @@ def test_a_secret_that_does_not_fit_is_not_in_the_error():
     result = flow.create_run().start({"pin": "hunter2"})
     assert result.status == "failed"
     assert "hunter" not in result.error.model_dump_json()
+
+
+RESERVED = {
+    "text": ({"$signalbox:secret": "x"}, "$signalbox:secret"),
+    "other": ({"$signalbox:secret-json": "1"}, "$signalbox:secret-json"),
+    "not JSON": ({"$signalbox:secret-json": "{"}, "$signalbox:secret-json"),
+    "in a list": ([1, {"a": {"$signalbox:secret": "x"}}], "$signalbox:secret"),
+    "beside others": ({"a": 1, "$signalbox:secret": "x", "b": 2}, "$signalbox:secret"),
+    "of no text": ({"$signalbox:secret": {"a": 1}}, "$signalbox:secret"),
+}
+
+
+@pytest.mark.parametrize("declared", [Any, dict[str, Any]])
+@pytest.mark.parametrize(("value", "key"), RESERVED.values(), ids=RESERVED)
+def test_a_value_that_would_be_read_as_a_secret_is_refused(value, key, declared):
+    """Plain data with the key of a secret would come back masked, or as something else."""
+
+    @step(resume=declared)
+    def ask(data: declared, ctx: StepContext) -> Any:
+        return ctx.suspend({}) if ctx.resume_data is None else ctx.resume_data
+
+    asks = Workflow("reserved", input=declared).then(ask)
+    returns = asks.then(step(lambda data: data["value"], id="returns")).commit()
+    run = returns.create_run()
+    given = {"a": value}
+    for refused in (
+        lambda: run.start(given),
+        lambda: run.start({}, initial_state=given),
+        lambda: run.start({}, request_context=given),
+    ):
+        with pytest.raises(errors.SerializationError, match=re.escape(repr(key))):
+            refused()
+        assert run.status == "pending"
+    assert run.start({}).status == "suspended"
+    with pytest.raises(errors.SerializationError, match=re.escape(repr(key))):
+        run.resume(given)
+    assert run.resume({"value": 5}).result == 5
+
+
+@pytest.mark.parametrize("value", [value for value, _ in RESERVED.values()], ids=RESERVED)
+def test_a_step_that_returns_what_would_be_read_as_a_secret_fails(value):
+    failing = Workflow("reserved-out").then(step(lambda _: value, id="out")).commit()
+
+    error = failing.create_run().start({}).error
+
+    assert error.type.endswith("SerializationError")
+    assert "is reserved for secrets" in error.message
+
+
+@pytest.mark.parametrize("declared", [Any, dict[str, Any]])
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"a": '{"$signalbox:secret":"x"}'},
+        {'a"$signalbox:secret': "x"},
+        {"$signalbox:secrets": "x", "$signalbox": 1},
+        ["$signalbox:secret", '"$signalbox:secret":'],
+    ],
+)
+def test_what_only_looks_like_a_secret_passes(value, declared):
+    passing = Workflow("lookalike", input=declared).then(step(lambda data: data, id="in")).commit()
+    result = passing.create_run().start({"a": value})
+    assert (result.status, result.result) == ("success", {"a": value})
+
+
+def test_a_secret_that_was_read_from_a_run_is_handed_on_as_what_it_hides():
+    @step
+    def use(login: Login) -> Login:
+        noted(login.password.get_secret_value())
+        return login
+
+    flow = Workflow("handed-on", input=Login, state=Login, request_context=Login).then(use).commit()
+    first = flow.create_run().start(
+        {"user": "a", "password": "hunter2"},
+        initial_state={"user": "a", "password": "hunter3"},
+        request_context={"user": "a", "password": "hunter4"},
+    )
+
+    second = flow.create_run().start(
+        first.result, initial_state=first.state, request_context=first.result
+    )
+
+    assert second.status == "success", second.error
+    assert seen == ["hunter2", "hunter2"]
 
 
 # Size.

@@ -115,6 +115,10 @@ def test_a_key_that_is_missing_or_stands_twice_is_said():
     form = post(SchemaForm.blank(SCHEMA, FULL), **{"data.rates.0:key": "US D.x"})
     assert not form.check()
     assert "stands in two rows" in next(iter(errors_of(form).values()))
+
+    form = post(SchemaForm.blank(SCHEMA, FULL), **{"data.rates.0:key": "$signalbox:secret-json"})
+    assert not form.check()
+    assert "is reserved" in next(iter(errors_of(form).values()))
     form = post(form, "tab:json")
     assert form.tab == "form"
     assert [row.draft() for row in at(form, "rates").rows] == [1, 2]
