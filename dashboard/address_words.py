@@ -1,4 +1,4 @@
-"""What the address of each page may say: what is not understood is told to whoever asked for it.
+"""What the address of each page may say: a page tells what it does not understand.
 
 A list that ignores a filter shows more than was asked for, and looks as if it were the answer.
 """

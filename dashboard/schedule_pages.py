@@ -147,7 +147,7 @@ def _message(error: Any) -> str:
 def offer(action: Action, person: Person, row: Schedule | None, workflow_id: str) -> Offer:
     """Return whether the person may do this; without a row only the person is asked about.
 
-    What the workflow asks for of who starts it is needed for its schedules, too.
+    The permission that starting the workflow needs is needed for its schedules, too.
     """
     try:
         defined = get_workflow(workflow_id)

@@ -62,8 +62,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Pages hold no secret that stays the same: the token of a form is masked anew for each answer,
-    # and the length of each answer is padded by chance, so that neither can be guessed from sizes.
+    # Safe with compression: a form's token is masked differently in each response, and its length
+    # is padded at random, so that the size of a page tells nothing of what it holds.
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

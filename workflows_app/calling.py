@@ -12,15 +12,13 @@ from workflows_app import errors
 from workflows_app.jsontext import clean_text
 
 
-class InvalidInput(errors.InvalidInput, TypeError):
-    """Also what Python raises for a keyword that a function does not have."""
-
-
 def check(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
     """Refuse what a verb does not take, or not so. Raises InvalidInput, InvalidRequestContext."""
     for name, value in options.items():
         if name not in known:
-            raise InvalidInput(f"{verb}() has no option {name!r}; it has {', '.join(known)}.")
+            raise errors.InvalidArguments(
+                f"{verb}() has no option {name!r}; it has {', '.join(known)}."
+            )
         rule = _RULES.get(name)
         if rule is None or value is None:
             continue
@@ -98,10 +96,6 @@ def _is_time(value: Any) -> bool:
 
 def _is_id(value: Any) -> bool:
     return isinstance(value, (str, uuid.UUID))
-
-
-def _is_user(value: Any) -> bool:
-    return isinstance(value, str) or hasattr(value, "get_username")
 
 
 _MAPPING: Final = (_is_mapping, "a mapping of names to values")

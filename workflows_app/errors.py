@@ -92,6 +92,10 @@ class InvalidInput(WorkflowError, ValueError):
     """The input, or the initial state, does not fit the workflow's type."""
 
 
+class InvalidArguments(InvalidInput, TypeError):
+    """A call has arguments that the function does not take; also Python's own TypeError."""
+
+
 class InvalidResumeData(WorkflowError, ValueError):
     """The resume data does not fit the type that the suspended step asks for."""
 
@@ -116,7 +120,7 @@ class PayloadTooLarge(WorkflowError, ValueError):
 
 
 class NotPermitted(WorkflowError):
-    """The actor lacks the permission that the workflow asks of who does anything with its runs."""
+    """The actor lacks the permission that the workflow asks for before any verb on its runs."""
 
 
 class NotAllowedToAnswer(NotPermitted):

@@ -4,7 +4,7 @@ Knows nothing of Django. Text, not `jsonb`: what a step returned must come back 
 characters and big numbers included, and PostgreSQL parses none of it on the hot path.
 
 A secret stands in the text as an object of one key (`SECRET`). Read, it is a `Hidden`: a string of
-asterisks to whoever shows it, written back as it was by `dumps`. Only the code of steps gets the
+asterisks wherever it is shown, written back as it was by `dumps`. Only the code of steps gets the
 value (`revealed`, `revealed_text`). What encrypts secrets one day changes these three places.
 """
 
@@ -102,7 +102,7 @@ def loads(text: str | bytes) -> Any:
 def loads_shown(text: str | bytes) -> Any:
     """Return what `loads` does, and a number that Python does not read as its digits.
 
-    For who looks at a run: earlier releases wrote such numbers.
+    For pages: earlier releases wrote such numbers.
     """
     try:
         return loads(text)

@@ -173,7 +173,7 @@ class Run(Twins):
     def delete(self, *, actor: Any = None, door: str = "") -> None:
         """Delete the run and all that is known of it. Raises RunStillRunning while it is active.
 
-        The audit trail stays, and names `actor` as who deleted it. Raises NotPermitted.
+        The audit trail stays, and names `actor` as the one who deleted it. Raises NotPermitted.
         """
         permissions.require(self.workflow, actor, self._row)
         with transactions.write():

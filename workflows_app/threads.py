@@ -19,7 +19,7 @@ R = TypeVar("R")
 
 
 class InsideEventLoop(errors.InsideEventLoop, SynchronousOnlyOperation):
-    """Also what Django raises there, for who catches that."""
+    """Also the error that Django raises there."""
 
 
 def is_on_loop() -> bool:
@@ -34,12 +34,8 @@ def is_on_loop() -> bool:
     return not os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
 
 
-class InvalidInput(errors.InvalidInput, TypeError):
-    """Also what Python raises for arguments that a function does not have."""
-
-
 class NotMigrated(errors.NotMigrated, DatabaseError):
-    """Also what Django raises for a table that is not there."""
+    """Also the error that Django raises for a missing table."""
 
 
 #: What SQLite and PostgreSQL say of a table or a column of ours that is not there.
@@ -69,7 +65,9 @@ def blocking(call: Callable[P, R]) -> Callable[P, R]:
             if error.__traceback__ is None or error.__traceback__.tb_next is not None:
                 raise  # from inside: the call itself was fine
             said = str(error).rpartition(".")[2]
-            raise InvalidInput(f"{said}. It is called as {call.__name__}{_form(call)}.") from None
+            raise errors.InvalidArguments(
+                f"{said}. It is called as {call.__name__}{_form(call)}."
+            ) from None
         except DatabaseError as error:
             if (lacks := _LACKS.search(str(error))) is None or "workflows_app_" not in str(error):
                 raise

@@ -134,14 +134,12 @@ class Attempt:
     def _time_is_up(self) -> None:
         with self._lock:
             if self._thread is None:
-                self.timed_out = self._is_shielded
-                if not self.timed_out:
+                if not self._is_shielded:
                     return
-                self.signal.abort()
-                return
+            else:
+                thread = ctypes.c_ulong(self._thread)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Interrupted))
             self.timed_out = True
-            thread = ctypes.c_ulong(self._thread)
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Interrupted))
         self.signal.abort()
 
 

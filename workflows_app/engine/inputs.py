@@ -1,7 +1,7 @@
 """The input of a step, as its type has it: validated once, when the step is made ready, and kept.
 
-So all attempts of one activation see the same, in every process: defaults that are made anew each
-time are made once. What does not fit is left as it came, and fails the attempt.
+So all attempts of one activation see the same, in every process, also where a default is a function
+(a new id, the time). What does not fit is left as it came, and fails the attempt.
 """
 
 from workflows_app.definition import Graph, Kind, Node

@@ -1,8 +1,8 @@
 """Steps that wait for other runs: while one does, a thread that is lent works in its place.
 
-A pool whose threads all wait for runs that nobody works on would wait for ever. So who waits inside
-a step borrows one thread, however many runs it waits for; that thread works on these runs alone,
-and ends when the waiting does. It is lent only when nobody else has got them done in a moment.
+A pool whose threads all wait for runs that no thread works on would wait for ever. So a step that
+waits borrows one thread, however many runs it waits for. That thread works on these runs alone and
+ends when the waiting does. It is lent only if the runs have not ended after a moment.
 """
 
 import threading
@@ -97,7 +97,7 @@ class Borrower:
 
 @contextmanager
 def waiting(run: uuid.UUID) -> Iterator[Callable[[], None] | None]:
-    """Yield what the caller, who waits for the run, calls when it takes long; None: no step waits.
+    """Yield what to call when waiting for the run takes long; None: it is no step that waits.
 
     The caller is a step, or was called by one, and all threads may be waiting as it does. In a
     thread that was lent another is lent at once, or WaitTooDeep raised: enter this before the run

@@ -43,7 +43,7 @@ class _Context:
     def __init__(self, raw: psycopg.Connection[Any], *, is_utc: bool) -> None:
         self._raw = ref(raw)
         self.adapters = AdaptersMap(raw.adapters)
-        # One type for every number: a statement is prepared anew for each mix of types.
+        # One type for every number: a statement is prepared once for each mix of types.
         self.adapters.register_dumper(int, Int8Dumper)
         if is_utc:
             self.adapters.register_loader("timestamptz", Instants)

@@ -164,7 +164,7 @@ def test_an_answer_to_a_question_that_was_answered_since_it_was_seen_is_refused(
     assert (asks.status, asks.suspend_payload) == ("suspended", {"asked": "no"})
 
 
-# The status of a step, as who claims it has read it.
+# The status of a step, as it was read when it was claimed.
 
 
 @pytest.mark.usefixtures("lane")
