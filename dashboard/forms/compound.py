@@ -255,7 +255,7 @@ class BoundPairs(BoundRows):
 
         Raises `NotJson` where one key has two values, or is reserved.
         """
-        if problem := self._key_problem:
+        if problem := self.key_problem:
             raise documents.NotJson(problem)
         found = {row.key: row.draft() for row in self.rows if not row.is_pristine}
         given = {key: None if isinstance(v, Missing) else v for key, v in found.items()}
@@ -265,11 +265,12 @@ class BoundPairs(BoundRows):
     def check(self) -> None:
         """Check each row, and note a key that stands twice, or that none may have."""
         super().check()
-        if problem := self._key_problem:
+        if problem := self.key_problem:
             self.errors.append(problem)
 
     @property
-    def _key_problem(self) -> str:
+    def key_problem(self) -> str:
+        """What is wrong with the keys as a whole; empty: nothing."""
         if self.doubles:
             return f"The key “{self.doubles[0]}” stands in two rows; keep one of them."
         return documents.reserved(row.key for row in self.rows)

@@ -171,8 +171,8 @@ class SchemaForm:
             self._turn_to_form()
 
     def _turn_to_json(self) -> None:
-        doubled = [part for part in self.root.walk() if isinstance(part, BoundPairs)]
-        if any(part.doubles for part in doubled):
+        maps = [part for part in self.root.walk() if isinstance(part, BoundPairs)]
+        if any(part.key_problem for part in maps):
             self.root.check()
             self.text_errors = [NO_FIELDS]
             return
