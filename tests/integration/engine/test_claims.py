@@ -109,9 +109,9 @@ def test_of_sixteen_threads_that_claim_one_step_one_wins(queued):
     at_once(16, try_it)
 
     assert len(won) == 1
+    assert claim(queued.pk, worker=uuid.uuid4(), now=clock.now()) is None
     queued.refresh_from_db()
     assert (queued.status, queued.token, queued.worker_id) == ("running", 1, won[0].worker)
-    assert claim(queued.pk, worker=uuid.uuid4(), now=clock.now()) is None
 
 
 def test_threads_that_say_at_once_that_their_process_lives_make_one_row():
