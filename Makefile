@@ -15,7 +15,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 export PYTHONDONTWRITEBYTECODE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: screens help setup up worker test processes installing coverage browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos sabotage fmt lint ci lock clean
+.PHONY: screens help setup up worker test fast processes installing coverage browser bench bench-scale bench-pages bench-tabs bench-distributed bench-peers chaos sabotage fmt lint ci lock clean
 
 help: ## Say what each target does
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-17s %s\n", $$1, $$2}'
@@ -60,6 +60,9 @@ worker: $(VENV)/.run ## Run worker processes (REDIS_URL, DATABASE_URL; PROCESSES
 
 test: $(VENV)/.dev ## Run the tests, over SQLite and over PostgreSQL
 	@$(BIN)/python -m tests.run
+
+fast: lint ## Check style and types, then run the unit tests: what to run before each commit
+	@$(BIN)/python -m pytest tests/unit -q
 
 processes: $(VENV)/.dev ## Run the tests that start and kill processes of the product
 	@$(BIN)/python -m pytest tests/integration/processes -q
