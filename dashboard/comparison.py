@@ -261,7 +261,7 @@ def find(run_ids: Iterable[str]) -> dict[str, Run]:
 
 
 def whole_id(text: str) -> str:
-    """Return the id of the run that was meant, as lists show it; else what was asked for."""
+    """Return the id of the run that was meant, in any spelling; else what was asked for."""
     run = finding.only_one(finding.clean(text))
     return run.run_id if run else text
 
