@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visitor, Visitors
 
@@ -186,10 +186,12 @@ def test_a_draft_that_comes_late_leaves_the_focus_in_the_field_where_it_is(
     visitor = visitors.come()
     page = visitor.go("/workflows/typed/start/")
     page.get_by_label("Title").fill("Kept")
-    page.route(
-        re.compile("/workflows/typed/start/$"),
-        lambda route: (page.wait_for_timeout(800), route.continue_()) and None,
-    )
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(800)
+        route.continue_()
+
+    page.route(re.compile("/workflows/typed/start/$"), late)
     page.goto(f"{visitor.address}/workflows/typed/start/?")
     page.get_by_label("Secret").focus()
 

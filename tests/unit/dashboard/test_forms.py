@@ -538,15 +538,17 @@ def test_every_value_of_a_type_survives_the_form_and_both_tabs(value):
 @pytest.mark.parametrize(
     ("schema", "focus"),
     [
-        ({"type": "array", "items": {"type": "string"}}, "data:add"),
+        ({"type": "array", "items": {"type": "string"}, "default": []}, "data:add"),
         (
             {
                 "type": "object",
-                "properties": {"a": {"type": "array", "items": {"type": "string"}}},
-                "required": ["a"],
+                "properties": {
+                    "a": {"type": "array", "items": {"type": "string"}, "default": []},
+                },
             },
             "data.a:add",
         ),
+        ({"type": "array", "items": {"type": "string"}}, "data.0"),
         ({"type": "object", "properties": {"b": {"type": "string"}}}, "data.b"),
     ],
 )
