@@ -1,22 +1,23 @@
 """What the address of each page may say: a page tells what it does not understand.
 
-A list that ignores a filter shows more than was asked for, and looks as if it were the answer.
+A list that ignores a filter shows more than was asked for, and looks as if it were the answer. What
+is no page cannot tell beside its answer: it refuses, see `views.refusing`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from datetime import date
 from typing import Final
 from uuid import UUID
 
 from django.http import HttpRequest
 
 from dashboard import inbox_page, overview_page
-from dashboard.filters import WINDOWS
+from dashboard.columns import ALWAYS, COLUMNS, NONE
+from dashboard.filters import WINDOWS, day
 from dashboard.graph_look import FIT, STEPS
 from dashboard.paging import number
-from dashboard.run_view import GROUPS, TABS
+from dashboard.run_view import GROUPS, TABS, amount, keys
 from workflows_app.planner.statuses import RunStatus
 
 #: Says whether a value means something.
@@ -25,6 +26,10 @@ Check = Callable[[str], bool]
 #: Words of one address that are named at most, and characters of each.
 MOST: Final = 5
 LONGEST: Final = 60
+#: Where a request keeps the words that name nothing.
+_LOOKED_UP: Final = "_signalbox_ignored"
+#: Words of one address that are looked at.
+LOOKED_AT: Final = 200
 
 
 def _anything(_text: str) -> bool:
@@ -46,23 +51,56 @@ def _reads(read: Callable[[str], object]) -> Check:
     return is_read
 
 
+def _columns(text: str) -> bool:
+    return text == NONE or set(text.split(".")) <= COLUMNS.keys()
+
+
 _number: Final = _reads(number)
-_amount: Final = _reads(float)
+_amount: Final = _reads(amount)
 _page: Final[Mapping[str, Check]] = {"before": _number, "after": _number, "rows": _anything}
 _zoom: Final = _one_of((FIT, *STEPS))
 
-#: By the name of the page, what its address may say. Pages that are not named say nothing of it.
-_KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
+_look: Final[Mapping[str, Check]] = {"zoom": _zoom, "turned": _anything}
+_theme: Final = _one_of(("dark", "light"))
+_run: Final[Mapping[str, Check]] = {
+    **_look,
+    "tab": _one_of(TABS),
+    "at": _amount,
+    "timeline": _number,
+    "first": _amount,
+    "step": _anything,
+    "fold": _one_of("01"),
+    "errors": _one_of("01"),
+    "group": _one_of(GROUPS),
+    "since": _amount,
+    "until": _amount,
+    "skip": _amount,
+    "question": _reads(UUID),
+    "mark": lambda text: bool(keys(text)),
+}
+_trail: Final[Mapping[str, Check]] = dict.fromkeys(("person", "verb", "run"), _anything)
+_raw: Final[Mapping[str, Check]] = {"download": _one_of("01")}
+
+_BY_PATH: Final = (
+    *("settings", "sign-in-link", "sign-out", "inbox-count", "inbox-claim", "inbox-release"),
+    *("inbox-take-over", "inbox-later", "inbox-again", "run-travel-value", "run-answer"),
+    *("value-run", "value-step", "run-act"),
+    *("schedule-pause", "schedule-unpause", "schedule-trigger"),
+)
+
+#: By the name of each address, what it may say besides its path. What a word names, such as a step
+#: of the run, is looked up by the view, which then calls `ignore`.
+KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     "home": {"window": _one_of(overview_page.WINDOWS)},
     "runs": {
         "status": _one_of(RunStatus),
         "workflow": _anything,
         "window": _one_of(WINDOWS),
-        "since": _reads(date.fromisoformat),
-        "until": _reads(date.fromisoformat),
+        "since": _reads(day),
+        "until": _reads(day),
         "q": _anything,
-        "cols": _anything,
-        "col": _anything,
+        "cols": _columns,
+        "col": _one_of((*COLUMNS, ALWAYS)),
         "rows": _anything,
         "before": _reads(UUID),
         "after": _reads(UUID),
@@ -76,48 +114,101 @@ _KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
         "next": _number,
     },
     "workflows": {},
-    "workflow": {"version": _anything, "zoom": _zoom, "turned": _anything},
+    "workflow": {**_look, "version": _anything},
+    "workflow-graph": {**_look, "version": _anything, "theme": _theme},
+    "workflow-start": {"from": _anything, "run": _anything},
     "schedules": {"after": _anything},
     "schedule": _page,
     "workers": {},
-    "audit": {**_page, "person": _anything, "verb": _anything, "run": _anything},
-    "run": {
-        "tab": _one_of(TABS),
-        "at": _amount,
-        "timeline": _number,
-        "first": _amount,
-        "step": _anything,
-        "fold": _one_of("01"),
-        "errors": _one_of("01"),
-        "group": _one_of(GROUPS),
-        "since": _amount,
-        "until": _amount,
-        "skip": _amount,
-        "question": _reads(UUID),
-        "mark": _anything,
-        "zoom": _zoom,
-        "turned": _anything,
-    },
+    "audit": {**_page, **_trail},
+    "run": _run,
+    "run-graph": {**_run, "theme": _theme},
     "run-step": {"timeline": _number, "first": _number},
     "run-log": {"before": _number},
-    "run-compare": dict.fromkeys(("a", "b", "at", "bt", "only", "run"), _anything),
-    "settings": {},
+    "run-events": {"after": _number},
+    "run-compare": {
+        **dict.fromkeys(("a", "b", "run"), _anything),
+        **dict.fromkeys(("at", "bt"), _number),
+        "only": _one_of("01"),
+    },
+    "run-travel": {
+        **dict.fromkeys(("from", "changed", "reason"), _anything),
+        "per_step": _one_of("1"),
+        "mode": _one_of(("here", "new")),
+    },
+    "raw-run": _raw,
+    "raw-step": _raw,
+    "audit-csv": _trail,
+    "audit-json": _trail,
+    "sign-in": {"next": _anything},
+    # These are told nothing but by their path.
+    **{name: {} for name in _BY_PATH},
 }
+
+#: Words that may stand more than once in an address, and how often they are read.
+_OFTEN: Final[Mapping[tuple[str, str], int]] = {
+    ("runs", "col"): len(COLUMNS) + 1,
+    ("run-compare", "run"): 2,
+}
+#: By page and word, those beside which the word is not read.
+_INSTEAD: Final[Mapping[tuple[str, str], str]] = {
+    ("runs", "since"): "window",
+    ("runs", "until"): "window",
+    ("runs", "cols"): "col",
+    ("run", "timeline"): "at",
+    **{(page, "before"): "after" for page in ("runs", "inbox", "audit", "schedule")},
+}
+#: Pages on which `since` and `until` are two ends of one part, and say nothing one by one.
+_PARTS: Final = frozenset({"run", "run-graph"})
+
+
+def ignore(request: HttpRequest, word: str) -> None:
+    """Remember that what a word of the address names is not there, so that the page says it."""
+    request.__dict__.setdefault(_LOOKED_UP, []).append(word)
 
 
 def not_understood(request: HttpRequest) -> list[str]:
     """Return what the address of a request says that its page does not understand, as written."""
     match = request.resolver_match
-    known = _KNOWN.get(match.url_name or "") if match else None
-    if known is None or not request.GET:
+    name = match.url_name if match else None
+    if name is None or name not in KNOWN or not request.GET:
         return []
-    found = [word for _, word in zip(range(MOST), _strange(request, known), strict=False)]
+    strange = dict.fromkeys(
+        (*_strange(request, name), *request.__dict__.get("_signalbox_ignored", ()))
+    )
+    found = list(strange)[:MOST]
     return [word if len(word) <= LONGEST else word[: LONGEST - 1] + "…" for word in found]
 
 
-def _strange(request: HttpRequest, known: Mapping[str, Check]) -> Iterator[str]:
-    for name, values in request.GET.lists():
+def in_words(strange: list[str]) -> str:
+    """Return as the middle of a sentence what is not understood."""
+    return ", ".join(f"“{word}”" for word in strange)
+
+
+def _strange(request: HttpRequest, page: str) -> Iterator[str]:
+    known = KNOWN[page]
+    for _, (name, values) in zip(range(LOOKED_AT), request.GET.lists(), strict=False):
         if name not in known:
             yield name
             continue
-        yield from (f"{name}={value}" for value in values if value and not known[name](value))
+        read = _read(page, name, values)
+        strange = [v for v in dict.fromkeys(values) if v and not (v in read and known[name](v))]
+        yield from (f"{name}={value}" for value in strange)
+        if not strange and any(values) and _is_beside(request, page, name):
+            yield name
+
+
+def _read(page: str, name: str, values: list[str]) -> list[str]:
+    """Return which of several values of a word are read: of most words, the last one."""
+    most = _OFTEN.get((page, name))
+    return values[-1:] if most is None else values[:most]
+
+
+def _is_beside(request: HttpRequest, page: str, name: str) -> bool:
+    """Return whether a word is not read because of what else the address says, or does not say."""
+    if page in _PARTS and name in {"since", "until"}:
+        first, last = (amount(request.GET.get(word, "")) for word in ("since", "until"))
+        return first is None or last is None or first >= last
+    other = _INSTEAD.get((page, name))
+    said = request.GET.get(other, "") if other else ""
+    return bool(said) and KNOWN[page][str(other)](said)

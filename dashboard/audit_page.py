@@ -102,13 +102,11 @@ class Filters:
         """Return all actions that match, newest first, with the beginning of their data."""
         actions = with_reasons(Action.objects.all())
         if self.person:
-            actions = actions.filter(actor_name__in=finding.spellings(self.person))
+            actions = actions.filter(actor_name__in=finding.people(self.person))
         if self.verb:
             actions = actions.filter(verb=self.verb.lower())
         if self.run:
-            run = finding.only_one(self.run)
-            names = finding.spellings(run.run_id if run else self.run)
-            actions = actions.filter(public_run_id__in=names)
+            actions = actions.filter(public_run_id__in=finding.run_ids(self.run))
         return actions
 
 

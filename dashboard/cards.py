@@ -103,8 +103,10 @@ class Card:
     tally: list[tuple[str, int]] = field(default_factory=list)
     #: What its line says of records: a foreach or loop speaks for what stands directly inside.
     counts: list[tuple[str, int]] = field(default_factory=list)
-    #: Whether a fork began here, with another input than the step had before.
+    #: Whether a fork or a time travel began here, with another input than the step had before.
     is_input_changed: bool = False
+    #: Whether a time travel in the same run left it as it was on an earlier timeline.
+    is_kept: bool = False
 
     @property
     def is_reused(self) -> bool:

@@ -27,6 +27,8 @@ COLUMNS: Final = {
     "started": "Started",
     "took": "Took",
 }
+#: One that is always there: a form that sends it alone wants none of the others.
+ALWAYS: Final = "status"
 USUAL: Final = ("run", "input", "reason", "started", "took")
 #: Which columns this browser looked at last.
 COOKIE: Final = "signalbox_columns"
@@ -60,6 +62,17 @@ def chosen(said: str, remembered: str = "") -> tuple[str, ...]:
         if names := set(text.split(".")) & COLUMNS.keys():
             return tuple(name for name in COLUMNS if name in names)
     return USUAL
+
+
+def of_form(names: Collection[str]) -> str:
+    """Return columns as the form of them sends them; empty where it names none that there is."""
+    return written(names) if {ALWAYS, *COLUMNS} & set(names) else ""
+
+
+def understood(said: str) -> str:
+    """Return the part of what an address says that names columns; empty where none does."""
+    names = set(said.split(".")) & COLUMNS.keys()
+    return written(names) if names or said == NONE else ""
 
 
 def written(names: Collection[str]) -> str:

@@ -16,7 +16,17 @@ from typing import Any, Final
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
 
-from dashboard import busy, differences, finding, graphs, merging, previews, records, standing
+from dashboard import (
+    busy,
+    differences,
+    finding,
+    forks,
+    graphs,
+    merging,
+    previews,
+    records,
+    standing,
+)
 from dashboard.differences import Differences
 from dashboard.forms.fields import JSON, MISSING, Missing
 from dashboard.graphs import Graph
@@ -255,13 +265,13 @@ class Comparison:
 def find(run_ids: Iterable[str]) -> dict[str, Run]:
     """Return the runs with these public ids, with the beginnings of their values, by id."""
     wanted = {run_id for run_id in run_ids if run_id and "\0" not in run_id}
-    rows = Run.objects.light().filter(run_id__in=wanted)
+    rows = forks.with_given(Run.objects.light(), previews.LIMIT).filter(run_id__in=wanted)
     rows = rows.select_related("workflow", "version", "started_by").defer("version__graph")
     return {run.run_id: run for run in previews.with_previews(rows, RUN_FIELDS)}
 
 
 def whole_id(text: str) -> str:
-    """Return the id of the run that was meant, as lists show it; else what was asked for."""
+    """Return the id of the run that was meant, in any spelling; else what was asked for."""
     run = finding.only_one(finding.clean(text))
     return run.run_id if run else text
 
@@ -283,7 +293,9 @@ def side_of(letter: str, run: Run, number: int, earlier: Timeline | None) -> Sid
     """Return one side: a run as it stands, or an earlier timeline of it."""
     urls = {name: reverse("raw-run", args=[run.run_id, name]) for name in RUN_FIELDS}
     values = {name: previews.preview_of(run, name, urls[name]) for name in RUN_FIELDS}
-    if earlier is not None:
+    if earlier is None:
+        values["input"] = forks.given_in(run) or values["input"]
+    else:
         # What an earlier timeline came to has no address of its own.
         values |= {name: previews.preview_of(earlier, name) for name in ("result", "error")}
     return Side(

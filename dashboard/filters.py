@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from dashboard import finding
+from dashboard import columns, finding
 from workflows_app.models import Run
 from workflows_app.planner.statuses import RunStatus
 
@@ -71,10 +71,10 @@ class Filters:
             workflow=query.get("workflow", "")[:255].replace("\0", ""),
             window=window if named else "",
             # A window is a choice of its own: days beside it would be said and not held to.
-            since=None if named else _day(query.get("since", "")),
-            until=None if named else _day(query.get("until", "")),
+            since=None if named else day(query.get("since", "")),
+            until=None if named else day(query.get("until", "")),
             search=finding.clean(query.get("q", "")),
-            columns=query.get("cols", "")[:255].replace("\0", ""),
+            columns=columns.understood(query.get("cols", "")),
             before=_key(query.get("before", "")),
             after=_key(query.get("after", "")),
         )
@@ -179,12 +179,13 @@ def first_key(since: datetime) -> uuid.UUID:
     return uuid.UUID(int=milliseconds << 80)
 
 
-def _day(text: str) -> date | None:
+def day(text: str) -> date | None:
+    """Return the day that an address names; None when it is none, or one that no key can hold."""
     try:
-        day = date.fromisoformat(text)
+        found = date.fromisoformat(text)
     except ValueError:
         return None
-    return day if 1970 < day.year < 9999 else None  # noqa: PLR2004 - years that keys can hold
+    return found if 1970 < found.year < 9999 else None  # noqa: PLR2004 - years that keys can hold
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,11 @@ class Sheet:
         """The paths of the frames that are folded."""
         return self.graph.shut_at_first ^ (self.look.turned & self._paths)
 
+    @property
+    def unknown(self) -> frozenset[str]:
+        """What the address turns over that is no frame of the graph."""
+        return self.look.turned - self._paths
+
     @cached_property
     def drawing(self) -> Drawing | None:
         """The drawing; None: too many entries are left to be drawn."""

@@ -15,7 +15,7 @@ from django.db.models import Case, OuterRef, QuerySet, Subquery, When
 from django.db.models.functions import Substr
 from django.utils import timezone
 
-from dashboard import columns, standing
+from dashboard import columns, forks, standing
 from dashboard.previews import ByteLength, message_in, question_in
 from workflows_app import actions, permissions
 from workflows_app.actions import Offer, Person
@@ -116,21 +116,24 @@ def _waiting(
 
 
 def _texts(wanted: Sequence[uuid.UUID]) -> dict[uuid.UUID, tuple[str | None, str | None]]:
-    """Return the beginnings of errors, and inputs that are small; large ones are not read."""
+    """Return the beginnings of errors, and inputs that are small; large ones are not read.
+
+    The input is what the first step got, also where a fork or a time travel gave it another.
+    """
     if not wanted:
         return {}
     error, given = payloads.as_text("error"), payloads.as_text("input")
     found = (
-        Run.objects.filter(pk__in=wanted)
+        forks.with_given(Run.objects.filter(pk__in=wanted), columns.MOST_BYTES)
         .order_by()
         .annotate(
             size=ByteLength(given),
             why=Case(When(status=RunStatus.FAILED.value, then=Substr(error, 1, TEXT))),
             given=Case(When(size__lte=columns.MOST_BYTES, then=given)),
         )
-        .values_list("pk", "why", "given")
+        .values_list("pk", "why", "given", forks.GIVEN)
     )
-    return {pk: (why, text) for pk, why, text in found}
+    return {pk: (why, other or text) for pk, why, text, other in found}
 
 
 def _row(run: Run, steps: Sequence[StepSnapshot], error: str) -> Row:

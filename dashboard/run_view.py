@@ -132,11 +132,11 @@ class View:
     def read(cls, data: Mapping[str, str], run: Run, remembered: str = "") -> View:
         """Return what an address says; what is not understood is left out."""
         tab = data.get("tab") or remembered
-        at = _number(data.get("at", ""))
+        at = amount(data.get("at", ""))
         if at is not None:  # a run has no moment before its first event
             at = max(at, 1)
-        first = _number(data.get("first", ""))
-        window = (_number(data.get("since", "")), _number(data.get("until", "")))
+        first = amount(data.get("first", ""))
+        window = (amount(data.get("since", "")), amount(data.get("until", "")))
         return cls(
             tab=tab if tab in TABS else "graph",
             at=None if at is None or at >= run.event_seq else int(at),
@@ -144,12 +144,12 @@ class View:
             first=None if first is None else int(first),
             folds=data.get("fold") != "0",
             errors_only=data.get("errors") == "1",
-            skip=int(_number(data.get("skip", "")) or 0),
+            skip=int(amount(data.get("skip", "")) or 0),
             window=(window[0], window[1])
             if window[0] is not None and window[1] is not None and window[0] < window[1]
             else None,
             group=data.get("group", "") if data.get("group") in GROUPS else "",
-            marks=_keys(data.get("mark", "")),
+            marks=keys(data.get("mark", "")),
             look=Look.read(data),
         )
 
@@ -161,13 +161,15 @@ def _key(text: str) -> uuid.UUID | None:
         return None
 
 
-def _keys(text: str) -> tuple[int, ...]:
-    keys = [number(part) for part in text.split("-")[:MARKS]]
-    known = [key for key in keys if key is not None]
-    return tuple(dict.fromkeys(known)) if len(known) == len(keys) else ()
+def keys(text: str) -> tuple[int, ...]:
+    """Return the keys of the steps that an address marks; none when one of them is no key."""
+    said = [number(part) for part in text.split("-")[:MARKS]]
+    known = [key for key in said if key is not None]
+    return tuple(dict.fromkeys(known)) if len(known) == len(said) else ()
 
 
-def _number(text: str) -> float | None:
+def amount(text: str) -> float | None:
+    """Return the number of seconds, or of rows, that an address names; None when it is none."""
     try:
         number = float(text)
     except ValueError:

@@ -119,7 +119,7 @@ class SchemaForm:
 
     def focus_first(self) -> None:
         """Let the first input have the focus when the form is shown."""
-        self.focus = _first_input(self.root) or self.root.name
+        self.focus = _first_input(self.root) or _first_adding(self.root) or self.root.name
 
     def press(self, name: str) -> None:
         """Take the value of the one of `buttons` that was pressed; another is an error."""
@@ -272,6 +272,12 @@ def _first_input(part: Bound) -> str:
         (inner for inner in part.walk() if inner.shape not in {"group", "rows", "fixed"}), None
     )
     return leaf.name if leaf else ""
+
+
+def _first_adding(part: Bound) -> str:
+    """Return the name of the first button that adds a row, of a form that has nothing but lists."""
+    adding = (rows for rows in part.walk() if isinstance(rows, BoundRows) and rows.can_add)
+    return next((rows.add_name for rows in adding), "")
 
 
 def _in_words(error: Mapping[str, Any]) -> str:

@@ -38,6 +38,8 @@ def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResp
     draft = drafts.taken(request)
     form = posted.fresh_form(_schema(question), draft)
     form.is_locked = not question.offer.is_possible
+    if draft is not None:
+        form.focus_first()
     return _page(request, run, question, form, onward=posted.onward(request, draft))
 
 

@@ -8,6 +8,7 @@ from dashboard import audit_page
 from dashboard.audit_page import Filters
 from dashboard.paging import Place, number
 from dashboard.views.access import signed_in
+from dashboard.views.refusing import exact
 
 
 @require_safe
@@ -46,6 +47,7 @@ def _refreshed(request: HttpRequest, filters: Filters, newest: int | None) -> Ht
 
 @require_safe
 @signed_in
+@exact
 def export(request: HttpRequest, form: str) -> HttpResponse:
     """Give what the filter finds as a file: the newest first, to a limit."""
     filters = Filters.read(request.GET.dict())

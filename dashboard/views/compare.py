@@ -31,7 +31,6 @@ class Asked:
     def read(cls, query: Mapping[str, str]) -> Asked:
         """Read an address; a second timeline without a second run is one of the first run."""
         a, b, at, bt = (query.get(name, "").strip() for name in ("a", "b", "at", "bt"))
-        a, b = comparison.whole_id(a), comparison.whole_id(b)
         return cls(a, b or (a if bt else ""), at, bt, query.get("only") != "0")
 
     @property
@@ -64,8 +63,7 @@ def compare(request: HttpRequest) -> HttpResponse:
     query = request.GET.dict()
     # Two that were marked in the list of runs, where the older one stands below.
     query |= dict(zip(("b", "a"), request.GET.getlist("run"), strict=False))
-    asked = Asked.read(query)
-    runs = comparison.find([asked.a, asked.b])
+    asked, runs = _found(Asked.read(query))
     earlier = comparison.timelines_of(runs.values())
     sides: list[Side] = []
     problems: list[str] = []
@@ -87,6 +85,16 @@ def compare(request: HttpRequest) -> HttpResponse:
     if not found.is_one_run and (known := catalogue.find(sides[0].run.workflow_id)) is not None:
         context["offer"] = workflows.offer_of(request, known)
     return render(request, "dashboard/compare.html", context)
+
+
+def _found(asked: Asked) -> tuple[Asked, dict[str, Run]]:
+    """Return what was asked for with whole ids, and the runs that have them."""
+    runs = comparison.find([asked.a, asked.b])
+    if all(text in runs for text in (asked.a, asked.b) if text):
+        return asked, runs
+    a, b = (text if text in runs else comparison.whole_id(text) for text in (asked.a, asked.b))
+    whole = replace(asked, a=a, b=b)
+    return whole, runs if whole == asked else comparison.find([a, b])
 
 
 def _timeline(run: Run | None, number: str) -> int | None:

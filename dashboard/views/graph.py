@@ -11,10 +11,11 @@ from django.utils.http import content_disposition_header
 from django.utils.safestring import SafeString, mark_safe
 from django.views.decorators.http import require_safe
 
-from dashboard import catalogue, graphs, run_page
+from dashboard import address_words, catalogue, graphs, run_page
 from dashboard.graph_look import Look, Sheet
 from dashboard.run_view import View
 from dashboard.views.access import run_or_404, signed_in
+from dashboard.views.refusing import exact
 
 #: A file has no style sheet of the page's to ask: the same colours, written out.
 LIGHT: Final = {
@@ -35,11 +36,13 @@ TOO_LARGE: Final = "This graph has too many entries to be drawn."
 
 @require_safe
 @signed_in
+@exact
 def of_run(request: HttpRequest, run_id: str) -> HttpResponse:
     """Return the graph of a run with its statuses as an SVG file; 404 where it is too large."""
     found = run_or_404(run_id)
     view = View.read({**request.GET.dict(), "tab": "graph"}, found)
     page = run_page.page_for(found, request.user, view)
+    ignore_turned(request, page.sheet)
     if page.sheet.drawing is None:
         raise Http404(TOO_LARGE)
     context = {"sheet": page.sheet, "boxes": page.boxes, "lines": page.lines}
@@ -50,6 +53,7 @@ def of_run(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @require_safe
 @signed_in
+@exact
 def of_workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     """Return the graph of a workflow as an SVG file; 404 where there is none to draw."""
     known = catalogue.find(workflow_id)
@@ -59,6 +63,8 @@ def of_workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     shown = next((v for v in versions if v.hash == request.GET.get("version")), None)
     graph = known.graph if shown is None else graphs.of_version(shown.pk)
     sheet = Sheet(graph, Look.read(request.GET.dict()))
+    ignore_turned(request, sheet)
+    ignore_version(request, is_found=shown is not None)
     if sheet.drawing is None:
         raise Http404(TOO_LARGE)
     context: dict[str, object] = {
@@ -68,6 +74,18 @@ def of_workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
         "title": known.title,
     }
     return _file(request, context, workflow_id)
+
+
+def ignore_turned(request: HttpRequest, sheet: Sheet) -> None:
+    """Say of an address that turns over what is no frame of the graph that it does."""
+    if sheet.unknown:
+        address_words.ignore(request, f"turned={','.join(sorted(sheet.unknown))}")
+
+
+def ignore_version(request: HttpRequest, *, is_found: bool) -> None:
+    """Say of an address that names a version which there is not that it does."""
+    if not is_found and (version := request.GET.get("version")):
+        address_words.ignore(request, f"version={version}")
 
 
 def _file(request: HttpRequest, context: dict[str, object], name: str) -> HttpResponse:

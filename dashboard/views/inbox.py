@@ -17,6 +17,7 @@ from dashboard.inbox_page import Detail, Page, Wanted
 from dashboard.templatetags.signalbox import exact
 from dashboard.views import drafts, posted
 from dashboard.views.access import DOOR, for_answers, json_for_answers, require
+from dashboard.views.refusing import exact_json
 from dashboard.views.run import form_for
 from workflows_app import actions
 from workflows_app.engine import assignments
@@ -33,8 +34,8 @@ NO_TIME = "Choose until when to put it off: there is no such choice."
 def inbox(request: HttpRequest) -> HttpResponse:
     """Show a tab and the question that is open; for the page's own script, what may change."""
     wanted = Wanted.read(request.GET.dict()).for_whom(request.user)
-    if "next" in request.GET:
-        return _next(request, wanted)
+    if (after := paging.number(request.GET.get("next", ""))) is not None:
+        return _next(request, wanted, after)
     shown = request.GET.get("rows")
     is_part = shown is not None and bool(request.headers.get("HX-Request"))
     page = _page(request, wanted, shown if is_part else None)
@@ -54,14 +55,14 @@ def inbox(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @json_for_answers
+@exact_json
 def count(request: HttpRequest) -> HttpResponse:
     """Return how many questions wait for the person, as the menu shows it; empty for none."""
     return JsonResponse({"waiting": inbox_page.counted_for(request)})
 
 
-def _next(request: HttpRequest, wanted: Wanted) -> HttpResponse:
+def _next(request: HttpRequest, wanted: Wanted, after: int) -> HttpResponse:
     """Go to the question after the one that was just answered."""
-    after = paging.number(request.GET["next"]) or 0
     return redirect(reverse("inbox") + inbox_page.next_link(wanted, request.user, after))
 
 

@@ -34,7 +34,7 @@ OP: Final = "op"
 #: What sends a form of fields.
 SEND: Final = "send"
 #: The other buttons of a form of fields, each of which only shows the form again.
-FIELDS: Final = ("tab:", "add:", "remove:", "shape:")
+FIELDS: Final = ("tab:form", "tab:json", "add:", "remove:", "shape:")
 
 
 def takes(*ops: str, named: str = "") -> Callable[[View[P]], View[P]]:
@@ -65,7 +65,9 @@ def is_known(sent: list[str], known: tuple[str, ...]) -> bool:
     if len(sent) != 1:
         return False
     verb, colon, target = sent[0].partition(":")
-    return sent[0] in known or bool(target and verb + colon in known)
+    if colon and not target:  # the beginning of many names, and none of them
+        return False
+    return sent[0] in known or verb + colon in known
 
 
 def fresh_form(

@@ -12,7 +12,17 @@ from django.template.loader import render_to_string
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
 
-from dashboard import cards, graphs, playback, previews, records, run_page, step_page, zones
+from dashboard import (
+    address_words,
+    cards,
+    graphs,
+    playback,
+    previews,
+    records,
+    run_page,
+    step_page,
+    zones,
+)
 from dashboard.forms.form import SchemaForm
 from dashboard.paging import SMALL_DIGITS, number
 from dashboard.run_page import RunPage
@@ -20,8 +30,10 @@ from dashboard.run_view import TABS, View
 from dashboard.shared import Part, parts
 from dashboard.views import posted
 from dashboard.views.access import json_for_signed_in, run_or_404, signed_in
+from dashboard.views.graph import ignore_turned
+from dashboard.views.refusing import exact, exact_json
 from workflows_app import actions
-from workflows_app.engine import log, payloads
+from workflows_app.engine import log, payloads, places
 from workflows_app.jsontext import masked_text
 from workflows_app.models import Run, StepSnapshot
 
@@ -52,9 +64,37 @@ def run(request: HttpRequest, run_id: str) -> HttpResponse:
     found = run_or_404(run_id, has_values=True)
     view = _view(request, found)
     page = run_page.page_for(found, request.user, view)
+    _ignore_what_is_not_there(request, page)
     response = render(request, "dashboard/run.html", shown(page))
     _remember_tab(request, response)
     return response
+
+
+def _ignore_what_is_not_there(request: HttpRequest, page: RunPage) -> None:
+    """Say of an address that names what the run does not have that it does."""
+    query = request.GET.dict()
+    step = query.get("step", "")
+    if step and places.base(step) not in page.graph.places:
+        address_words.ignore(request, f"step={step}")
+    _ignore_timeline(request, page.run)
+    if not _has_asked(page):
+        address_words.ignore(request, f"question={query['question']}")
+    if page.view.tab == "graph":
+        ignore_turned(request, page.sheet)
+
+
+def _has_asked(page: RunPage) -> bool:
+    """Return whether the question of the address, if it names one, is or was asked by the run."""
+    wanted = page.view.question
+    if wanted is None or any(asked.step.suspension == wanted for asked in page.questions):
+        return True
+    return page.run.steps.filter(suspension=wanted).exists()
+
+
+def _ignore_timeline(request: HttpRequest, run: Run) -> None:
+    timeline = number(request.GET.get("timeline", ""), SMALL_DIGITS)
+    if timeline is not None and not 1 <= timeline <= run.timeline:
+        address_words.ignore(request, f"timeline={timeline}")
 
 
 def _remember_tab(request: HttpRequest, response: HttpResponse) -> None:
@@ -119,6 +159,7 @@ def step(request: HttpRequest, run_id: str, path: str) -> HttpResponse:
     page = step_page.page_for(found, path, request.GET.dict(), request.user)
     if page is None:
         raise Http404(f"Run {run_id} has no step “{path}”; it may not have been reached yet.")
+    _ignore_timeline(request, found)
     is_part = request.headers.get("HX-Request") and not request.headers.get(
         "HX-History-Restore-Request"
     )
@@ -155,6 +196,7 @@ def log_page(request: HttpRequest, run_id: str) -> HttpResponse:
 
 @require_safe
 @json_for_signed_in
+@exact_json
 def events(request: HttpRequest, run_id: str) -> HttpResponse:
     """Return the events after a number: the polling twin of the socket."""
     found = Run.objects.only("pk", "event_seq", "status").filter(run_id=run_id).first()
@@ -201,6 +243,7 @@ def _value(request: HttpRequest, context: dict[str, object]) -> HttpResponse:
 
 @require_safe
 @signed_in
+@exact
 def raw_run(request: HttpRequest, run_id: str, field: str) -> HttpResponse:
     """Return one payload of a run as it is stored."""
     if field not in RUN_FIELDS:
@@ -212,6 +255,7 @@ def raw_run(request: HttpRequest, run_id: str, field: str) -> HttpResponse:
 
 @require_safe
 @signed_in
+@exact
 def raw_step(request: HttpRequest, run_id: str, step: int, field: str) -> HttpResponse:
     """Return one payload of a step as it is stored, wherever it stands."""
     if field not in STEP_FIELDS:

@@ -20,7 +20,7 @@ def runs(request: HttpRequest) -> HttpResponse:
     query = request.GET.dict()
     if "col" in query:
         # As the form of the columns sends them; everything else names them in one word.
-        query["cols"] = columns.written(request.GET.getlist("col"))
+        query["cols"] = columns.of_form(request.GET.getlist("col"))
     filters = Filters.read(query)
     shown = request.GET.get("rows")
     if shown is not None and request.headers.get("HX-Request"):

@@ -8,12 +8,12 @@ from django.views.decorators.http import require_http_methods
 
 from dashboard import zones
 from dashboard.views import drafts, posted
-from dashboard.views.access import signed_in
+from dashboard.views.access import for_answers
 from workflows_app.models import Preference
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
-@signed_in
+@for_answers
 @posted.takes("save")
 def settings(request: HttpRequest) -> HttpResponse:
     """Show what the person chose, and keep what they choose."""

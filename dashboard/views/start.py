@@ -39,6 +39,8 @@ def start(request: HttpRequest, workflow_id: str) -> HttpResponse:
             known, draft, None if draft is not None else _source(request, known)
         )
         form.is_locked = not offer.is_possible
+        if draft is not None:
+            form.focus_first()
         return _page(request, known, form, draft=draft)
     require(offer)
     form = start_page.sent(request, known)

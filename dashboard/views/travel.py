@@ -59,6 +59,7 @@ def value(request: HttpRequest, run_id: str) -> HttpResponse:
     if draft is not None:
         of = draft.get("of", "")
         form = posted.fresh_form(_schema(run, of, asked), draft)
+        form.focus_first()
         return _value_page(request, run, (asked, of), form)
     of = request.POST.get("of", "")
     form = posted.form_from(request, _schema(run, of, asked))

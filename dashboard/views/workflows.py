@@ -13,6 +13,7 @@ from dashboard.filters import Filters
 from dashboard.forms.summary import lines_of
 from dashboard.graph_look import Look, Sheet
 from dashboard.views.access import signed_in
+from dashboard.views.graph import ignore_turned, ignore_version
 from workflows_app import actions, permissions
 
 RECENT = 10
@@ -60,6 +61,8 @@ def workflow(request: HttpRequest, workflow_id: str) -> HttpResponse:
     recent = list(rows.joined(Filters(workflow=workflow_id).wanted())[:RECENT])
     places = list(graph.places.values())
     sheet = Sheet(graph, Look.read(request.GET.dict()), {"version": shown.hash} if shown else {})
+    ignore_turned(request, sheet)
+    ignore_version(request, is_found=shown is not None)
     drawn = sheet.drawing
     late = paces.of_late([workflow_id], timezone.now()).get(workflow_id)
     context = {

@@ -5,7 +5,7 @@ import re
 from pathlib import Path
 
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.conftest import Visitor, Visitors
 
@@ -125,3 +125,77 @@ def test_enter_on_a_question_of_the_inbox_goes_into_its_form_and_each_answer_to_
     expect(page.locator(".summary-of-errors")).to_be_visible()
     expect(page.locator("#inbox-detail form.schema-form [type=radio]").first).to_be_focused()
     assert [each for each in visitor.complaints if "422" not in each] == []
+
+
+RESTORED = "Restored what you had typed"
+
+
+def test_a_question_with_a_draft_has_the_focus_in_its_first_field(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    run = asked(visitor, 3)
+    page = visitor.go("/inbox/?tab=open&sort=newest")
+    link = page.locator("a.ask-link").first
+    link.press("Enter")
+    page.wait_for_url(re.compile("item="))
+    first = page.locator("#inbox-detail form.schema-form [type=radio]").first
+    first.press("Space")
+
+    visitor.go("/inbox/?tab=open&sort=newest")
+    link.press("Enter")
+    page.wait_for_url(re.compile("item="))
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(first).to_be_checked()
+    expect(first).to_be_focused()
+    page.get_by_role("button", name="Undo").press("Enter")
+    expect(first).not_to_be_checked()
+    expect(first).to_be_focused()
+
+    # The same on the page of the run, where nothing that has the focus loses it.
+    page.goto(run)
+    page.locator("#questions form").nth(1).locator("[type=radio]").first.press("Space")
+    address = page.locator("#questions form").nth(1).get_attribute("action") or ""
+    page.goto(f"{run}?question={address.strip('/').rpartition('/')[2]}")
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(page.locator("#questions form").nth(1).locator("[type=radio]").first).to_be_focused()
+    assert visitor.complaints == []
+
+
+def test_a_draft_of_json_has_the_focus_in_its_text(
+    visitors: Visitors,
+) -> None:
+    visitor = visitors.come()
+    asked(visitor, 1)
+    page = visitor.go("/inbox/?tab=open&sort=newest")
+    link = page.locator("a.ask-link").first
+    link.press("Enter")
+    page.wait_for_url(re.compile("item="))
+    page.get_by_role("button", name="JSON", exact=True).click()
+    page.get_by_role("textbox", name="JSON").fill('{"approved": tr')
+    visitor.go("/inbox/?tab=open&sort=newest")
+    link.press("Enter")
+
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(page.get_by_role("textbox", name="JSON")).to_be_focused()
+    expect(page.get_by_role("textbox", name="JSON")).to_have_value('{"approved": tr')
+    assert visitor.complaints == []
+
+
+def test_a_draft_that_comes_late_leaves_the_focus_in_the_field_where_it_is(
+    visitors: Visitors,
+) -> None:
+    visitor = visitors.come()
+    page = visitor.go("/workflows/typed/start/")
+    page.get_by_label("Title").fill("Kept")
+
+    def late(route: Route) -> None:
+        page.wait_for_timeout(800)
+        route.continue_()
+
+    page.route(re.compile("/workflows/typed/start/$"), late)
+    page.goto(f"{visitor.address}/workflows/typed/start/?")
+    page.get_by_label("Secret").focus()
+
+    expect(page.get_by_text(RESTORED)).to_be_visible()
+    expect(page.get_by_label("Title")).to_have_value("Kept")
+    expect(page.get_by_label("Secret")).to_be_focused()
+    assert visitor.complaints == []

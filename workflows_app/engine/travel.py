@@ -213,7 +213,10 @@ def fork(
 
 
 def _started(changing: Change, actor: Any) -> dict[str, Any]:
+    """Note who starts the run, and return what the event of its start says."""
     run = changing.model
+    if getattr(actor, "pk", None) is not None:
+        run.started_by = actor
     return {"workflow_id": run.workflow_id, "input": run.input, "actor": audit.name_of(actor)}
 
 

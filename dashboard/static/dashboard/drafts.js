@@ -83,7 +83,28 @@ async function restore(form) {
   }
 }
 
+// The first field of what is inside, or of what is not a field but can be pressed to send.
+export function firstField(place) {
+  const fields = place.querySelectorAll("form :is(input:not([type=hidden]), select, textarea, button[data-send])");
+  return [...fields].find((field) => field.checkVisibility() && !field.matches(".unseen, :disabled"));
+}
+
+// What has the focus in a form, or is about to get it from the page; undefined: nothing of it.
+function focused(place) {
+  const here = document.activeElement;
+  if (place.contains(here)) return here;
+  return here === document.body ? place.querySelector("[autofocus]") ?? undefined : undefined;
+}
+
+// The same field of a form that was made again, else its first.
+function focus(place, was) {
+  const isSame = (field) => field.name && field.name === was.name && (!was.matches("[type=radio], [type=checkbox], button") || field.value === was.value);
+  const same = [...place.querySelectorAll("input, select, textarea, button")].find((field) => isSame(field) && field.checkVisibility());
+  (same || firstField(place))?.focus();
+}
+
 function show(old, place) {
+  const was = focused(old);
   place.querySelectorAll("[autofocus]").forEach((field) => field.removeAttribute("autofocus"));
   const form = place.querySelector("form");
   met.add(form);
@@ -105,10 +126,11 @@ function show(old, place) {
     place.replaceWith(old);
     old.querySelectorAll("[data-send]").forEach((button) => { button.disabled = false; });
     if (section) delete section.dataset.dirty;
-    old.querySelector("input:not([type=hidden]), select, textarea")?.focus();
+    firstField(old)?.focus();
   });
   note.append(undo);
   place.prepend(note);
   old.replaceWith(place);
   htmx.process(place);
+  if (was) focus(place, was);
 }

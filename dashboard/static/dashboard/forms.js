@@ -1,16 +1,11 @@
 // Forms: know what somebody has typed, send once, focus what the server marked, keep drafts.
-import { keepDrafts } from "./drafts.js";
+import { firstField, keepDrafts } from "./drafts.js";
 import { exact } from "./exact.js";
 import { buttons } from "./buttons.js";
 
 function place(root) {
   const marked = root.querySelector("[autofocus]");
   if (marked) marked.focus();
-}
-
-function firstField(place) {
-  const fields = document.querySelectorAll(`${place} form :is(input:not([type=hidden]), select, textarea, button[data-send])`);
-  return [...fields].find((field) => field.checkVisibility() && !field.matches(".unseen, :disabled"));
 }
 
 export function minding() {
@@ -66,7 +61,7 @@ export function minding() {
     if (said && document.activeElement === document.body && !document.querySelector("[autofocus]")) said.focus({ preventScroll: true });
   }));
   document.addEventListener("click", (event) => {
-    if (event.target.closest('a[href="#questions"]')) setTimeout(() => firstField("#questions .question")?.focus());
+    if (event.target.closest('a[href="#questions"]')) setTimeout(() => [...document.querySelectorAll("#questions .question")].map(firstField).find(Boolean)?.focus());
   });
   buttons();
   copying();

@@ -116,7 +116,7 @@ def addresses(text: str, person: User) -> dict[str, str]:
 
 def _lists(text: str) -> Iterator[tuple[str, str]]:
     yield "overview", "/"
-    yield "runs", "/runs/?cols=run,input,reason,resource,tags,timeline,started,took"
+    yield "runs", "/runs/?cols=run.input.reason.resource.tags.timeline.started.took"
     yield "runs that failed", "/runs/?status=failed"
     yield "runs found", "/runs/?" + urlencode({"q": text})
     for tab in ("open", "mine", "all", "later", "done"):

@@ -1,9 +1,13 @@
 """Somebody who may answer, and may not see runs, is told what is missing and has an inbox."""
 
+import re
+from html import unescape
+
 import pytest
 
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, row_of, started
+from workflows_app.models import Preference
 
 YES = {"tab": "form", "data.approved": "true"}
 
@@ -85,3 +89,31 @@ def test_who_may_neither_see_nor_answer_sees_no_inbox(person):
     assert "Open the inbox" not in answer.content.decode()
     assert client.get("/inbox/count/").status_code == 403
     assert client.get("/").status_code == 403
+    assert "/settings/" not in answer.content.decode()
+    assert client.get("/settings/").status_code == 403
+
+
+def test_their_own_zone_is_theirs_to_set(answerer):
+    user, client = answerer
+    page = client.get("/inbox/").content.decode()
+    assert page.count('href="/settings/"') == 2
+
+    shown = client.get("/settings/")
+    kept = client.post("/settings/", {"zone": "Asia/Tokyo"}, follow=True).content.decode()
+
+    assert shown.status_code == 200
+    assert "Times are now shown in Asia/Tokyo" in kept
+    assert "Times are in Asia/Tokyo" in client.get("/inbox/").content.decode()
+    assert Preference.objects.get(pk=user.pk).zone == "Asia/Tokyo"
+
+
+def test_no_link_of_their_pages_is_refused(answerer):
+    run = started()
+    item = question_of(run).suspension
+    _, client = answerer
+
+    for address in ("/inbox/", f"/inbox/?item={item}", f"/runs/{run.run_id}/answer/{item}/",
+                    "/settings/", "/runs/"):  # fmt: skip
+        page = client.get(address).content.decode()
+        for link in re.findall(r'<a [^>]*href="(/[^"]*)"', page):
+            assert client.get(unescape(link)).status_code in {200, 302}, (address, link)

@@ -10,6 +10,7 @@ from django.test import Client
 from django.urls import URLPattern
 
 from dashboard import routes
+from dashboard.views import posted
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import question_of, row_of, started
 from workflows_app import Schedule, Workflow
@@ -100,6 +101,33 @@ def test_no_address_acts_on_a_post_without_the_name_of_its_button(ana, values, o
     assert everything() == before
     assert {"workflow-start", "run-answer", "run-act", "run-travel", "settings"} < set(met)
     assert {"inbox-claim", "inbox-later", "schedule-pause", "schedule-trigger"} < set(met)
+
+
+#: How the names of buttons begin that say to which of many; none is a button by itself.
+BEGINNINGS = ["send:", "tab:", "add:", "remove:", "shape:", "later:", "pick:", "edit:", "reset:"]
+
+
+def test_the_beginning_of_the_name_of_a_button_is_no_button(ana, values):
+    client = Client()
+    client.force_login(ana)
+    before = everything()
+
+    for name, address in addresses(values):
+        for op in (*BEGINNINGS, "proceed:", "tab:nowhere", "tab:form:"):
+            assert client.post(address, {**YES, "op": op}).status_code in {400, 405}, (name, op)
+
+    assert everything() == before
+
+
+def test_no_prefix_is_its_own_button():
+    known = ("send", "send:", "proceed:to-the-end")
+
+    assert posted.is_known(["send"], known)
+    assert posted.is_known(["send:ship"], known)
+    assert posted.is_known(["send:a:b"], known)
+    assert posted.is_known(["proceed:to-the-end"], known)
+    for op in ("send:", "proceed:", "proceed", ":", "", "send:to:", "proceed:to-the-end:"):
+        assert posted.is_known([op], known) is (op == "send:to:"), op
 
 
 def test_the_button_of_one_form_does_not_send_another(ana, values):

@@ -71,6 +71,25 @@ def test_the_value_of_a_travel_is_kept(client, ana):
     assert not Run.objects.filter(origin=run.run_id).exists()
 
 
+@pytest.mark.parametrize("tab", ["form", "json"])
+@pytest.mark.parametrize("where", ["answer", "start", "travel"])
+def test_what_was_typed_has_the_focus_in_its_first_field(client, ana, where, tab):
+    run = started(amount=5) if where == "travel" else started()
+    address = {
+        "answer": lambda: f"/runs/{run.run_id}/answer/{question_of(run).suspension}/",
+        "start": lambda: f"/workflows/{flows.approval.id}/start/",
+        "travel": lambda: f"/runs/{run.run_id}/time-travel/value/",
+    }[where]()
+    fields = {"tab": tab, "json": "{}", "data.title": "Sofa", "data.approved": "true"}
+    hidden = {"of": "$input", "from": "check", "changed": "{}", "mode": "new"}
+
+    page = sent_signed_out(client, address, fields | hidden).content.decode()
+
+    (focused,) = re.findall(r"<[^<>]* autofocus[^<>]*>", page)
+    first = "data.approved" if where == "answer" else "data.title"
+    assert f'name="{first if tab == "form" else "json"}"' in focused
+
+
 def test_the_zone_that_was_chosen_is_kept(client, ana):
     page = sent_signed_out(client, "/settings/", {"zone": "Asia/Tokyo"}).content.decode()
 

@@ -1,11 +1,16 @@
 """Search: what lists show can be pasted, capitals do not matter, and what is ignored is said."""
 
-import pytest
+from uuid import uuid4
 
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from dashboard.filters import Filters
 from dashboard.templatetags.signalbox import short
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import started
-from workflows_app.models import Action
+from workflows_app.models import Action, Run
 
 
 def made(run_id=None, resource_id=None):
@@ -54,6 +59,113 @@ def test_a_resource_is_found_in_capitals_and_small(pages, text):
     run = made(resource_id="Ärzte 7")
 
     assert found(pages, text) == [run.run_id]
+
+
+@pytest.mark.parametrize(
+    ("run_id", "text"),
+    [
+        ("Face-Deed-1", "Face-Deed-1"),
+        ("Face-Deed-1", "face-deed-1"),
+        ("Face-Deed-1", "FACE-DEED-1"),
+        ("Face-Deed-1", "fAcE-d"),
+        ("AbCd-77", "abcd-77"),
+        ("abcd-77", "AbCd-77"),
+        ("A.b_C:1", "a.B_c"),
+        ("a...B", "A...b"),
+        ("X" * 255, "x" * 255),
+    ],
+)
+def test_an_id_is_found_however_it_is_spelled(pages, run_id, text):
+    made(run_id)
+    made("another")
+
+    assert found(pages, text) == [run_id]
+
+
+def test_all_spellings_of_one_id_are_found_at_once(pages):
+    ids = {made(run_id).run_id for run_id in ("abcd-77", "AbCd-771", "ABCD-772", "aBcD-773")}
+    made("abce-77")
+
+    for text in ("abcd-77", "ABCD-77", "AbCd-77"):
+        assert set(found(pages, text)) == ids, text
+
+
+@pytest.mark.parametrize("run_id", ["Face-Deed-1-and-a-much-longer-Name-ABC", "01AB-Cd-" * 5])
+def test_an_id_with_capitals_is_found_as_lists_show_it(pages, run_id):
+    made(run_id)
+    shown = short(run_id)
+
+    assert shown != run_id
+    for text in (shown, shown.upper(), shown.lower(), shown.swapcase(), shown.replace("…", "...")):
+        assert found(pages, text) == [run_id], text
+
+
+@pytest.mark.parametrize(
+    ("resource_id", "text"),
+    [
+        ("AdaBea", "adabea"),
+        ("adabea", "ADABEA"),
+        ("FaCade", "facade"),
+        ("aBcD-12", "ABCD-12"),
+        ("éÉ-x", "ÉÉ-X"),
+        ("éÉ-x", "éÉ-x"),
+        ("ΣΑΣ", "σας"),
+        ("a.c É", "A.C é"),
+        ("100%_É\\", "100%_é\\"),
+    ],
+)
+def test_a_resource_is_found_however_it_is_spelled(pages, resource_id, text):
+    run = made(resource_id=resource_id)
+    made(resource_id="aXc É")
+    made(resource_id=f"{resource_id}é")
+
+    assert found(pages, text) == [run.run_id]
+
+
+@pytest.mark.parametrize("text", ["abcd-12345", "AbCd-12345", "01a228ef-1473", "Anna 12345"])
+def test_an_index_finds_it_among_many(db, text):
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite looks through all ids, whatever is asked for.")
+    like = Run.objects.get(run_id=made().run_id)
+    many = [
+        Run(
+            run_id=f"{'AbCd' if n % 99 == 0 else uuid4()}-{n}",
+            workflow_id=like.workflow_id,
+            version_id=like.version_id,
+            resource_id=f"Anna {n}" if n % 99 == 0 else f"anna {n}",
+            created_at=timezone.now(),
+        )
+        for n in range(20_000)
+    ]
+    Run.objects.bulk_create(many)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE workflows_app_run")
+
+    plan = Filters(search=text).wanted()[:51].explain()
+
+    assert "run_by_run_id_in_capitals" in plan
+    assert "Seq Scan" not in plan
+    assert "Index Scan using workflows_app_run_pkey" not in plan
+
+
+def test_the_audit_trail_of_a_run_or_a_person_is_found_however_it_is_spelled(pages, person):
+    user, _ = person("start_run")
+    user.username = "McLaren"
+    user.save()
+    run = flows.open_flow.create_run("AbCd-77")
+    run.start({"a": 1}, actor=user)
+
+    for query in ({"run": "abcd-77"}, {"run": "ABcd-77"}, {"person": "mclaren"}):
+        assert 'href="/runs/AbCd-77/"' in pages.get("/audit/", query).content.decode(), query
+
+
+def test_compare_takes_an_id_however_it_is_spelled(pages):
+    made("AbCd-77")
+    made("abcd-78")
+
+    compared = pages.get("/runs/compare/", {"a": "abCD-77", "b": "ABCD-78"})
+
+    assert [side.run.run_id for side in compared.context["found"].sides] == ["AbCd-77", "abcd-78"]
 
 
 @pytest.mark.parametrize("text", ["…", "...", "%", "_", "nothing…here", "…8", "\0…\0"])

@@ -533,3 +533,28 @@ def test_every_value_of_a_type_survives_the_form_and_both_tabs(value):
 
     assert form.check()
     assert adapter.validate_python(form.draft()) == value
+
+
+@pytest.mark.parametrize(
+    ("schema", "focus"),
+    [
+        ({"type": "array", "items": {"type": "string"}, "default": []}, "data:add"),
+        (
+            {
+                "type": "object",
+                "properties": {
+                    "a": {"type": "array", "items": {"type": "string"}, "default": []},
+                },
+            },
+            "data.a:add",
+        ),
+        ({"type": "array", "items": {"type": "string"}}, "data.0"),
+        ({"type": "object", "properties": {"b": {"type": "string"}}}, "data.b"),
+    ],
+)
+def test_the_first_of_a_form_has_the_focus_also_where_it_is_a_button_that_adds(schema, focus):
+    form = SchemaForm.blank(schema)
+
+    form.focus_first()
+
+    assert form.focus == focus
