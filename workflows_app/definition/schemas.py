@@ -15,7 +15,7 @@ from pydantic_core import (
 )
 
 from workflows_app import errors
-from workflows_app.definition import faithful, traits
+from workflows_app.definition import faithful, members, traits
 from workflows_app.definition.scopes import Scope
 from workflows_app.jsontext import clean, loads, loads_revealed, revealed, revealed_text
 
@@ -214,6 +214,8 @@ class Schema:
             raise self._refusal(error) from error
         if self._adapter is not None:
             self._traits = traits.of(self._adapter.core_schema)
+            if self._traits.has_odd_members:
+                members.read_by(self._adapter)
         if self._adapter is not None or self.is_any:
             self._scope = None
 

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from workflows_app.definition import members
+
 #: Types whose values are written as they stand, if all that they hold is.
 _JSON: Final = frozenset(
     {"any", "dict", "list", "str", "int", "float", "bool", "none", "nullable", "default"}
@@ -38,6 +40,8 @@ class Traits:
     #: It does not read all that it writes, unless asked to write for itself.
     writes_more: bool = False
     has_secrets: bool = False
+    #: An enum or a literal has values that JSON has in another form.
+    has_odd_members: bool = False
 
 
 def of(schema: Mapping[str, Any]) -> Traits:
@@ -49,12 +53,14 @@ def of(schema: Mapping[str, Any]) -> Traits:
     has_computed = any(node.get("computed_fields") for node in fields)
     writers = [function for node in nodes for function in _writers(node)]
     names_mixed = any(_are_mixed(node) for node in fields)
+    has_odd_members = any(members.are_odd(node) for node in nodes)
     is_custom = any(not _module(writer).startswith("pydantic") for writer in writers)
     return Traits(
         is_plain=kinds <= _JSON and not writers,
         is_open=bool(kinds & _OPEN),
         is_recursive="definition-ref" in kinds,
         is_doubtful=names_mixed
+        or has_odd_members
         or bool(extras - {None, "ignore"})
         or bool(kinds & {"dataclass", "json", "tagged-union"})
         or any(_is_union(node) or _has_odd_keys(node) for node in nodes),
@@ -63,6 +69,7 @@ def of(schema: Mapping[str, Any]) -> Traits:
         are_names_mixed=names_mixed,
         writes_more="json" in kinds or (has_computed and bool(extras - {None, "ignore"})),
         has_secrets=any("_serialize_secret" in _name(writer) for writer in writers),
+        has_odd_members=has_odd_members,
     )
 
 

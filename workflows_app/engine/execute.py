@@ -142,7 +142,7 @@ class _Execution:
             raise errors.InvalidStep(f"Entry {self.claim.path} has no step.")
         self.ctx.input_data = self._input(step)
         if self.claim.is_resuming and self.claim.resume_payload is not None:
-            self.ctx.resume_data = step.resume.load(self.claim.resume_payload)
+            self.ctx.resume_data = self._answer(step, self.claim.resume_payload)
         self._check_contexts(step)
         returned = self._call(step.fn, step.arity, self.ctx.input_data)
         if self.attempt.timed_out:
@@ -158,6 +158,13 @@ class _Execution:
             source = fitting.source_of(self.graph, self.node)
             what = f"The input of step {self.claim.path} does not fit its type; it is from {source}"
             raise failures.invalid(errors.InvalidStepInput, what, error) from error
+
+    def _answer(self, step: Step, payload: str) -> Any:
+        try:
+            return step.resume.load(payload)
+        except ValidationError as error:
+            what = f"The resume data does not fit what step {self.claim.path} asks for"
+            raise failures.invalid(errors.InvalidResumeData, what, error) from error
 
     def _check_contexts(self, step: Step) -> None:
         """Let the state and the request context fail the step before its code runs."""
@@ -327,6 +334,7 @@ class _Execution:
 #: What another attempt cannot mend.
 _FINAL = (
     errors.InvalidStepInput,
+    errors.InvalidResumeData,
     errors.InvalidStepOutput,
     errors.InvalidState,
     errors.InvalidRequestContext,

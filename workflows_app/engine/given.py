@@ -33,7 +33,7 @@ def checked(
         accepted = schema.load(value) if isinstance(value, Raw) else schema.check(value)
     except ValidationError as error:
         raise failures.invalid(kind, what, error) from error
-    return payloads.check_size(text(schema, accepted), name or what)
+    return payloads.check_size(text(schema, accepted, kind), name or what)
 
 
 def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -45,7 +45,8 @@ def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any
     except ValidationError as error:
         what = f"The initial state does not fit workflow {definition.id!r}"
         raise failures.invalid(errors.InvalidInput, what, error) from error
-    return dict(loads(payloads.check_size(text(definition.state, accepted), "The initial state")))
+    written = text(definition.state, accepted, errors.InvalidInput)
+    return dict(loads(payloads.check_size(written, "The initial state")))
 
 
 def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +59,8 @@ def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         what = f"The request context does not fit workflow {definition.id!r}"
         raise failures.invalid(errors.InvalidRequestContext, what, error) from error
-    whole = {**plain, **loads(text(definition.request_context, accepted))}
+    written = text(definition.request_context, accepted, errors.InvalidRequestContext)
+    whole = {**plain, **loads(written)}
     payloads.check_size(dumps(whole), "The request context")
     return whole
 
@@ -71,6 +73,11 @@ def mapping(value: Any, kind: type[errors.WorkflowError], what: str) -> dict[str
     return plain
 
 
-def text(schema: Schema, value: Any) -> Raw:
-    """Return an accepted value as JSON text. Raises SerializationError."""
-    return Raw(schema.dump(value).decode())
+def text(
+    schema: Schema, value: Any, unread: type[errors.WorkflowError] = errors.SerializationError
+) -> Raw:
+    """Return an accepted value as JSON text. Raises SerializationError.
+
+    `unread`: what is raised where the type would not read what it wrote.
+    """
+    return Raw(schema.dump(value, unread).decode())

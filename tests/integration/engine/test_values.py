@@ -1,5 +1,6 @@
 """What values become on their way through a run: kept, refused with a sentence, or hidden."""
 
+import enum
 import json
 import logging
 import re
@@ -226,6 +227,32 @@ def test_an_input_by_alias_is_taken_and_crosses_by_name():
             assert result.result == 5
             assert result.steps["same"].output == {"id": 5}
             assert run.rerun().result().result == 5
+
+
+class Planet(enum.Enum):
+    """Values of several parts."""
+
+    EARTH = (5.9, 6.3)
+
+
+def test_an_enum_of_values_that_json_writes_otherwise_crosses_as_input_output_and_answer():
+    @step(resume=Planet, suspend=Planet, state=dict[str, Planet])
+    def asks(planet: Planet, ctx: StepContext) -> Planet:
+        ctx.set_state({"seen": planet})
+        if ctx.resume_data is None:
+            ctx.suspend(planet)
+        assert ctx.resume_data is ctx.state["seen"] is Planet.EARTH
+        noted(ctx.resume_data)
+        return planet
+
+    takes = step(lambda planet: noted(planet).name, id="takes", input=Planet)
+    run = Workflow("planets", input=Planet).then(asks).then(takes).commit().create_run()
+    assert run.start(Planet.EARTH).suspend_payload == {"asks": [5.9, 6.3]}
+    with pytest.raises(errors.InvalidResumeData):
+        run.resume([5.9, 6.4])
+    assert run.refresh().status == "suspended"
+    assert run.resume([5.9, 6.3]).result == "EARTH"
+    assert seen == [Planet.EARTH, Planet.EARTH]
 
 
 # Output.

@@ -20,6 +20,7 @@ from pydantic import (
     SecretBytes,
     SecretStr,
     SerializeAsAny,
+    ValidationError,
     computed_field,
     model_serializer,
     model_validator,
@@ -402,6 +403,123 @@ def test_what_json_keeps_apart_crosses_unchanged(type_, value):
 def test_what_json_cannot_keep_apart_is_refused(type_, value, named):
     with pytest.raises(errors.SerializationError, match=named):
         crossed(type_, value)
+
+
+# Enums whose values JSON has in another form.
+
+
+class Planet(enum.Enum):
+    """Values of several parts."""
+
+    EARTH = (5.9, 6.3)
+    MARS = (0.6, 3.3)
+
+
+class Rate(enum.Enum):
+    """Exact numbers."""
+
+    LOW = Decimal("0.07")
+    HIGH = Decimal("0.19")
+
+
+class Odd(enum.Enum):
+    """One of each kind that JSON writes as something else."""
+
+    DAY = datetime.date(2024, 1, 2)
+    TIME = datetime.datetime(2024, 1, 2, 3, tzinfo=datetime.UTC)
+    LONG = datetime.timedelta(days=1)
+    ID = uuid.UUID(int=1)
+    RAW = b"raw"
+    SET = frozenset({1})
+    MAP = {"a": (1, 2)}
+    LIST = [1, 2]
+    INNER = Level.HIGH
+    WORD = "word"
+    NOTHING = None
+
+
+class Day(datetime.date, enum.Enum):
+    """Members that are dates."""
+
+    FIRST = 2024, 1, 1
+
+
+class Sign(bytes, enum.Enum):
+    """Members that are bytes."""
+
+    A = b"a"
+
+
+class Exact(Decimal, enum.Enum):
+    """Members that are exact numbers."""
+
+    ONE = "1.50"
+
+
+class World(BaseModel):
+    """Has some of them in fields."""
+
+    planet: Planet
+    rates: dict[Rate, list[Planet]] = {}
+    more: "World | None" = None
+
+
+@dataclasses.dataclass
+class Tax:
+    """Has one in a field."""
+
+    rate: Rate = Rate.LOW
+
+
+class Both(enum.Enum):
+    """Two values that JSON writes alike."""
+
+    NUMBER = Decimal(1)
+    TEXT = "1"
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (Planet, Planet.MARS),
+        *[(Odd, member) for member in Odd],
+        (Day, Day.FIRST),
+        (Sign, Sign.A),
+        (Exact, Exact.ONE),
+        (list[Planet], [Planet.EARTH, Planet.MARS]),
+        (dict[Planet, Rate], {Planet.MARS: Rate.HIGH}),
+        (dict[Odd, int], {Odd.DAY: 1, Odd.ID: 2, Odd.WORD: 3}),
+        (Planet | None, Planet.MARS),
+        (Rate | int, Rate.LOW),
+        (Rate | str, Rate.LOW),
+        (Literal[Planet.EARTH], Planet.EARTH),
+        (Literal[Level.LOW, "low"], Level.LOW),
+        (Literal[b"a", b"b"], b"b"),
+        (World, World(planet=Planet.MARS, rates={Rate.LOW: [Planet.EARTH]},
+                      more=World(planet=Planet.EARTH))),
+        (Tax, Tax(Rate.HIGH)),
+        (tuple[Planet, Rate], (Planet.EARTH, Rate.LOW)),
+        (Both, Both.TEXT),
+    ],
+)  # fmt: skip
+def test_an_enum_is_read_whatever_its_values_are(type_, value):
+    again = crossed(type_, value)
+    assert again == value
+    assert type(again) is type(value)
+    given = jsontext.loads(Schema(type_).dump(value))
+    assert Schema(type_).check(given) == value
+
+
+def test_values_of_an_enum_that_json_writes_alike_are_refused():
+    with pytest.raises(errors.SerializationError, match=r"Both\.TEXT"):
+        crossed(Both, Both.NUMBER)
+
+
+def test_what_is_no_member_of_an_enum_is_refused_as_before():
+    for given in ([5.9, 6.4], "EARTH", {"a": object()}, object(), "5.9,6.3x"):
+        with pytest.raises(ValidationError, match=r"should be \(5\.9, 6\.3\)"):
+            Schema(Planet).check(given)
+    assert Schema(Planet).json_schema()["enum"] == [[5.9, 6.3], [0.6, 3.3]]
 
 
 # What Python cannot read again.
