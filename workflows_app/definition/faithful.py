@@ -221,7 +221,8 @@ def difference(value: Any, read: Any, place: str = "", *, is_open: bool = False)
             for index, pair in parts
         )
         return next(filter(None, found), "")
-    if is_open or _is_same(value, read):
+    # What takes anything gives what JSON has, of another type; of the same, it is another value.
+    if (is_open and type(value) is not type(read)) or _is_same(value, read):
         return ""
     return (
         f"the {type(value).__name__} {_short(value)}{at} is read as the {type(read).__name__} "
@@ -240,7 +241,10 @@ def _is_same(value: Any, read: Any) -> bool:
         return False
     if getattr(type(value), "__eq__", None) is object.__eq__:
         return True  # nothing says when two of them are the same
-    return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
+    try:
+        return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
+    except Exception:  # noqa: BLE001 - arrays and the like, and user types: they do not say
+        return True
 
 
 def _difference_of_fields(value: Any, read: Any, place: str, *, is_open: bool) -> str:

@@ -8,25 +8,22 @@ from collections.abc import Callable, Mapping
 from enum import Enum
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-from pydantic_core import SchemaValidator, to_json, to_jsonable_python
+from pydantic_core import to_json, to_jsonable_python
 
 #: Types whose values are in JSON what they are in Python.
 _JSON: Final = frozenset({str, int, float, bool, type(None)})
-#: Keys of a schema under which there is none that reads.
-_BESIDE: Final = frozenset(
-    {"metadata", "serialization", "config", "cls", "members", "expected", "default"}
-)
-
-
-def read_by(adapter: TypeAdapter[Any]) -> None:
-    """Let a type know again the members of its enums and literals that JSON has in other forms."""
-    adapter.validator = SchemaValidator(_reading(adapter.core_schema), _use_prebuilt=False)
 
 
 def are_odd(node: Mapping[str, Any]) -> bool:
     """Return whether a part of a type has members that JSON has in another form."""
     return any(type(each) not in _JSON for each in _known(node))
+
+
+def found_first(node: dict[str, Any]) -> dict[str, Any]:
+    """Return the part of a type that looks up what JSON means before Pydantic reads it."""
+    named = {"ref": node.pop("ref")} if "ref" in node else {}
+    function = {"type": "no-info", "function": _finder(node)}
+    return {"type": "function-before", "function": function, "schema": node, **named}
 
 
 def _known(node: Mapping[str, Any]) -> list[Any]:
@@ -35,20 +32,6 @@ def _known(node: Mapping[str, Any]) -> list[Any]:
         return [member.value for member in node["members"]]
     expected: list[Any] = node["expected"] if node["type"] == "literal" else []
     return expected
-
-
-def _reading(part: Any) -> Any:
-    """Return a copy of a schema in which odd members are looked up first."""
-    if isinstance(part, (list, tuple)):
-        return type(part)(_reading(each) for each in part)
-    if not isinstance(part, dict):
-        return part
-    copy = {key: item if key in _BESIDE else _reading(item) for key, item in part.items()}
-    if not isinstance(part.get("type"), str) or not are_odd(part):
-        return copy
-    named = {"ref": copy.pop("ref")} if "ref" in copy else {}
-    function = {"type": "no-info", "function": _finder(part)}
-    return {"type": "function-before", "function": function, "schema": copy, **named}
 
 
 def _finder(node: Mapping[str, Any]) -> Callable[[Any], Any]:

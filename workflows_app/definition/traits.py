@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from workflows_app.definition import members
+from workflows_app.definition import members, rewriting
 
 #: Types whose values are written as they stand, if all that they hold is.
 _JSON: Final = frozenset(
@@ -42,6 +42,8 @@ class Traits:
     has_secrets: bool = False
     #: An enum or a literal has values that JSON has in another form.
     has_odd_members: bool = False
+    #: A typed dict says nothing of the keys that its subclasses may have.
+    has_loose_keys: bool = False
 
 
 def of(schema: Mapping[str, Any]) -> Traits:
@@ -52,24 +54,26 @@ def of(schema: Mapping[str, Any]) -> Traits:
     extras = {_extra(node) for node in nodes}
     has_computed = any(node.get("computed_fields") for node in fields)
     writers = [function for node in nodes for function in _writers(node)]
+    is_custom = any(_is_custom(node) for node in nodes) or any(map(_leaves_out, fields))
     names_mixed = any(_are_mixed(node) for node in fields)
     has_odd_members = any(members.are_odd(node) for node in nodes)
-    is_custom = any(not _module(writer).startswith("pydantic") for writer in writers)
     return Traits(
         is_plain=kinds <= _JSON and not writers,
         is_open=bool(kinds & _OPEN),
         is_recursive="definition-ref" in kinds,
         is_doubtful=names_mixed
         or has_odd_members
+        or is_custom
         or bool(extras - {None, "ignore"})
         or bool(kinds & {"dataclass", "json", "tagged-union"})
         or any(_is_union(node) or _has_odd_keys(node) for node in nodes),
-        is_custom=is_custom or any(_leaves_out(node) for node in fields),
+        is_custom=is_custom,
         has_aliases=any(True for node in fields for _ in _aliases(node)),
         are_names_mixed=names_mixed,
         writes_more="json" in kinds or (has_computed and bool(extras - {None, "ignore"})),
         has_secrets=any("_serialize_secret" in _name(writer) for writer in writers),
         has_odd_members=has_odd_members,
+        has_loose_keys=any(rewriting.are_keys_loose(node) for node in nodes),
     )
 
 
@@ -105,6 +109,14 @@ def _writers(node: Mapping[str, Any]) -> Iterator[Any]:
     function = (node.get("serialization") or {}).get("function")
     if function is not None:
         yield function
+
+
+def _is_custom(node: Mapping[str, Any]) -> bool:
+    """Return whether somebody said how a part is written, and perhaps not how it is read."""
+    if any(not _module(writer).startswith("pydantic") for writer in _writers(node)):
+        return True
+    is_format = (node.get("serialization") or {}).get("type") == "format"
+    return is_format or any(key.startswith("ser_json_") for key in node.get("config") or ())
 
 
 def _module(function: Any) -> str:

@@ -183,7 +183,7 @@ class _Execution:
 
     def _output(self, step: Step, returned: Any) -> Raw:
         try:
-            value = step.output.check(returned)
+            value = step.output.check(returned, is_made=True)
         except ValidationError as error:
             what = f"What step {self.claim.path} returned does not fit its output type"
             raise failures.invalid(errors.InvalidStepOutput, what, error) from error
@@ -213,7 +213,7 @@ class _Execution:
 
     def _suspension(self, step: Step, asked: SuspendStep) -> Outcome:
         try:
-            payload = asked.payload if step.suspend.is_any else step.suspend.check(asked.payload)
+            payload = step.suspend.check(asked.payload, is_made=True)
         except ValidationError as error:
             what = f"What step {self.claim.path} passed to suspend() does not fit its suspend type"
             raise failures.invalid(errors.InvalidSuspendPayload, what, error) from error

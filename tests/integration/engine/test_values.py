@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from typing_extensions import TypedDict
 
 from workflows_app import StepContext, Workflow, errors, step
 from workflows_app.models import Action, Run, RunEvent, StepSnapshot
@@ -290,6 +291,61 @@ def test_a_subclass_is_recorded_as_what_it_is_or_refused():
     assert result.result == "s"
     lost = Workflow("closed").then(step(Opened, id="one", output=Closed)).commit()
     assert lost.create_run().start().error.type == "InvalidStepOutput"
+
+
+class LeavesOut(BaseModel):
+    """Leaves out a field."""
+
+    b: int = Field(2, exclude=True)
+
+
+class Keys(TypedDict):
+    """What is declared."""
+
+    a: int
+
+
+class MoreKeys(Keys):
+    """What is returned: it is one of those, too."""
+
+    b: int
+
+
+def test_what_a_type_leaves_out_is_refused_where_it_comes_from():
+    """It would be there again with its default, or fail the next step."""
+    more = LeavesOut(b=9)
+    gives = step(lambda _: more, id="gives", output=LeavesOut, retries=2)
+    error = Workflow("left-out").then(gives).commit().create_run().start().error
+    assert error.type == "InvalidStepOutput"
+    assert "'b'" in error.message
+    asks = step(lambda _, ctx: ctx.resume_data or ctx.suspend(), id="asks", resume=LeavesOut)
+    flow = Workflow("left-in", input=LeavesOut, state=LeavesOut).then(asks).commit()
+    run = flow.create_run()
+    with pytest.raises(errors.InvalidInput, match="'b'"):
+        run.start(more)
+    with pytest.raises(errors.InvalidInput, match="'b'"):
+        run.start(LeavesOut(), initial_state={"b": 9})
+    assert run.status == "pending"
+    assert run.start(LeavesOut(b=2)).status == "suspended"
+    with pytest.raises(errors.InvalidResumeData, match="'b'"):
+        run.resume(more)
+    assert run.resume({}).result == {}
+
+
+def test_a_typed_dict_is_recorded_as_the_subclass_that_it_is():
+    @step(suspend=Keys)
+    def gives(data: Keys, ctx: StepContext) -> Keys:
+        made: MoreKeys = {"a": data["a"], "b": 2}
+        if ctx.resume_data is None:
+            ctx.suspend(made)
+        return made
+
+    takes = step(noted, id="takes", input=Keys)
+    run = Workflow("keys", input=Keys).then(gives).then(takes).commit().create_run()
+    assert run.start({"a": 1, "b": 5}).suspend_payload == {"gives": {"a": 1, "b": 2}}
+    result = run.resume(1)
+    assert result.steps["gives"].output == {"a": 1, "b": 2}
+    assert (result.input, result.result, seen) == ({"a": 1}, {"a": 1}, [{"a": 1}])
 
 
 @pytest.mark.parametrize(
