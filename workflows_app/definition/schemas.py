@@ -90,6 +90,12 @@ class Schema:
         self.prepare()
         return self._traits.has_secrets
 
+    @property
+    def makes_values(self) -> bool:
+        """Whether a value may be another each time that it is made of the same."""
+        self.prepare()
+        return self._traits.makes_values
+
     def load(self, text: str | bytes, *, is_given: bool = False) -> Any:
         """Return the value that JSON text holds; raises `pydantic.ValidationError`.
 

@@ -14,6 +14,8 @@ _JSON: Final = frozenset(
 _FIELDS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
 #: What may hold anything.
 _OPEN: Final = frozenset({"any", "is-instance", "is-subclass", "callable"})
+#: Functions that make the same each time.
+_SAME: Final = (dict, list, set, frozenset, tuple, str, int, float, bool)
 #: Keys of a schema under which there is no other that counts.
 _BESIDE: Final = frozenset(
     {"metadata", "serialization", "config", "cls", "function", "python_schema"}
@@ -42,6 +44,8 @@ class Traits:
     has_secrets: bool = False
     #: An enum or a literal has values that JSON has in another form.
     has_odd_members: bool = False
+    #: A default is a function, such as one that gives a new id each time.
+    makes_values: bool = False
     #: A typed dict says nothing of the keys that its subclasses may have.
     has_loose_keys: bool = False
 
@@ -73,6 +77,7 @@ def of(schema: Mapping[str, Any]) -> Traits:
         writes_more="json" in kinds or (has_computed and bool(extras - {None, "ignore"})),
         has_secrets=any("_serialize_secret" in _name(writer) for writer in writers),
         has_odd_members=has_odd_members,
+        makes_values=any(_is_made(node) for node in nodes),
         has_loose_keys=any(rewriting.are_keys_loose(node) for node in nodes),
     )
 
@@ -103,6 +108,11 @@ def _is_union(node: Mapping[str, Any]) -> bool:
 def _has_odd_keys(node: Mapping[str, Any]) -> bool:
     keys = node.get("keys_schema") if node["type"] == "dict" else None
     return keys is not None and keys["type"] not in {"str", "any"}
+
+
+def _is_made(node: Mapping[str, Any]) -> bool:
+    factory = node.get("default_factory") if node["type"] == "default" else None
+    return factory is not None and factory not in _SAME
 
 
 def _writers(node: Mapping[str, Any]) -> Iterator[Any]:

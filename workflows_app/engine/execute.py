@@ -5,7 +5,7 @@ Nothing here writes to a run; what came of the attempt is returned as an `Outcom
 
 import inspect
 from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
@@ -42,6 +42,7 @@ from workflows_app.planner import retries
 from workflows_app.planner.outcomes import (
     Aborted,
     Bailed,
+    Changes,
     Failed,
     Listed,
     Looped,
@@ -190,16 +191,25 @@ class _Execution:
         text = step.output.dump(value, unread=errors.InvalidStepOutput)
         return payloads.check_size(Raw(text.decode()), f"What {self.claim.path} gives")
 
-    def _changes(self, step: Step) -> Any:
+    def _changes(self, step: Step) -> Changes:
         changes = self.ctx.changes()
         schema = self.graph.workflow.state
+        if changes.made and not self._fits(schema, changes):
+            changes = replace(changes, made={})  # of that step alone
         if changes.state and not schema.is_any:
             try:
-                schema.check(revealed({**self.claim.state, **changes.state}))
+                schema.check(revealed(changes.over(self.claim.state)))
             except ValidationError as error:
                 what = f"The state as step {step.id} changed it does not fit the workflow's type"
                 raise failures.invalid(errors.InvalidState, what, error) from error
         return changes
+
+    def _fits(self, schema: Schema, changes: Changes) -> bool:
+        try:
+            schema.check(revealed(changes.over(self.claim.state)))
+        except ValidationError:
+            return False
+        return True
 
     def _suspended(self, asked: SuspendStep) -> Outcome:
         step = self.node.step

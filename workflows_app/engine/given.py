@@ -38,8 +38,12 @@ def checked(
 
 def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return an initial state. Raises InvalidInput, PayloadTooLarge."""
-    if definition.state.is_any or value is None:
-        return mapping(value or {}, errors.InvalidInput, "The initial state")
+    if value is None:
+        # What its type makes, such as a new id, is made once.
+        is_made = not definition.state.is_any and definition.state.makes_values
+        return dict(loads(definition.state.kept("{}"))) if is_made else {}
+    if definition.state.is_any:
+        return mapping(value, errors.InvalidInput, "The initial state")
     try:
         accepted = definition.state.check(value)
     except ValidationError as error:

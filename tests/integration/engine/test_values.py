@@ -4,6 +4,7 @@ import enum
 import json
 import logging
 import re
+import time
 import uuid
 from typing import Any
 
@@ -254,6 +255,88 @@ def test_an_enum_of_values_that_json_writes_otherwise_crosses_as_input_output_an
     assert run.refresh().status == "suspended"
     assert run.resume([5.9, 6.3]).result == "EARTH"
     assert seen == [Planet.EARTH, Planet.EARTH]
+
+
+# The state of a step.
+
+
+class Marked(BaseModel):
+    """Another token each time that it is made."""
+
+    token: uuid.UUID = Field(default_factory=uuid.uuid4)
+    n: int = 0
+
+
+@step(state=Marked, retries=2)
+def marks(data: Any, ctx: StepContext) -> str:
+    """Read the state often."""
+    noted(ctx.state.token)
+    ctx.set_state({"n": ctx.state.n + 1})
+    noted(ctx.state.token)
+    if data == "fails" and ctx.retry_count < 1:
+        raise ValueError("again")
+    if data == "asks" and ctx.resume_data is None:
+        ctx.suspend()
+    return str(ctx.state.token)
+
+
+@pytest.mark.parametrize("data", ["", "fails", "asks"])
+def test_what_the_type_of_the_workflows_state_makes_is_made_once(data):
+    last = step(lambda _, ctx: noted(ctx.state.token) and data, id="last", state=Marked)
+    flow = Workflow("marked", state=Marked).then(marks).then(last).commit()
+    run = flow.create_run()
+    result = run.start(data)
+    if data == "asks":
+        result = run.resume(1)
+    result = run.result(include_state=True)
+    assert result.status == "success", result.error
+    assert len(set(seen)) == 1
+    assert result.state["token"] == str(seen[0])
+    assert result.state["n"] == (2 if data == "asks" else 1)
+
+
+def test_what_the_type_of_a_steps_state_makes_is_the_same_from_then_on():
+    last = step(lambda _, ctx: noted(ctx.state.token) and 1, id="last", state=Marked)
+    run = Workflow("marked-by-steps").then(marks).then(last).commit().create_run()
+    assert run.start("asks").status == "suspended"
+    assert len(set(seen)) == 1
+    assert run.resume(1).result == 1
+    assert len(set(seen)) == 1
+    state = run.result(include_state=True).state
+    assert state == {"token": str(seen[0]), "n": 2}
+
+
+def test_what_a_steps_type_makes_of_the_state_is_dropped_where_it_failed_or_somebody_wrote_it():
+    class Closed(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        n: int = 0
+
+    def reads(_: Any, ctx: StepContext) -> Any:
+        time.sleep(0.2)
+        token = ctx.state.token
+        assert ctx.state.token == token
+        time.sleep(0.3)
+        return str(token)
+
+    one = uuid.UUID(int=1)
+    writes = step(lambda _, ctx: ctx.set_state({"token": str(one)}), id="writes")
+    flow = Workflow("marked-side-by-side")
+    flow = flow.parallel([writes, step(reads, id="reads", state=Marked)]).commit()
+    result = flow.create_run().start(output_options={"include_state": True})
+    assert result.state["token"] == str(one)
+    closed = Workflow("marked-closed", state=Closed).then(step(reads, id="reads", state=Marked))
+    result = closed.commit().create_run().start(output_options={"include_state": True})
+    assert (result.status, result.state) == ("success", {})
+
+
+def test_a_type_that_makes_nothing_new_leaves_the_state_as_it_is():
+    class Counted(BaseModel):
+        n: int = 0
+        items: list[int] = Field(default_factory=list)
+
+    reads = step(lambda _, ctx: ctx.state.n, id="reads", state=Counted)
+    flow = Workflow("counted", state=Counted).then(reads).commit()
+    assert flow.create_run().start(output_options={"include_state": True}).state == {}
 
 
 # Output.
