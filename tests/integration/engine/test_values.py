@@ -9,10 +9,10 @@ import uuid
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr
 from typing_extensions import TypedDict
 
-from workflows_app import StepContext, Workflow, errors, step
+from workflows_app import StepContext, Workflow, errors, from_init, step, template
 from workflows_app.models import Action, Run, RunEvent, StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -532,6 +532,35 @@ def test_a_secret_reaches_steps_and_is_shown_to_nobody(declared, caplog, admin_u
     again = run.rerun(wait=True)
     assert seen[-1] == "hunter2"
     assert again.status == "suspended"
+
+
+def test_a_secret_in_a_map_or_a_template_is_handed_on_and_shown_to_nobody():
+    class Safe(BaseModel):
+        pin: SecretStr
+        number: Secret[int]
+
+    @step
+    def takes(data: Any) -> Any:
+        noted(data["text"].get_secret_value())
+        noted(data["whole"].get_secret_value())
+        noted(data["number"].get_secret_value())
+        return data
+
+    made = {
+        "text": template("pin {init.pin}, number {init.number}"),
+        "whole": template("{init}"),
+        "number": from_init("number"),
+        "more": template("a {init.nothing}"),
+    }
+    flow = Workflow("safe", input=Safe).map(made).then(takes).commit()
+    run = flow.create_run()
+    result = run.start({"pin": "hunter2", "number": 70707})
+    assert result.status == "success", result.error
+    assert seen == ["pin hunter2, number 70707", '{"pin":"hunter2","number":70707}', 70707]
+    assert result.steps["map-1"].output == {**dict.fromkeys(made, "**********"), "more": "a "}
+    shown = result.model_dump_json() + "".join(e.model_dump_json() for e in run.events())
+    assert "hunter" not in shown
+    assert "70707" not in shown
 
 
 def test_a_secret_that_does_not_fit_is_not_in_the_error():

@@ -806,6 +806,15 @@ def test_a_secret_does_not_show_where_text_is_cut(cut):
     assert "hunter" not in jsontext.masked_text(text[:cut])
 
 
+def test_a_secret_that_was_read_is_one_for_its_type_and_without_one():
+    shown = jsontext.loads(Schema(Login).dump(Login(user="a", password="hunter2")))
+    assert Schema(Login).check(shown) == Login(user="a", password="hunter2")
+    bare = ANY.load(jsontext.dumps(shown))
+    assert bare["number"] == Secret[Any](5)
+    assert Schema(Login).check(bare) == Login(user="a", password="hunter2")
+    assert ANY.dump(bare).decode() == jsontext.dumps(shown)
+
+
 def test_asterisks_that_are_no_secret_stay():
     assert crossed(Any, {"a": "**********"}) == {"a": "**********"}
     assert crossed(Login, Login(user="**********", password="**********")).user == "**********"
