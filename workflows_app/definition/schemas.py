@@ -16,7 +16,7 @@ from pydantic_core import (
 )
 
 from workflows_app import errors
-from workflows_app.definition import faithful, rewriting, traits
+from workflows_app.definition import faithful, iterators, rewriting, traits
 from workflows_app.definition.scopes import Scope
 from workflows_app.jsontext import clean, loads, loads_revealed, revealed, revealed_text
 
@@ -95,6 +95,11 @@ class Schema:
         """Whether a value may be another each time that it is made of the same."""
         self.prepare()
         return self._traits.makes_values
+
+    @property
+    def may_hold_iterators(self) -> bool:
+        """Whether something in a value of this type may be an iterator."""
+        return self._traits.may_hold_iterators
 
     def load(self, text: str | bytes, *, is_given: bool = False) -> Any:
         """Return the value that JSON text holds; raises `pydantic.ValidationError`.
@@ -252,7 +257,7 @@ class Schema:
         if _is_anything(type_):
             self.is_any = True
             return None
-        adapter: TypeAdapter[Any] = TypeAdapter(type_)
+        adapter: TypeAdapter[Any] = TypeAdapter(iterators.as_iterable(type_))
         if adapter.pydantic_complete:
             return adapter
         names = self._scope.names() if self._scope else None

@@ -44,6 +44,8 @@ class Traits:
     has_secrets: bool = False
     #: An enum or a literal has values that JSON has in another form.
     has_odd_members: bool = False
+    #: Values of it may hold iterators.
+    may_hold_iterators: bool = True
     #: A default is a function, such as one that gives a new id each time.
     makes_values: bool = False
     #: A typed dict says nothing of the keys that its subclasses may have.
@@ -77,6 +79,7 @@ def of(schema: Mapping[str, Any]) -> Traits:
         writes_more="json" in kinds or (has_computed and bool(extras - {None, "ignore"})),
         has_secrets=any("_serialize_secret" in _name(writer) for writer in writers),
         has_odd_members=has_odd_members,
+        may_hold_iterators=bool(kinds & (_OPEN | {"generator", "dataclass"})),
         makes_values=any(_is_made(node) for node in nodes),
         has_loose_keys=any(rewriting.are_keys_loose(node) for node in nodes),
     )

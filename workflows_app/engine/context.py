@@ -10,6 +10,7 @@ from workflows_app.definition import ANY
 from workflows_app.definition.graph import places_of
 from workflows_app.engine import payloads, places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
+from workflows_app.engine.draining import drained
 from workflows_app.engine.tracing import NO_SPAN
 from workflows_app.engine.writer import Writer
 from workflows_app.errors import SerializationError
@@ -145,11 +146,11 @@ class StepContext:
         `payload` is the question, shown to whoever answers. Never returns.
         """
         labels = (resume_label,) if isinstance(resume_label, str) else tuple(resume_label or ())
-        raise SuspendStep(payload, tuple(clean_text(str(label)) for label in labels))
+        raise SuspendStep(drained(payload), tuple(clean_text(str(label)) for label in labels))
 
     def bail(self, result: Any = None) -> NoReturn:
         """End the whole run as a success with this result. Never returns."""
-        raise BailRun(result)
+        raise BailRun(drained(result))
 
     def abort(self) -> NoReturn:
         """Cancel the run. Never returns."""
@@ -171,7 +172,7 @@ class StepContext:
 
     def set_state(self, values: Mapping[str, Any]) -> None:
         """Merge these top-level keys into the run's state; other keys stay as they are."""
-        jsonable = loads(ANY.dump(dict(values)))
+        jsonable = loads(ANY.dump(drained(dict(values))))
         self._state_changes.update(jsonable)
 
     @property
@@ -180,6 +181,11 @@ class StepContext:
         if self._context is None:
             self._context = dict(revealed(self._claim.request_context))
         return self._context
+
+    def read_out(self) -> None:
+        """Run generators in the request context to their end, while they may be interrupted."""
+        if self._context is not None:
+            self._context = drained(self._context)
 
     def changes(self) -> Changes:
         """Return what this attempt changed. Called by the engine when the function has ended.

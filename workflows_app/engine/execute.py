@@ -4,7 +4,7 @@ Nothing here writes to a run; what came of the attempt is returned as an `Outcom
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
@@ -26,6 +26,7 @@ from workflows_app.definition import (
 )
 from workflows_app.engine import (
     attempts,
+    draining,
     failures,
     loops,
     payloads,
@@ -145,7 +146,8 @@ class _Execution:
         if self.claim.is_resuming and self.claim.resume_payload is not None:
             self.ctx.resume_data = self._answer(step, self.claim.resume_payload)
         self._check_contexts(step)
-        returned = self._call(step.fn, step.arity, self.ctx.input_data)
+        is_open = step.output.may_hold_iterators
+        returned = self._call(step.fn, step.arity, self.ctx.input_data, is_open=is_open)
         if self.attempt.timed_out:
             return self._timed_out()
         return Succeeded(self._output(step, returned), self._changes(step))
@@ -185,6 +187,8 @@ class _Execution:
     def _output(self, step: Step, returned: Any) -> Raw:
         try:
             value = step.output.check(returned, is_made=True)
+            if hasattr(value, "__next__"):  # Pydantic checks what it gives when it gives it
+                value = list(value)
         except ValidationError as error:
             what = f"What step {self.claim.path} returned does not fit its output type"
             raise failures.invalid(errors.InvalidStepOutput, what, error) from error
@@ -311,17 +315,15 @@ class _Execution:
 
     # Common to all.
 
-    def _call(self, fn: Callable[..., Any], arity: int, value: Any) -> Any:
+    def _call(self, fn: Callable[..., Any], arity: int, value: Any, *, is_open: bool = True) -> Any:
         with self.attempt:
             returned = fn(*(value, self.ctx)[:arity])
             if inspect.iscoroutine(returned):
                 returned = loops.run(returned, self.attempt, self.claim.name)
             elif inspect.isasyncgen(returned):
                 returned = loops.run(_listed(returned), self.attempt, self.claim.name)
-            if isinstance(returned, Iterator):
-                # Its code is the step's: it may ask, fail and take too long as that may. Item by
-                # item: what runs in C alone could not be interrupted.
-                returned = [each for each in returned]  # noqa: C416
+            returned = draining.drained(returned, is_open=is_open)
+            self.ctx.read_out()
         return returned
 
     def _sized(self, schema: Schema, value: Any) -> Raw:

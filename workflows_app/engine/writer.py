@@ -12,6 +12,7 @@ from workflows_app.definition import ANY
 from workflows_app.engine import clock, live, payloads, ports, timers
 from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
+from workflows_app.engine.draining import drained
 from workflows_app.jsontext import Raw, clean_text, loads, masked_text
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.sqltext import connection_here
@@ -147,5 +148,5 @@ class Writer:
 
 
 def _plain(value: Any) -> object:
-    text = payloads.check_size(Raw(ANY.dump(value).decode()), "What a step says")
+    text = payloads.check_size(Raw(ANY.dump(drained(value)).decode()), "What a step says")
     return loads(masked_text(text))  # nobody but those who watch reads it
