@@ -49,7 +49,7 @@ _GIVES: Final[Mapping[str, Kinds]] = {
 }  # fmt: skip
 
 #: How far up the stack the code is that called `commit()`.
-_CALLER: Final = 3
+_CALLER: Final = 4
 
 #: Options with which a type takes or gives something else than it is named for.
 _OWN_WAYS: Final = ("serialization", "coerce_numbers_to_str", "custom_init", "root_model")
