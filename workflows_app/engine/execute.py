@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from workflows_app import errors
+from workflows_app import calling, errors
 from workflows_app.definition import (
     ANY,
     MISSING,
@@ -289,7 +289,7 @@ class _Execution:
                 f"The concurrency of {self.claim.path} came out as {window!r}; its function must "
                 "return a whole number."
             )
-        return Listed(len(items), max(window, 1), self.ctx.changes())
+        return Listed(len(items), min(max(window, 1), calling.MOST), self.ctx.changes())
 
     def _test(self) -> Outcome:
         says_so = bool(self.function(self.node.conditions[0], self._plain_input))
