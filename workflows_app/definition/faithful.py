@@ -148,11 +148,20 @@ def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[
         if not isinstance(written, str):  # a model may say that it writes them as text
             yield place, value
     elif isinstance(value, dict) and isinstance(written, dict):
-        for (key, part), item in zip(written.items(), value.values(), strict=False):
+        for (key, part), (old, item) in zip(written.items(), value.items(), strict=False):
+            if (number := _lost_key(old, key)) is not None:
+                yield f"{place}.{key}".lstrip("."), number
             yield from _lost_numbers(item, part, f"{place}.{key}".lstrip("."))
     elif isinstance(value, (list, tuple, set, frozenset)) and isinstance(written, list):
         for index, (item, part) in enumerate(zip(value, written, strict=False)):
             yield from _lost_numbers(item, part, f"{place}.{index}".lstrip("."))
+
+
+def _lost_key(key: object, written: str) -> float | None:
+    """Return the NaN or infinity of a key of no type, of which Pydantic writes `None`."""
+    parts = key if isinstance(key, tuple) else (key,)
+    lost = (part for part in parts if isinstance(part, float) and not math.isfinite(part))
+    return next(lost, None) if "None" in written else None
 
 
 # Secrets.

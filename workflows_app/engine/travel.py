@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from workflows_app import errors, permissions
 from workflows_app.definition import ANY, BODY, Builder, Kind, Node
 from workflows_app.definition.changes import problem
+from workflows_app.definition.names import listing
 from workflows_app.engine import (
     audit,
     clock,
@@ -313,7 +314,7 @@ def _results(
         scope = _path_of(nodes, workflow)
         found |= {_path_of(nodes, f"{scope}.{key}"): each for key, each in inside.items()}
     if unknown := sorted(str(path) for path in set(found) - set(nodes)):
-        known = ", ".join(path for path in nodes if BODY not in path)
+        known = listing(path for path in nodes if BODY not in path)
         raise errors.StepNotFound(
             f"The context names {', '.join(unknown)}, and workflow {definition.id!r} has no such "
             f"step; it has {known}."

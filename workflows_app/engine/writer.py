@@ -13,7 +13,7 @@ from workflows_app.engine import clock, live, payloads, ports, timers
 from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
 from workflows_app.engine.draining import drained
-from workflows_app.jsontext import Raw, clean_text, loads, masked_text
+from workflows_app.jsontext import Raw, clean_text, dumps, loads, masked_text
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
@@ -64,6 +64,7 @@ class Writer:
                 f"for example 'data-{str(type).strip('-') or 'progress'}'."
             )
         type = clean_text(str(type))  # noqa: A001 - the contract's name
+        payloads.check_size(dumps(type), "The type of a custom event")
         payload = {**self._named, "data": _plain(data)}
         if transient:
             self._send(type, payload)

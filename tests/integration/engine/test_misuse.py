@@ -6,7 +6,7 @@ from unittest import mock
 import pytest
 from django.db import OperationalError, ProgrammingError
 
-from workflows_app import Schedule, StepContext, Workflow, errors, step
+from workflows_app import Schedule, StepContext, Workflow, errors, from_step, step
 from workflows_app.engine import verbs
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -143,6 +143,28 @@ def test_a_schedule_beyond_all_days_is_refused_where_it_is_written():
     with pytest.raises(errors.InvalidStep, match="retries is a whole number") as refusal:
         step(lambda data: data, id="x", retries=-(10**5000))
     assert len(str(refusal.value)) < 300
+
+
+def test_a_step_that_there_is_not_is_told_with_names_that_people_gave():
+    """A branch whose name a step has gets another, which nobody can name."""
+    taken = step(lambda data: data, id="branch-1")
+    made = Workflow("told").then(taken).branch([(lambda _: True, first)]).commit()
+    run = made.create_run()
+    run.start("x")
+    for verb in (
+        lambda: run.time_travel("nope"),
+        lambda: run.time_travel("first", context={"nope": {"output": 1}}),
+        lambda: run.resume(1, step="nope"),
+    ):
+        with pytest.raises(
+            errors.WorkflowError, match="branch-1, first|first, branch-1|No|wait"
+        ) as said:
+            verb()
+        assert "~" not in str(said.value)
+    with pytest.raises(errors.InvalidStep, match="stand: branch-1, first"):
+        Workflow("told-too").then(taken).branch([(lambda _: True, first)]).map(
+            {"a": from_step("nope")}
+        )
 
 
 def test_an_input_of_a_time_travel_that_is_too_large_is_named(settings, execution):

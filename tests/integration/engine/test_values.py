@@ -684,6 +684,8 @@ def small(settings, execution):
         lambda _, ctx: ctx.writer.write(BIG * 2),
         lambda _, ctx: ctx.writer.custom("data-x", BIG * 2),
         lambda _, ctx: ctx.writer.custom("data-x", BIG * 2, transient=True),
+        lambda _, ctx: ctx.writer.custom("data-" + BIG * 2, 1),
+        lambda _, ctx: ctx.writer.custom("data-" + BIG * 2, 1, transient=True),
         lambda _, ctx: ctx.suspend(BIG * 2),
         lambda _, ctx: ctx.suspend(1, resume_label=[f"{n}{BIG}" for n in range(2)]),
         lambda _, ctx: (ctx.set_state({"b": BIG}), ctx.suspend(1)),
