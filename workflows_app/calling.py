@@ -5,11 +5,19 @@ from __future__ import annotations
 import math
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from workflows_app import errors
 from workflows_app.jsontext import clean_text
+
+#: The largest whole number that all databases have a column for.
+MOST: Final = 2**31 - 1
+#: All the time that there is.
+_FIRST: Final = datetime.min.replace(tzinfo=UTC)
+_LAST: Final = datetime.max.replace(tzinfo=UTC)
+#: Of a whole number that Python writes as text.
+_MOST_BITS: Final = 10_000
 
 
 def check(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
@@ -25,7 +33,7 @@ def check(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None
         fits, what = rule
         if not fits(value):
             kind = _KINDS.get(name, errors.InvalidInput)
-            raise kind(f"{verb}() was given {name}={value!r}; {name} is {what}.")
+            raise kind(f"{verb}() was given {name}={errors.shown(value)}; {name} is {what}.")
 
 
 def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
@@ -33,34 +41,50 @@ def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
     if value is None:
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, uuid.UUID)):
-        raise errors.InvalidInput(f"{of} was given {name}={value!r}; {name} is text.")
+        raise errors.InvalidInput(f"{of} was given {name}={errors.shown(value)}; {name} is text.")
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        raise errors.InvalidInput(f"{of} was given a {name} of too many digits; it is text.")
     if most and len(str(value)) > most:
         raise errors.InvalidInput(
             f"{of} was given a {name} of {len(str(value))} characters; it has at most {most}."
         )
     if "\0" in str(value) or clean_text(str(value)) != str(value):
         raise errors.InvalidInput(
-            f"{of} was given {name}={value!r}; no {name} has a NUL or half of a character pair."
+            f"{of} was given {name}={errors.shown(value)}; no {name} has a NUL or half of a "
+            "character pair."
         )
     return str(value)
 
 
 def whole_number(value: Any, name: str, of: str, least: int = 0) -> int:
-    """Return a whole number that is `least` or more. Raises InvalidInput."""
+    """Return a whole number that is `least` or more. Raises InvalidInput.
+
+    One that is larger than all that there can be is the largest that a database counts to.
+    """
     if not _is_count(value) or value < least:
         raise errors.InvalidInput(
-            f"{of} was given {name}={value!r}; {name} is a whole number, {least} or more."
+            f"{of} was given {name}={errors.shown(value)}; {name} is a whole number, {least} or "
+            "more."
         )
-    return int(value)
+    return min(int(value), MOST - 1)
 
 
 def moment(value: Any, name: str, of: str) -> datetime | None:
-    """Return a datetime with a time zone, or None. Raises InvalidInput."""
-    if value is None or (isinstance(value, datetime) and value.utcoffset() is not None):
+    """Return a datetime with a time zone, or None. Raises InvalidInput.
+
+    One before or after all that UTC has is its first or its last moment.
+    """
+    if value is None:
+        return None
+    if isinstance(value, datetime) and value.utcoffset() is not None:
+        try:
+            value.astimezone(UTC)
+        except OverflowError:
+            return _FIRST if value.year == _FIRST.year else _LAST
         return value
     raise errors.InvalidInput(
-        f"{of} was given {name}={value!r}; {name} is a datetime with a time zone, such as "
-        "django.utils.timezone.now()."
+        f"{of} was given {name}={errors.shown(value)}; {name} is a datetime with a time zone, such "
+        "as django.utils.timezone.now()."
     )
 
 
@@ -69,7 +93,7 @@ def one_of(value: Any, name: str, of: str, allowed: Collection[str]) -> str | No
     if value is None or (isinstance(value, str) and value in allowed):
         return value
     raise errors.InvalidInput(
-        f"{of} was given {name}={value!r}; {name} is one of {', '.join(allowed)}."
+        f"{of} was given {name}={errors.shown(value)}; {name} is one of {', '.join(allowed)}."
     )
 
 
@@ -91,7 +115,14 @@ def _is_count(value: Any) -> bool:
 
 def _is_time(value: Any) -> bool:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return is_number and not math.isnan(value) and value >= 0
+    try:
+        return is_number and not math.isnan(value) and value >= 0
+    except OverflowError:  # a whole number that no float holds
+        return False
+
+
+def _is_column_count(value: Any) -> bool:
+    return _is_count(value) and value <= MOST
 
 
 def _is_id(value: Any) -> bool:
@@ -120,7 +151,7 @@ _RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "plan": (_is_text, "the token of plan_time_travel()"),
     "suspension": (_is_id, "the id of a question, as suspended_steps() has it"),
     "foreach_index": _COUNT,
-    "retry_count": _COUNT,
+    "retry_count": (_is_column_count, f"a whole number from 0 to {MOST:,}"),
 }
 _KINDS: Final[Mapping[str, type[errors.WorkflowError]]] = {
     "request_context": errors.InvalidRequestContext,

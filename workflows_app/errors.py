@@ -15,6 +15,15 @@ class WorkflowError(Exception):
     details: dict[str, Any] | None = None
 
 
+def shown(value: object) -> str:
+    """Return a value as it stands in a sentence: not too long, whatever its `repr` does."""
+    try:
+        text = repr(value)
+    except Exception:  # noqa: BLE001 - also of numbers with more digits than Python writes
+        return f"<{type(value).__name__}>"
+    return text if len(text) <= 200 else f"{text[:199]}…"  # noqa: PLR2004 - a part of a sentence
+
+
 # Definition: raised where the mistake is made, with the name of the offender.
 
 

@@ -13,7 +13,7 @@ import re
 from typing import Any, Final, Self
 
 import orjson
-from pydantic import SecretStr
+from pydantic import Secret, SecretStr
 from pydantic_core import from_json
 
 #: Values longer than this many characters stand once; others refer to them.
@@ -66,8 +66,10 @@ class Hidden(str):
         return super().__hash__()
 
     def reveal(self) -> Any:
-        """Return the value, for the code of a step: text as a `SecretStr`."""
-        return SecretStr(self.secret) if self.key == SECRET else json.loads(self.secret)
+        """Return the value, for the code of a step: text as a `SecretStr`, others as a `Secret`."""
+        if self.key == SECRET:
+            return SecretStr(self.secret)
+        return Secret[Any](json.loads(self.secret))
 
 
 _PLAIN: Final[tuple[Any, ...]] = (str, int, float, dict, list)

@@ -166,7 +166,7 @@ class Run(Twins):
     @blocking
     def events(self, after: int = 0) -> list[StreamEvent]:
         """Return the recorded events after number `after`, oldest first."""
-        calling.whole_number(after, "after", "events()")
+        after = calling.whole_number(after, "after", "events()")
         return read_events(self.pk, after)
 
     @blocking

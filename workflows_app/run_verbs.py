@@ -333,7 +333,7 @@ class Verbs:
 
     def observe_stream(self, after: int = 0, *, close_on_suspend: bool = True) -> RunStream:
         """Replay what was recorded after event number `after`, then follow live."""
-        calling.whole_number(after, "after", "observe_stream()")
+        after = calling.whole_number(after, "after", "observe_stream()")
         return RunStream(cast("Run", self), after, close_on_suspend=close_on_suspend)
 
     # Inside.

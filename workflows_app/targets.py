@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflows_app import errors
 from workflows_app.definition.graph import places_of
+from workflows_app.definition.names import listing
 from workflows_app.engine import places
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
@@ -43,7 +44,7 @@ def node_of(definition: Builder, step: Any) -> Node:
         plain.setdefault(places.plain(path), node)
     found = plain.get(places.plain(name_in(definition, step)))
     if found is None:
-        known = ", ".join(sorted(plain))
+        known = listing(sorted(plain))
         raise errors.StepNotFound(
             f"Workflow {definition.id!r} has no step {path_of(step)!r}; it has {known}."
         )
@@ -116,7 +117,7 @@ def _by_path(
     path = path_of(asked.step)
     seen = _recorded(run, wanted, asked.foreach_index)
     if not seen and not inside and not _is_in_graph(definition, asked.step):
-        known = ", ".join(sorted(places.plain(p) for p in definition.tree.nodes))
+        known = listing(sorted(places.plain(p) for p in definition.tree.nodes))
         raise errors.StepNotFound(
             f"Workflow {definition.id!r} has no step {path!r}; it has {known}."
         )

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal, Self
 
 from workflows_app import errors
 from workflows_app.definition import fitting, options, registry, schedules, serialize
+from workflows_app.definition.calls import called
 from workflows_app.definition.composer import Composer
 from workflows_app.definition.graph import Graph, compile_graph
 from workflows_app.definition.ids import check_id, readable
@@ -26,6 +27,7 @@ class Builder(Composer):
     A method that raises has added nothing.
     """
 
+    @called('Workflow("id", input=Type)')
     def __init__(
         self,
         id: str,  # noqa: A002 - the contract's name
@@ -84,6 +86,7 @@ class Builder(Composer):
 
     # The end of composing.
 
+    @called("commit()")
     def commit(self) -> Self:
         """Freeze the workflow and register it; a second time changes nothing.
 
@@ -108,6 +111,7 @@ class Builder(Composer):
         registry.register(self)
         return self
 
+    @called('clone(id="other")')
     def clone(self, id: str) -> Self:  # noqa: A002 - the contract's name
         """Return a committed workflow with the entries so far and the same options.
 

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from functools import wraps
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeGuard, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeGuard
 
 from workflows_app import errors
 from workflows_app.definition import functions, mappings, options
+from workflows_app.definition.calls import called
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import BODY, Kind, Node, place, walk
 from workflows_app.definition.ids import check_id
@@ -19,35 +18,6 @@ from workflows_app.definition.steps import Step, step
 
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
-
-
-P = ParamSpec("P")
-R = TypeVar("R")
-
-
-def _called(form: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Say what a method looks like when it is called in a way that it cannot be."""
-
-    def wrap(method: Callable[P, R]) -> Callable[P, R]:
-        signature = inspect.signature(method)
-
-        @wraps(method)
-        def calling(*args: P.args, **kwargs: P.kwargs) -> R:
-            try:
-                signature.bind(*args, **kwargs)
-            except TypeError as error:
-                options = ", ".join(
-                    p.name for p in signature.parameters.values() if p.kind is p.KEYWORD_ONLY
-                )
-                raise errors.InvalidStep(
-                    f"{method.__name__}() of workflow {getattr(args[0], 'id', '')!r} cannot be "
-                    f"called so: {error}. It is {form}; by keyword it takes {options}."
-                ) from None
-            return method(*args, **kwargs)
-
-        return calling
-
-    return wrap
 
 
 class Composer:
@@ -64,7 +34,7 @@ class Composer:
         #: Plain function -> the step made of it: the same function is the same step.
         self._made: dict[Any, Step] = {}
 
-    @_called("then(step)")
+    @called("then(step)")
     def then(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -84,7 +54,7 @@ class Composer:
         name = self._names.of_part(part, id if _is_workflow(part) else None)
         return self._add(_node_of(part, name, **about))
 
-    @_called("parallel([a, b])")
+    @called("parallel([a, b])")
     def parallel(
         self,
         steps: Iterable[Step | Builder | Callable[..., Any]],
@@ -110,7 +80,7 @@ class Composer:
             Node(Kind.PARALLEL, name, name, children=arms, allow_failure=may_fail, **about)
         )
 
-    @_called("branch([(condition, a), (condition, b)])")
+    @called("branch([(condition, a), (condition, b)])")
     def branch(
         self,
         pairs: Iterable[tuple[Callable[..., Any], Step | Builder | Callable[..., Any]]],
@@ -139,7 +109,7 @@ class Composer:
             Node(Kind.BRANCH, name, name, children=arms, conditions=conditions, **about)
         )
 
-    @_called('map(function), or map({"name": source})')
+    @called('map(function), or map({"name": source})')
     def map(
         self,
         mapping: Callable[..., Any] | Mapping[str, Any],
@@ -159,7 +129,7 @@ class Composer:
         name = self._names.of_entry(Kind.MAP, id)
         return self._add(Node(Kind.MAP, name, name, mapping=made, **about))
 
-    @_called("foreach(step, concurrency=4)")
+    @called("foreach(step, concurrency=4)")
     def foreach(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -180,7 +150,7 @@ class Composer:
         name = self._names.of_part(part, id)
         return self._add(_around(Kind.FOREACH, part, name, concurrency=window, **about))
 
-    @_called("do_while(step, condition)")
+    @called("do_while(step, condition)")
     def do_while(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -197,7 +167,7 @@ class Composer:
         about = self._about(id, description, metadata)
         return self._loop(Kind.DO_WHILE, step, condition, id, about)
 
-    @_called("do_until(step, condition)")
+    @called("do_until(step, condition)")
     def do_until(
         self,
         step: Step | Builder | Callable[..., Any],
@@ -214,7 +184,7 @@ class Composer:
         about = self._about(id, description, metadata)
         return self._loop(Kind.DO_UNTIL, step, condition, id, about)
 
-    @_called("sleep(seconds)")
+    @called("sleep(seconds)")
     def sleep(
         self,
         duration: float | timedelta | Callable[..., Any],
@@ -232,7 +202,7 @@ class Composer:
         for_how_long = self._time(duration, options.duration, "sleep()")
         return self._sleep(about, id, for_how_long, is_until=False)
 
-    @_called("sleep_until(moment)")
+    @called("sleep_until(moment)")
     def sleep_until(
         self,
         when: datetime | Callable[..., Any],

@@ -148,11 +148,20 @@ def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[
         if not isinstance(written, str):  # a model may say that it writes them as text
             yield place, value
     elif isinstance(value, dict) and isinstance(written, dict):
-        for (key, part), item in zip(written.items(), value.values(), strict=False):
+        for (key, part), (old, item) in zip(written.items(), value.items(), strict=False):
+            if (number := _lost_key(old, key)) is not None:
+                yield f"{place}.{key}".lstrip("."), number
             yield from _lost_numbers(item, part, f"{place}.{key}".lstrip("."))
     elif isinstance(value, (list, tuple, set, frozenset)) and isinstance(written, list):
         for index, (item, part) in enumerate(zip(value, written, strict=False)):
             yield from _lost_numbers(item, part, f"{place}.{index}".lstrip("."))
+
+
+def _lost_key(key: object, written: str) -> float | None:
+    """Return the NaN or infinity of a key of no type, of which Pydantic writes `None`."""
+    parts = key if isinstance(key, tuple) else (key,)
+    lost = (part for part in parts if isinstance(part, float) and not math.isfinite(part))
+    return next(lost, None) if "None" in written else None
 
 
 # Secrets.
@@ -221,7 +230,8 @@ def difference(value: Any, read: Any, place: str = "", *, is_open: bool = False)
             for index, pair in parts
         )
         return next(filter(None, found), "")
-    if is_open or _is_same(value, read):
+    # What takes anything gives what JSON has, of another type; of the same, it is another value.
+    if (is_open and type(value) is not type(read)) or _is_same(value, read):
         return ""
     return (
         f"the {type(value).__name__} {_short(value)}{at} is read as the {type(read).__name__} "
@@ -240,7 +250,10 @@ def _is_same(value: Any, read: Any) -> bool:
         return False
     if getattr(type(value), "__eq__", None) is object.__eq__:
         return True  # nothing says when two of them are the same
-    return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
+    try:
+        return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
+    except Exception:  # noqa: BLE001 - arrays and the like, and user types: they do not say
+        return True
 
 
 def _difference_of_fields(value: Any, read: Any, place: str, *, is_open: bool) -> str:

@@ -49,7 +49,7 @@ _GIVES: Final[Mapping[str, Kinds]] = {
 }  # fmt: skip
 
 #: How far up the stack the code is that called `commit()`.
-_CALLER: Final = 3
+_CALLER: Final = 4
 
 #: Options with which a type takes or gives something else than it is named for.
 _OWN_WAYS: Final = ("serialization", "coerce_numbers_to_str", "custom_init", "root_model")
@@ -75,6 +75,8 @@ def _kinds(core: CoreSchema, table: Mapping[str, Kinds]) -> Kinds:
     match core["type"]:
         case "nullable":
             return _NULL | _kinds(core["schema"], table)
+        case "literal":
+            return frozenset().union(*(_literal(each) for each in core["expected"]))
         case "definitions" | "default":
             return _kinds(core["schema"], table)
         case "union":
@@ -82,6 +84,25 @@ def _kinds(core: CoreSchema, table: Mapping[str, Kinds]) -> Kinds:
             return frozenset().union(*(_kinds(each, table) for each in choices))
         case name:
             return table.get(name, _EVERY)
+
+
+def _literal(value: Any) -> Kinds:
+    """Return the kind of the one value, as `kind=value`; to Python, true is 1."""
+    if type(value) is str:
+        return frozenset({f"string={value}"})
+    return frozenset({f"number={int(value)}"}) if type(value) in {int, bool} else _EVERY
+
+
+def _are_apart(given: Kinds, taken: Kinds) -> bool:
+    """Return whether nothing that is given can be taken."""
+    return not any(_may_fit(one, other) for one in given for other in taken)
+
+
+def _may_fit(given: str, taken: str) -> bool:
+    kind, is_value, _ = taken.partition("=")
+    if "=" in given:
+        return given == taken or not is_value  # what another type makes of a value is its own
+    return given == kind or (given == "boolean" and kind == "number" and bool(is_value))
 
 
 # Along the entries.
@@ -108,7 +129,7 @@ def misfits(entries: Sequence[Node], given: Schema) -> list[tuple[str, str]]:
     for entry in entries:
         # Where nobody has written a type there is none to change.
         if is_declared or entry.kind is not Kind.FOREACH:
-            found += [(source, who) for who, taken in _takers(entry) if kinds.isdisjoint(taken)]
+            found += [(source, who) for who, taken in _takers(entry) if _are_apart(kinds, taken)]
         if entry.kind is not Kind.SLEEP:
             source, kinds = _given_by(entry)
             is_declared = entry.kind is Kind.STEP or entry.kind in LOOPS

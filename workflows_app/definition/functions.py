@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FunctionType, MethodType
-from typing import Any, Final
+from typing import Annotated, Any, Final, ForwardRef, Literal, TypeVar, get_args, get_origin
 
 from workflows_app import errors
 from workflows_app.definition import sources
@@ -20,6 +20,7 @@ _POSITIONAL: Final = (
 )
 _EMPTY: Final = inspect.Parameter.empty
 _CONTEXT: Final = re.compile(r"\bStepContext\b")
+_NAME: Final = re.compile(r"\b[^\W\d]\w*")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +81,7 @@ def shape_of(fn: Callable[..., Any], what: str) -> Shape:
     parameters = list(signature.parameters.values())
     _refuse_what_cannot_be_called(parameters, what)
     positional = [p for p in parameters if p.kind in _POSITIONAL]
-    _refuse_context_first(positional, what)
+    _refuse_context_first(positional, fn, what)
     takes = positional[0].annotation if positional else _EMPTY
     # A class is called for its instances; what its __init__ returns is no matter.
     returns = _EMPTY if isinstance(fn, type) else signature.return_annotation
@@ -161,8 +162,10 @@ def _refuse_what_cannot_be_called(parameters: list[inspect.Parameter], what: str
         )
 
 
-def _refuse_context_first(positional: list[inspect.Parameter], what: str) -> None:
-    if not positional or not _CONTEXT.search(_shown(positional[0].annotation)):
+def _refuse_context_first(
+    positional: list[inspect.Parameter], fn: Callable[..., Any], what: str
+) -> None:
+    if not positional or not _is_context(positional[0].annotation, fn):
         return
     name = positional[0].name
     raise errors.InvalidStep(
@@ -171,13 +174,27 @@ def _refuse_context_first(positional: list[inspect.Parameter], what: str) -> Non
     )
 
 
-def _shown(annotation: Any) -> str:
-    """Return an annotation as it is written."""
-    return (
-        annotation
-        if isinstance(annotation, str)
-        else getattr(annotation, "__name__", str(annotation))
-    )
+def _is_context(annotation: Any, fn: object) -> bool:
+    """Return whether an annotation names the context or a subclass of it, perhaps in a union."""
+    if isinstance(annotation, ForwardRef):
+        annotation = annotation.__forward_arg__
+    if isinstance(annotation, str):
+        return bool(_CONTEXT.search(annotation)) or _names_subclass(annotation, fn)
+    if isinstance(annotation, type) and get_origin(annotation) is None:
+        return any(each.__name__ == "StepContext" for each in annotation.__mro__)
+    if isinstance(annotation, TypeVar):
+        return _is_context(annotation.__bound__, fn)
+    parts = () if get_origin(annotation) is Literal else get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        parts = parts[:1]
+    return any(_is_context(part, fn) for part in parts)
+
+
+def _names_subclass(text: str, fn: object) -> bool:
+    """Return whether a name in the text of an annotation is, in its module, such a subclass."""
+    names = getattr(underlying(fn), "__globals__", {})
+    found = (names.get(name) for name in _NAME.findall(text))
+    return any(isinstance(each, type) and _is_context(each, fn) for each in found)
 
 
 def _arity(

@@ -10,6 +10,7 @@ from workflows_app import errors
 from workflows_app.definition import functions, places
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import locate
+from workflows_app.definition.names import listing
 from workflows_app.definition.schemas import ANY, MISSING
 from workflows_app.definition.steps import Step
 
@@ -244,7 +245,7 @@ def _path_of(step: Any, nodes: Nodes, what: str) -> str:
         shown = step if isinstance(step, str) else getattr(step, "id", functions.where(step))
         raise errors.InvalidStep(
             f"{what} takes from step {shown!r}, which does not stand before it; before it stand: "
-            f"{', '.join(nodes) or 'none'}."
+            f"{listing(nodes) or 'none'}."
         )
     return node.path
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
@@ -114,6 +115,11 @@ class Names:
 def another(name: str) -> str:
     """Return what an unnamed parallel or branch is called whose name a step has."""
     return f"{name}~"
+
+
+def listing(paths: Iterable[str]) -> str:
+    """Return paths as people may name them: without those that nobody wrote."""
+    return ", ".join(path for path in paths if not path.endswith(another("")))
 
 
 def describe(bearer: Part | Kind) -> str:

@@ -121,4 +121,4 @@ def _is_finite(value: Any) -> bool:
 
 
 def _wrong(value: Any, name: str, what: str, rule: str) -> errors.InvalidStep:
-    return errors.InvalidStep(f"{what} has {name}={value!r}; {name} is {rule}.")
+    return errors.InvalidStep(f"{what} has {name}={errors.shown(value)}; {name} is {rule}.")

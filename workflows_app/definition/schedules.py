@@ -127,6 +127,10 @@ class Schedule:
                 raise errors.InvalidSchedule(
                     f"A schedule has {name}={moment!r}; it is a datetime with a time zone."
                 )
+            if moment is not None and not _is_in_utc(moment):
+                raise errors.InvalidSchedule(
+                    f"A schedule has {name}={moment!r}, which is before or after all days of UTC."
+                )
         if self.run_at is not None and self.end_at is not None and self.end_at < self.run_at:
             raise errors.InvalidSchedule(
                 "A schedule ends before it fires: end_at is before run_at."
@@ -184,6 +188,14 @@ def stored_id(workflow_id: str, schedule: Schedule) -> str:
     """Return the id under which a schedule is stored."""
     suffix = "" if schedule.id is None else f"__{schedule.id}"
     return f"wf_{workflow_id}{suffix}"
+
+
+def _is_in_utc(moment: datetime) -> bool:
+    try:
+        moment.astimezone(UTC)
+    except OverflowError:
+        return False
+    return True
 
 
 def _expanded(cron: str | None) -> str:

@@ -10,12 +10,13 @@ from pydantic import TypeAdapter, ValidationError
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaWarningKind
 from pydantic_core import (
     PydanticSerializationError,
+    SchemaValidator,
     from_json,
     to_json,
 )
 
 from workflows_app import errors
-from workflows_app.definition import faithful, traits
+from workflows_app.definition import faithful, iterators, rewriting, traits
 from workflows_app.definition.scopes import Scope
 from workflows_app.jsontext import clean, loads, loads_revealed, revealed, revealed_text
 
@@ -44,7 +45,9 @@ class Schema:
     fields, whatever aliases those have for people; both are read.
     """
 
-    __slots__ = ("_adapter", "_annotation", "_scope", "_traits", "_what", "_written", "is_any")
+    __slots__ = (
+        "_adapter", "_annotation", "_maker", "_scope", "_traits", "_what", "_written", "is_any",
+    )  # fmt: skip
 
     def __init__(
         self, annotation: Any = Any, what: str = "A value", scope: Scope | None = None
@@ -53,6 +56,8 @@ class Schema:
         self._what = what
         self._scope = scope
         self._adapter: TypeAdapter[Any] | None = None
+        #: Reads what code of the type made, where that is more than a person may give.
+        self._maker: SchemaValidator | None = None
         self._traits = _UNTYPED
         self._written: dict[Mode, bytes] = {}
         #: No type was given: values pass untouched.
@@ -85,6 +90,17 @@ class Schema:
         self.prepare()
         return self._traits.has_secrets
 
+    @property
+    def makes_values(self) -> bool:
+        """Whether a value may be another each time that it is made of the same."""
+        self.prepare()
+        return self._traits.makes_values
+
+    @property
+    def may_hold_iterators(self) -> bool:
+        """Whether something in a value of this type may be an iterator."""
+        return self._traits.may_hold_iterators
+
     def load(self, text: str | bytes, *, is_given: bool = False) -> Any:
         """Return the value that JSON text holds; raises `pydantic.ValidationError`.
 
@@ -106,22 +122,25 @@ class Schema:
         except ValidationError as refusal:
             return _second_look(adapter, plain, refusal)
 
-    def check(self, value: object) -> Any:
+    def check(self, value: object, *, is_made: bool = False) -> Any:
         """Return a value given from Python as this type; raises `pydantic.ValidationError`.
 
         An instance passes as it is. What does not fit as it stands fits when its JSON does, as
         for the next step it would: a model of the same shape, or a date as text. A secret that was
         read from a run is taken as what it hides.
+
+        `is_made`: the code of a step made it, so that a typed dict may be one of its subclasses.
         """
         adapter = self._adapter or self._prepared()
         if adapter is None:
             return value
         if self._traits.has_secrets:
             value = revealed(value)
+        reader = self._maker if is_made and self._maker is not None else adapter.validator
         try:
             if not self._traits.has_aliases:
-                return adapter.validate_python(value)
-            return adapter.validate_python(value, by_alias=True, by_name=True)
+                return reader.validate_python(value)
+            return reader.validate_python(value, by_alias=True, by_name=True)
         except ValidationError as refusal:
             try:
                 return self.load(ANY.dump(value), is_given=True)
@@ -155,15 +174,16 @@ class Schema:
         adapter = self._adapter or self._prepared()
         try:
             text = _write(adapter, value, self._traits)
-            # Pydantic writes null for numbers that JSON has no word for; only look when it may.
-            if b"null" in text or b"NaN" in text or b"Infinity" in text:
+            # Pydantic writes null for numbers that JSON has no word for, and None in keys; only
+            # look when it may.
+            if any(word in text for word in _LOST):
                 faithful.refuse_lost_numbers(_plain(adapter, value), text)
         except (ValueError, TypeError, RecursionError) as error:
             raise errors.SerializationError(
                 f"A value of type {type(value).__name__} cannot be turned into JSON: {error}. "
                 "Use models, dataclasses or plain values, or convert it first."
             ) from error
-        if self._traits.is_doubtful and not self._traits.is_custom:
+        if self._traits.is_doubtful:
             self._look_back(value, text, unread)
         return text
 
@@ -182,6 +202,11 @@ class Schema:
         lost = faithful.difference(value, read, is_open=self._traits.is_open)
         if not lost:
             return
+        if self._traits.is_custom:
+            raise unread(
+                f"A value of type {kind} is not what is read of it as {_shown(self._annotation)}: "
+                f"{lost}. Let the type write all that it is, as it reads it."
+            )
         is_lost = "is declared" in lost or "is not read" in lost
         raise (unread if is_lost else errors.SerializationError)(
             f"JSON does not keep a value of type {kind} apart from another that "
@@ -214,8 +239,18 @@ class Schema:
             raise self._refusal(error) from error
         if self._adapter is not None:
             self._traits = traits.of(self._adapter.core_schema)
+            self._rewrite(self._adapter)
         if self._adapter is not None or self.is_any:
             self._scope = None
+
+    def _rewrite(self, adapter: TypeAdapter[Any]) -> None:
+        """Let the type read and write what it would not by itself."""
+        core = adapter.core_schema
+        if self._traits.has_odd_members:
+            adapter.validator = rewriting.reader(core)
+        if self._traits.has_loose_keys:
+            adapter.serializer = rewriting.writer(core)
+            self._maker = rewriting.reader(core, with_more=True)
 
     def _adapt(self, *, is_last_chance: bool) -> TypeAdapter[Any] | None:
         """Return the adapter; None for no type, or when it waits for a name."""
@@ -223,7 +258,7 @@ class Schema:
         if _is_anything(type_):
             self.is_any = True
             return None
-        adapter: TypeAdapter[Any] = TypeAdapter(type_)
+        adapter: TypeAdapter[Any] = TypeAdapter(iterators.as_iterable(type_))
         if adapter.pydantic_complete:
             return adapter
         names = self._scope.names() if self._scope else None
@@ -297,6 +332,8 @@ def _plain(adapter: TypeAdapter[Any] | None, value: object) -> Any:
         return (adapter or _OPEN).dump_python(faithful.clean_keys(value), **_BY_NAME)
 
 
+#: What stands in the text where a number may be lost.
+_LOST: Final = (b"null", b"NaN", b"Infinity", b"None")
 #: What Pydantic writes for half of a character pair in a key; anybody else may write it, too.
 _REPLACED: Final = "\ufffd".encode()
 #: Values are written and read by the names of fields; aliases are for people.

@@ -9,6 +9,7 @@ from typing import Any, Final, TypedDict, Unpack, overload
 
 from workflows_app import errors
 from workflows_app.definition import functions, options
+from workflows_app.definition.calls import called
 from workflows_app.definition.functions import Shape
 from workflows_app.definition.ids import check_id
 from workflows_app.definition.schemas import ANY, Schema
@@ -83,6 +84,7 @@ class Step:
         """Call the plain function."""
         return self.fn(*args, **kwargs)
 
+    @called('clone(id="other")')
     def clone(self, **changes: Unpack[StepOptions]) -> Step:
         """Return another step with the same function, under another id or with other options."""
         _refuse_unknown(changes, "clone()")
@@ -130,7 +132,7 @@ def step(
     fn: None = None, /, **given: Unpack[StepOptions]
 ) -> Callable[[Callable[..., Any]], Step]: ...
 def step(
-    fn: Callable[..., Any] | None = None, /, **given: Unpack[StepOptions]
+    fn: Callable[..., Any] | None = None, /, *more: object, **given: Unpack[StepOptions]
 ) -> Step | Callable[[Callable[..., Any]], Step]:
     """Make a step of a function: bare (`@step`), with options, or as a call (`step(fn, id="x")`).
 
@@ -142,6 +144,11 @@ def step(
 
     Raises InvalidId and InvalidStep.
     """
+    if more:
+        raise errors.InvalidStep(
+            f"step() was given {len(more) + 1} things by position; it is "
+            'step(function, id="name"), with all options by keyword.'
+        )
     _refuse_unknown(given, "step()")
     if fn is None:
         return lambda fn: _define(fn, given)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from pydantic import Secret, SecretStr
 
 from workflows_app import errors
 from workflows_app.definition import places
 from workflows_app.definition.schemas import ANY, MISSING
-from workflows_app.jsontext import masked_text
+from workflows_app.jsontext import revealed_text
 
 if TYPE_CHECKING:
     from workflows_app.definition.mappings import Nodes, Values
@@ -37,8 +39,11 @@ class Hole:
                 return replace(self, step=path, place=self.place[length:])
         return self
 
-    def evaluate(self, values: Values) -> str:
-        """Return the value as text: other than text as JSON, and as nothing where none is."""
+    def evaluate(self, values: Values) -> str | SecretStr:
+        """Return the value as text: other than text as JSON, and as nothing where none is.
+
+        With a secret in it the text is one, too.
+        """
         if self.root != "steps":
             found = places.walk(getattr(values, self.root), self.place)
         elif self.step is None:
@@ -47,7 +52,7 @@ class Hole:
             found = places.walk(values.output_of(self.step), self.place)
         if found is MISSING:
             return ""
-        return found if isinstance(found, str) else masked_text(ANY.dump(found).decode())
+        return found if isinstance(found, (str, SecretStr)) else _as_json(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +67,12 @@ class Template:
         bound = (each if isinstance(each, str) else each.bind(nodes) for each in self.pieces)
         return replace(self, pieces=tuple(bound))
 
-    def evaluate(self, values: Values) -> str:
-        """Return the text with the values put in."""
-        return "".join(
-            each if isinstance(each, str) else each.evaluate(values) for each in self.pieces
-        )
+    def evaluate(self, values: Values) -> str | SecretStr:
+        """Return the text with the values put in; with a secret in it, it is one."""
+        parts = [each if isinstance(each, str) else each.evaluate(values) for each in self.pieces]
+        text = "".join(each if isinstance(each, str) else each.get_secret_value() for each in parts)
+        is_secret = any(isinstance(each, SecretStr) for each in parts)
+        return SecretStr(text) if is_secret else text
 
     def __str__(self) -> str:
         return f"template({ANY.dump(self.text).decode()})"
@@ -88,6 +94,14 @@ def template(text: str) -> Template:
         end = found.end()
     pieces.append(text[end:])
     return Template(text, tuple(pieces))
+
+
+def _as_json(value: Any) -> str | SecretStr:
+    if isinstance(value, Secret) and isinstance(value.get_secret_value(), str):
+        return SecretStr(value.get_secret_value())
+    written = ANY.dump(value).decode()
+    plain = str(revealed_text(written))
+    return written if plain == written else SecretStr(plain)
 
 
 def _piece(text: str, found: re.Match[str]) -> str | Hole:

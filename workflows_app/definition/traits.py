@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from workflows_app.definition import members, rewriting
+
 #: Types whose values are written as they stand, if all that they hold is.
 _JSON: Final = frozenset(
     {"any", "dict", "list", "str", "int", "float", "bool", "none", "nullable", "default"}
@@ -12,6 +14,8 @@ _JSON: Final = frozenset(
 _FIELDS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
 #: What may hold anything.
 _OPEN: Final = frozenset({"any", "is-instance", "is-subclass", "callable"})
+#: Functions that make the same each time.
+_SAME: Final = (dict, list, set, frozenset, tuple, str, int, float, bool)
 #: Keys of a schema under which there is no other that counts.
 _BESIDE: Final = frozenset(
     {"metadata", "serialization", "config", "cls", "function", "python_schema"}
@@ -38,6 +42,14 @@ class Traits:
     #: It does not read all that it writes, unless asked to write for itself.
     writes_more: bool = False
     has_secrets: bool = False
+    #: An enum or a literal has values that JSON has in another form.
+    has_odd_members: bool = False
+    #: Values of it may hold iterators.
+    may_hold_iterators: bool = True
+    #: A default is a function, such as one that gives a new id each time.
+    makes_values: bool = False
+    #: A typed dict says nothing of the keys that its subclasses may have.
+    has_loose_keys: bool = False
 
 
 def of(schema: Mapping[str, Any]) -> Traits:
@@ -48,21 +60,28 @@ def of(schema: Mapping[str, Any]) -> Traits:
     extras = {_extra(node) for node in nodes}
     has_computed = any(node.get("computed_fields") for node in fields)
     writers = [function for node in nodes for function in _writers(node)]
+    is_custom = any(_is_custom(node) for node in nodes) or any(map(_leaves_out, fields))
     names_mixed = any(_are_mixed(node) for node in fields)
-    is_custom = any(not _module(writer).startswith("pydantic") for writer in writers)
+    has_odd_members = any(members.are_odd(node) for node in nodes)
     return Traits(
         is_plain=kinds <= _JSON and not writers,
         is_open=bool(kinds & _OPEN),
         is_recursive="definition-ref" in kinds,
         is_doubtful=names_mixed
+        or has_odd_members
+        or is_custom
         or bool(extras - {None, "ignore"})
         or bool(kinds & {"dataclass", "json", "tagged-union"})
         or any(_is_union(node) or _has_odd_keys(node) for node in nodes),
-        is_custom=is_custom or any(_leaves_out(node) for node in fields),
+        is_custom=is_custom,
         has_aliases=any(True for node in fields for _ in _aliases(node)),
         are_names_mixed=names_mixed,
         writes_more="json" in kinds or (has_computed and bool(extras - {None, "ignore"})),
         has_secrets=any("_serialize_secret" in _name(writer) for writer in writers),
+        has_odd_members=has_odd_members,
+        may_hold_iterators=bool(kinds & (_OPEN | {"generator", "dataclass"})),
+        makes_values=any(_is_made(node) for node in nodes),
+        has_loose_keys=any(rewriting.are_keys_loose(node) for node in nodes),
     )
 
 
@@ -94,10 +113,23 @@ def _has_odd_keys(node: Mapping[str, Any]) -> bool:
     return keys is not None and keys["type"] not in {"str", "any"}
 
 
+def _is_made(node: Mapping[str, Any]) -> bool:
+    factory = node.get("default_factory") if node["type"] == "default" else None
+    return factory is not None and factory not in _SAME
+
+
 def _writers(node: Mapping[str, Any]) -> Iterator[Any]:
     function = (node.get("serialization") or {}).get("function")
     if function is not None:
         yield function
+
+
+def _is_custom(node: Mapping[str, Any]) -> bool:
+    """Return whether somebody said how a part is written, and perhaps not how it is read."""
+    if any(not _module(writer).startswith("pydantic") for writer in _writers(node)):
+        return True
+    is_format = (node.get("serialization") or {}).get("type") == "format"
+    return is_format or any(key.startswith("ser_json_") for key in node.get("config") or ())
 
 
 def _module(function: Any) -> str:

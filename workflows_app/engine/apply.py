@@ -242,8 +242,8 @@ def _count_out(change: Change, step: StepSnapshot) -> bool:
 
 def _merge(change: Change, changes: Changes) -> None:
     run = change.model
-    if changes.state:
-        run.state = {**run.state, **changes.state}
+    if changes.state or changes.made:
+        run.state = changes.over(run.state)
         change.touch("state")
     if changes.context or changes.context_removed:
         kept = {k: v for k, v in run.request_context.items() if k not in changes.context_removed}
@@ -253,8 +253,8 @@ def _merge(change: Change, changes: Changes) -> None:
 
 def _kept_changes(changes: Changes) -> Mapping[str, Any]:
     fields: dict[str, Any] = {}
-    if changes.state:
-        fields["state_changes"] = dict(changes.state)
+    if changes.state or changes.made:
+        fields["state_changes"] = changes.over({})
     if changes.context or changes.context_removed:
         removed = list(changes.context_removed)
         fields["context_changes"] = {"set": dict(changes.context), "removed": removed}

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from workflows_app.definition import ANY
 from workflows_app.definition.graph import places_of
 from workflows_app.engine import payloads, places, reading
 from workflows_app.engine.control import AbortRun, BailRun, SuspendStep
+from workflows_app.engine.draining import drained
 from workflows_app.engine.tracing import NO_SPAN
 from workflows_app.engine.writer import Writer
+from workflows_app.errors import SerializationError
 from workflows_app.jsontext import (
     Raw,
     clean_key,
@@ -25,7 +28,7 @@ from workflows_app.planner.outcomes import NO_CHANGES, Changes
 if TYPE_CHECKING:
     from collections.abc import Mapping, MutableMapping, Sequence
 
-    from workflows_app.definition import Graph, Step
+    from workflows_app.definition import Graph, Schema, Step
     from workflows_app.engine.attempts import AbortSignal, Attempt
     from workflows_app.engine.claims import Claim
 
@@ -54,6 +57,7 @@ class StepContext:
         self._graph = graph
         self._schemas = schemas
         self._state_changes: dict[str, Any] = {}
+        self._state_made: dict[str, Any] = {}
         self._context: dict[str, Any] | None = None
         self._suspend_data: Any = None
         self.input_data = input_data
@@ -142,11 +146,11 @@ class StepContext:
         `payload` is the question, shown to whoever answers. Never returns.
         """
         labels = (resume_label,) if isinstance(resume_label, str) else tuple(resume_label or ())
-        raise SuspendStep(payload, tuple(clean_text(str(label)) for label in labels))
+        raise SuspendStep(drained(payload), tuple(clean_text(str(label)) for label in labels))
 
     def bail(self, result: Any = None) -> NoReturn:
         """End the whole run as a success with this result. Never returns."""
-        raise BailRun(result)
+        raise BailRun(drained(result))
 
     def abort(self) -> NoReturn:
         """Cancel the run. Never returns."""
@@ -157,13 +161,18 @@ class StepContext:
     @property
     def state(self) -> Any:
         """The run's state as this step sees it: a dict, or the step's `state` type."""
-        merged = revealed({**self._claim.state, **self._state_changes})
+        merged = revealed({**self._state_made, **self._claim.state, **self._state_changes})
         schema = self._schemas.state if self._schemas is not None else None
-        return merged if schema is None or schema.is_any else schema.check(merged)
+        if schema is None or schema.is_any:
+            return merged
+        value = schema.check(merged)
+        if schema.makes_values:
+            self._state_made |= _made(schema, value, merged)
+        return value
 
     def set_state(self, values: Mapping[str, Any]) -> None:
         """Merge these top-level keys into the run's state; other keys stay as they are."""
-        jsonable = loads(ANY.dump(dict(values)))
+        jsonable = loads(ANY.dump(drained(dict(values))))
         self._state_changes.update(jsonable)
 
     @property
@@ -173,18 +182,22 @@ class StepContext:
             self._context = dict(revealed(self._claim.request_context))
         return self._context
 
+    def read_out(self) -> None:
+        """Run generators in the request context to their end, while they may be interrupted."""
+        if self._context is not None:
+            self._context = drained(self._context)
+
     def changes(self) -> Changes:
         """Return what this attempt changed. Called by the engine when the function has ended.
 
         Raises PayloadTooLarge for what it makes of the state or the request context.
         """
-        if self._state_changes:
-            whole = {**self._claim.state, **self._state_changes}
+        state = Changes(self._state_changes, made=self._state_made)
+        if state:
+            whole = state.over(self._claim.state)
             payloads.check_size(dumps(whole), f"The state as {self.path} changed it")
         if self._context is None:
-            if not self._state_changes:
-                return NO_CHANGES
-            return Changes(state=self._state_changes)
+            return state or NO_CHANGES
         before = self._claim.request_context
         # A key is the same, however it came: the last that was written counts.
         written = {clean_key(key): value for key, value in self._context.items()}
@@ -193,7 +206,7 @@ class StepContext:
         now: dict[str, Any] = loads(text)
         changed = {k: v for k, v in now.items() if k not in before or before[k] != v}
         removed = tuple(key for key in before if key not in now)
-        return Changes(self._state_changes, changed, removed)
+        return replace(state, context=changed, context_removed=removed)
 
     # Looking back.
 
@@ -224,3 +237,13 @@ class StepContext:
         """Return the workflow's input: for a step of a nested workflow, what that one got."""
         text = reading.init_data(self._claim.run, self._claim.path)
         return None if text is None else loads_revealed(text)
+
+
+def _made(schema: Schema, value: Any, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a type made that was not given, as JSON values: to be the same from then on."""
+    try:
+        whole = loads(schema.dump(value))
+    except SerializationError:  # it is no part of a state
+        return {}
+    known = {*given, *getattr(value, "model_fields_set", ())}
+    return {key: part for key, part in whole.items() if key not in known}

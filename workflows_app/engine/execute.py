@@ -4,14 +4,14 @@ Nothing here writes to a run; what came of the attempt is returned as an `Outcom
 """
 
 import inspect
-from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, cast
 
 from pydantic import ValidationError
 
-from workflows_app import errors
+from workflows_app import calling, errors
 from workflows_app.definition import (
     ANY,
     MISSING,
@@ -26,6 +26,7 @@ from workflows_app.definition import (
 )
 from workflows_app.engine import (
     attempts,
+    draining,
     failures,
     loops,
     payloads,
@@ -42,6 +43,7 @@ from workflows_app.planner import retries
 from workflows_app.planner.outcomes import (
     Aborted,
     Bailed,
+    Changes,
     Failed,
     Listed,
     Looped,
@@ -142,9 +144,10 @@ class _Execution:
             raise errors.InvalidStep(f"Entry {self.claim.path} has no step.")
         self.ctx.input_data = self._input(step)
         if self.claim.is_resuming and self.claim.resume_payload is not None:
-            self.ctx.resume_data = step.resume.load(self.claim.resume_payload)
+            self.ctx.resume_data = self._answer(step, self.claim.resume_payload)
         self._check_contexts(step)
-        returned = self._call(step.fn, step.arity, self.ctx.input_data)
+        is_open = step.output.may_hold_iterators
+        returned = self._call(step.fn, step.arity, self.ctx.input_data, is_open=is_open)
         if self.attempt.timed_out:
             return self._timed_out()
         return Succeeded(self._output(step, returned), self._changes(step))
@@ -158,6 +161,13 @@ class _Execution:
             source = fitting.source_of(self.graph, self.node)
             what = f"The input of step {self.claim.path} does not fit its type; it is from {source}"
             raise failures.invalid(errors.InvalidStepInput, what, error) from error
+
+    def _answer(self, step: Step, payload: str) -> Any:
+        try:
+            return step.resume.load(payload)
+        except ValidationError as error:
+            what = f"The resume data does not fit what step {self.claim.path} asks for"
+            raise failures.invalid(errors.InvalidResumeData, what, error) from error
 
     def _check_contexts(self, step: Step) -> None:
         """Let the state and the request context fail the step before its code runs."""
@@ -176,23 +186,34 @@ class _Execution:
 
     def _output(self, step: Step, returned: Any) -> Raw:
         try:
-            value = step.output.check(returned)
+            value = step.output.check(returned, is_made=True)
+            if hasattr(value, "__next__"):  # Pydantic checks what it gives when it gives it
+                value = list(value)
         except ValidationError as error:
             what = f"What step {self.claim.path} returned does not fit its output type"
             raise failures.invalid(errors.InvalidStepOutput, what, error) from error
         text = step.output.dump(value, unread=errors.InvalidStepOutput)
         return payloads.check_size(Raw(text.decode()), f"What {self.claim.path} gives")
 
-    def _changes(self, step: Step) -> Any:
+    def _changes(self, step: Step) -> Changes:
         changes = self.ctx.changes()
         schema = self.graph.workflow.state
+        if changes.made and not self._fits(schema, changes):
+            changes = replace(changes, made={})  # of that step alone
         if changes.state and not schema.is_any:
             try:
-                schema.check(revealed({**self.claim.state, **changes.state}))
+                schema.check(revealed(changes.over(self.claim.state)))
             except ValidationError as error:
                 what = f"The state as step {step.id} changed it does not fit the workflow's type"
                 raise failures.invalid(errors.InvalidState, what, error) from error
         return changes
+
+    def _fits(self, schema: Schema, changes: Changes) -> bool:
+        try:
+            schema.check(revealed(changes.over(self.claim.state)))
+        except ValidationError:
+            return False
+        return True
 
     def _suspended(self, asked: SuspendStep) -> Outcome:
         step = self.node.step
@@ -206,7 +227,7 @@ class _Execution:
 
     def _suspension(self, step: Step, asked: SuspendStep) -> Outcome:
         try:
-            payload = asked.payload if step.suspend.is_any else step.suspend.check(asked.payload)
+            payload = step.suspend.check(asked.payload, is_made=True)
         except ValidationError as error:
             what = f"What step {self.claim.path} passed to suspend() does not fit its suspend type"
             raise failures.invalid(errors.InvalidSuspendPayload, what, error) from error
@@ -268,7 +289,7 @@ class _Execution:
                 f"The concurrency of {self.claim.path} came out as {window!r}; its function must "
                 "return a whole number."
             )
-        return Listed(len(items), max(window, 1), self.ctx.changes())
+        return Listed(len(items), min(max(window, 1), calling.MOST), self.ctx.changes())
 
     def _test(self) -> Outcome:
         says_so = bool(self.function(self.node.conditions[0], self._plain_input))
@@ -294,17 +315,15 @@ class _Execution:
 
     # Common to all.
 
-    def _call(self, fn: Callable[..., Any], arity: int, value: Any) -> Any:
+    def _call(self, fn: Callable[..., Any], arity: int, value: Any, *, is_open: bool = True) -> Any:
         with self.attempt:
             returned = fn(*(value, self.ctx)[:arity])
             if inspect.iscoroutine(returned):
                 returned = loops.run(returned, self.attempt, self.claim.name)
             elif inspect.isasyncgen(returned):
                 returned = loops.run(_listed(returned), self.attempt, self.claim.name)
-            if isinstance(returned, Iterator):
-                # Its code is the step's: it may ask, fail and take too long as that may. Item by
-                # item: what runs in C alone could not be interrupted.
-                returned = [each for each in returned]  # noqa: C416
+            returned = draining.drained(returned, is_open=is_open)
+            self.ctx.read_out()
         return returned
 
     def _sized(self, schema: Schema, value: Any) -> Raw:
@@ -327,6 +346,7 @@ class _Execution:
 #: What another attempt cannot mend.
 _FINAL = (
     errors.InvalidStepInput,
+    errors.InvalidResumeData,
     errors.InvalidStepOutput,
     errors.InvalidState,
     errors.InvalidRequestContext,

@@ -33,19 +33,24 @@ def checked(
         accepted = schema.load(value) if isinstance(value, Raw) else schema.check(value)
     except ValidationError as error:
         raise failures.invalid(kind, what, error) from error
-    return payloads.check_size(text(schema, accepted), name or what)
+    return payloads.check_size(text(schema, accepted, kind), name or what)
 
 
 def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return an initial state. Raises InvalidInput, PayloadTooLarge."""
-    if definition.state.is_any or value is None:
-        return mapping(value or {}, errors.InvalidInput, "The initial state")
+    if value is None:
+        # What its type makes, such as a new id, is made once.
+        is_made = not definition.state.is_any and definition.state.makes_values
+        return dict(loads(definition.state.kept("{}"))) if is_made else {}
+    if definition.state.is_any:
+        return mapping(value, errors.InvalidInput, "The initial state")
     try:
         accepted = definition.state.check(value)
     except ValidationError as error:
         what = f"The initial state does not fit workflow {definition.id!r}"
         raise failures.invalid(errors.InvalidInput, what, error) from error
-    return dict(loads(payloads.check_size(text(definition.state, accepted), "The initial state")))
+    written = text(definition.state, accepted, errors.InvalidInput)
+    return dict(loads(payloads.check_size(written, "The initial state")))
 
 
 def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +63,8 @@ def context(definition: Builder, value: Mapping[str, Any]) -> dict[str, Any]:
     except ValidationError as error:
         what = f"The request context does not fit workflow {definition.id!r}"
         raise failures.invalid(errors.InvalidRequestContext, what, error) from error
-    whole = {**plain, **loads(text(definition.request_context, accepted))}
+    written = text(definition.request_context, accepted, errors.InvalidRequestContext)
+    whole = {**plain, **loads(written)}
     payloads.check_size(dumps(whole), "The request context")
     return whole
 
@@ -71,6 +77,11 @@ def mapping(value: Any, kind: type[errors.WorkflowError], what: str) -> dict[str
     return plain
 
 
-def text(schema: Schema, value: Any) -> Raw:
-    """Return an accepted value as JSON text. Raises SerializationError."""
-    return Raw(schema.dump(value).decode())
+def text(
+    schema: Schema, value: Any, unread: type[errors.WorkflowError] = errors.SerializationError
+) -> Raw:
+    """Return an accepted value as JSON text. Raises SerializationError.
+
+    `unread`: what is raised where the type would not read what it wrote.
+    """
+    return Raw(schema.dump(value, unread).decode())

@@ -61,7 +61,7 @@ def suspended(change: Change, step: StepSnapshot, decision: d.RecordSuspension) 
         "suspend_payload": decision.payload,
         "resume_labels": {label: label_place(step) for label in decision.labels},
     }
-    if decision.changes.state:
+    if decision.changes.state or decision.changes.made:
         told["state"] = change.model.state
     change.log.add("workflow-step-suspended", told)
     progress(change, step, StepStatus.SUSPENDED, None)
@@ -77,7 +77,7 @@ def ended(change: Change, step: StepSnapshot, decision: d.RecordResult) -> None:
     if decision.status is StepStatus.FAILED:
         told["error"] = decision.error or step.error
     told["ended_at"] = change.now.isoformat()
-    if decision.changes.state:
+    if decision.changes.state or decision.changes.made:
         told["state"] = change.model.state
     change.log.add("workflow-step-result", told, {"output": f"{step.pk}.output"})
     change.log.add("workflow-step-finish", named(change, step))

@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from workflows_app import errors, permissions
 from workflows_app.definition import ANY, BODY, Builder, Kind, Node
 from workflows_app.definition.changes import problem
+from workflows_app.definition.names import listing
 from workflows_app.engine import (
     audit,
     clock,
@@ -316,7 +317,7 @@ def _results(
         scope = _path_of(nodes, workflow)
         found |= {_path_of(nodes, f"{scope}.{key}"): each for key, each in inside.items()}
     if unknown := sorted(str(path) for path in set(found) - set(nodes)):
-        known = ", ".join(path for path in nodes if BODY not in path)
+        known = listing(path for path in nodes if BODY not in path)
         raise errors.StepNotFound(
             f"The context names {', '.join(unknown)}, and workflow {definition.id!r} has no such "
             f"step; it has {known}."
@@ -372,7 +373,7 @@ def _input_of(definition: Builder, node: Node, value: Any) -> Raw:
         schema = part.workflow.input
     if not definition.validate_inputs:
         schema = ANY
-    return given.checked(schema, value, errors.InvalidInput, what)
+    return given.checked(schema, value, errors.InvalidInput, what, f"The input of {show(node)!r}")
 
 
 def _state(definition: Builder, run: Run, asked: Asked) -> dict[str, Any]:

@@ -12,7 +12,8 @@ from workflows_app.definition import ANY
 from workflows_app.engine import clock, live, payloads, ports, timers
 from workflows_app.engine.change import Change, leave, perform
 from workflows_app.engine.claims import Claim
-from workflows_app.jsontext import Raw, clean_text, loads, masked_text
+from workflows_app.engine.draining import drained
+from workflows_app.jsontext import Raw, clean_text, dumps, loads, masked_text
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
@@ -63,6 +64,7 @@ class Writer:
                 f"for example 'data-{str(type).strip('-') or 'progress'}'."
             )
         type = clean_text(str(type))  # noqa: A001 - the contract's name
+        payloads.check_size(dumps(type), "The type of a custom event")
         payload = {**self._named, "data": _plain(data)}
         if transient:
             self._send(type, payload)
@@ -147,5 +149,5 @@ class Writer:
 
 
 def _plain(value: Any) -> object:
-    text = payloads.check_size(Raw(ANY.dump(value).decode()), "What a step says")
+    text = payloads.check_size(Raw(ANY.dump(drained(value)).decode()), "What a step says")
     return loads(masked_text(text))  # nobody but those who watch reads it

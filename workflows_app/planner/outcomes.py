@@ -16,9 +16,15 @@ class Changes:
     context: Mapping[str, Any] = field(default_factory=dict)
     #: Keys that the attempt deleted from the request context.
     context_removed: tuple[str, ...] = ()
+    #: Keys of the state that the step's type made, such as a new id: kept where nobody wrote them.
+    made: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.state or self.context or self.context_removed)
+        return bool(self.state or self.made or self.context or self.context_removed)
+
+    def over(self, state: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a state with these changes."""
+        return {**self.made, **state, **self.state}
 
 
 NO_CHANGES = Changes()

@@ -1,10 +1,14 @@
 """What is kept of an exception: bounded together, groups and notes, and whatever it does itself."""
 
+import dataclasses
 import itertools
 import subprocess
 import time
+from collections import abc
+from typing import Annotated, Any, AsyncIterator, Generator, Iterable, Iterator, NamedTuple  # noqa: UP035 - as people write them
 
 import pytest
+from pydantic import BaseModel
 
 from tests.integration.engine.test_rules import only
 from workflows_app import Workflow, step
@@ -298,3 +302,151 @@ def test_an_async_function_may_return_a_generator():
         return (data + number for number in range(3))
 
     assert only(gives, "returns-a-generator").create_run().start(1).result == [1, 2, 3]
+
+
+class Held(BaseModel):
+    parts: Iterable[int]
+    more: Any = None
+
+
+@dataclasses.dataclass(frozen=True)
+class HeldToo:
+    parts: Any
+    more: Any = None
+
+
+class Pair(NamedTuple):
+    one: Any
+    two: Any
+
+
+#: Where a generator may be, and what is then there.
+HOLDERS = {
+    "a mapping": (lambda parts: {"x": parts}, lambda parts: {"x": parts}),
+    "a list": (lambda parts: [1, parts], lambda parts: [1, parts]),
+    "a tuple": (lambda parts: (parts, [{"y": 1}]), lambda parts: [parts, [{"y": 1}]]),
+    "a named tuple": (lambda parts: Pair(1, parts), lambda parts: [1, parts]),
+    "a list deep inside": (lambda p: {"a": [{"b": [p]}]}, lambda p: {"a": [{"b": [p]}]}),
+    "a generator": (lambda parts: (each for each in [parts, 2]), lambda parts: [parts, 2]),
+    "a model": (lambda parts: Held(parts=[], more=parts), lambda p: {"parts": [], "more": p}),
+    "a field of a model": (lambda p: [Held(parts=p)], lambda p: [{"parts": p, "more": None}]),
+    "a dataclass": (lambda p: {"z": HeldToo(p)}, lambda p: {"z": {"parts": p, "more": None}}),
+}
+
+
+@pytest.mark.parametrize("where", HOLDERS)
+def test_a_generator_inside_what_a_step_gives_is_its_code_too(where):
+    hold, shown = HOLDERS[where]
+
+    def asks(data, ctx):
+        def parts():
+            if ctx.resume_data is None:
+                ctx.suspend("?")
+            yield ctx.resume_data
+
+        return hold(parts())
+
+    run = only(asks, "holds-and-asks").create_run()
+    assert run.start(1).status == "suspended"
+    assert run.resume(2).result == shown([2])
+
+    def fails(data):
+        def parts():
+            yield data
+            raise LookupError("in the middle")
+
+        return hold(parts())
+
+    _, error = failed(fails, "holds-and-fails")
+    assert (error.type, error.message) == ("LookupError", "in the middle")
+
+    def endless(data):
+        return hold(time.sleep(0.005) or number for number in itertools.count())
+
+    _, error = failed(endless, "holds-for-ever", timeout=0.1)
+    assert error.type == "StepTimeout"
+
+
+@pytest.mark.parametrize(
+    "do",
+    [
+        lambda parts, ctx: ctx.set_state({"x": parts}),
+        lambda parts, ctx: ctx.request_context.update(x=parts),
+        lambda parts, ctx: ctx.writer.write({"x": parts}),
+        lambda parts, ctx: ctx.writer.custom("data-x", [parts]),
+        lambda parts, ctx: ctx.suspend({"x": parts}),
+        lambda parts, ctx: ctx.bail({"x": parts}),
+    ],
+    ids=["state", "context", "write", "custom", "suspend", "bail"],
+)
+def test_a_generator_inside_what_a_step_says_is_its_code_too(do):
+    def fails(data, ctx):
+        def parts():
+            yield data
+            raise LookupError("in the middle")
+
+        do(parts(), ctx)
+
+    _, error = failed(fails, "says-and-fails")
+    assert (error.type, error.message) == ("LookupError", "in the middle")
+
+    def endless(data, ctx):
+        do((time.sleep(0.005) or number for number in itertools.count()), ctx)
+
+    _, error = failed(endless, "says-for-ever", timeout=0.1)
+    assert error.type == "StepTimeout"
+
+
+def test_what_holds_itself_is_refused():
+    around: list[Any] = [object()]
+    around.append({"x": around})
+    _, error = failed(lambda _: around, "holds-itself")
+    assert error.type == "SerializationError"
+
+
+def iterated(data: Any) -> Iterator[int]:
+    yield data
+    yield "2"  # type: ignore[misc]
+
+
+def from_abc(data: int) -> abc.Iterator[int]:
+    yield from iterated(data)
+
+
+def with_more(data: Any) -> Annotated[Iterator[int] | None, "said"]:
+    return iterated(data)
+
+
+def sent(data: Any) -> Generator[int, None, str]:
+    yield from (data, 2)
+    return "the end"
+
+
+def bare(data: Any) -> Iterator:  # type: ignore[type-arg]
+    yield data
+    yield 2
+
+
+def later(data: int) -> AsyncIterator[int]:
+    async def gives() -> AsyncIterator[int]:
+        yield data
+        yield 2
+
+    return gives()
+
+
+@pytest.mark.parametrize("fn", [iterated, from_abc, with_more, sent, bare, later])
+def test_a_function_that_says_that_it_gives_an_iterator_is_a_step(fn):
+    def takes(data: Iterator[int]) -> int:
+        return next(data) + sum(data)
+
+    flow = Workflow("iterators").then(step(fn, id="gives")).then(step(takes)).commit()
+    result = flow.create_run().start(1)
+    assert (result.steps["gives"].output, result.result) == ([1, 2], 3)
+
+
+def test_what_an_iterator_gives_is_of_its_type_or_named():
+    for type_ in (Iterator[int], Iterable[int], Generator[int, None, None]):
+        _, error = failed(lambda _: iter([1, "x"]), "iterates-wrongly", output=type_)
+        assert error.type == "InvalidStepOutput"
+        assert "1: Input should be a valid integer" in error.message

@@ -1,12 +1,12 @@
 """Verbs that are called wrongly: what they say, and that nothing was changed."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta, timezone
 from unittest import mock
 
 import pytest
 from django.db import OperationalError, ProgrammingError
 
-from workflows_app import Schedule, StepContext, Workflow, errors, step
+from workflows_app import Schedule, StepContext, Workflow, errors, from_step, step
 from workflows_app.engine import verbs
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -64,6 +64,115 @@ def test_filters_that_are_right_are_taken_as_before():
     now = datetime.now(UTC)
     assert len(made.list_runs(status="suspended", to_date=now, resource_id=5, limit=1)) == 1
     assert len(made.list_runs(status=None, from_date=now)) == 0
+
+
+EARLIEST = datetime.min.replace(tzinfo=timezone(timedelta(hours=14)))
+LATEST = datetime.max.replace(tzinfo=timezone(timedelta(hours=-12)))
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"limit": 10**30}, 1),
+        ({"limit": 2**63 - 1}, 1),
+        ({"limit": 2**31 - 1}, 1),
+        ({"from_date": EARLIEST}, 1),
+        ({"to_date": LATEST}, 1),
+        ({"from_date": LATEST}, 0),
+        ({"to_date": EARLIEST}, 0),
+        ({"from_date": EARLIEST, "to_date": LATEST, "limit": 10**400}, 1),
+    ],
+)
+def test_a_limit_or_a_date_beyond_all_that_there_is_leaves_nothing_out(options, found):
+    made = flow()
+    made.create_run().start("x")
+    assert len(made.list_runs(**options)) == found
+
+
+@pytest.mark.parametrize("after", [2**31, 2**63, 10**30, 10**5000], ids=["a", "b", "c", "d"])
+def test_no_event_comes_after_a_number_beyond_all(after):
+    run = flow().create_run()
+    run.start("x")
+    assert run.events(after=after) == []
+    assert list(run.observe_stream(after=after)) == []
+
+
+HUGE = {
+    "a time that no float holds": (lambda run: run.start("x", timeout=10**400), "timeout"),
+    "a time that nobody writes": (lambda run: run.start("x", timeout=10**5000), "timeout is a num"),
+    "a time in a stream": (lambda run: list(run.stream("x", timeout=10**400)), "timeout"),
+    "a resource": (lambda run: run.workflow.create_run(resource_id=10**5000), "too many digits"),
+    "a filter": (lambda run: run.workflow.list_runs(resource_id=10**5000), "too many digits"),
+    "a count below all": (lambda run: run.events(after=-(10**5000)), "after is a whole number"),
+    "a limit below all": (lambda run: run.workflow.list_runs(limit=-(10**5000)), "1 or more"),
+}
+
+
+@pytest.mark.parametrize("given", HUGE)
+def test_a_number_beyond_all_is_refused_in_words(given):
+    call, says = HUGE[given]
+    run = flow().create_run()
+    with pytest.raises(errors.InvalidInput, match=says) as refusal:
+        call(run)
+    assert len(str(refusal.value)) < 500
+    assert run.refresh().status == "pending"
+
+
+def test_a_retry_count_beyond_all_is_refused_and_the_question_stays():
+    run = flow().create_run()
+    run.start("x")
+    for huge in (2**31, 10**30, 10**5000):
+        with pytest.raises(errors.InvalidInput, match="from 0 to 2,147,483,647"):
+            run.resume("yes", retry_count=huge)
+    assert run.refresh().status == "suspended"
+    assert run.resume("yes", retry_count=2**31 - 1).result == "yes"
+
+
+@pytest.mark.parametrize("concurrency", [10**30, lambda: 10**30])
+def test_a_window_beyond_all_is_as_large_as_there_is(concurrency):
+    made = Workflow("wide").foreach(first, concurrency=concurrency).commit()
+    assert made.create_run().start([1, 2]).result == [1, 2]
+
+
+def test_a_schedule_beyond_all_days_is_refused_where_it_is_written():
+    for given in ({"run_at": LATEST}, {"run_at": EARLIEST}):
+        with pytest.raises(errors.InvalidSchedule, match="all days of UTC"):
+            Schedule(**given)
+    with pytest.raises(errors.InvalidSchedule, match="all days of UTC"):
+        Schedule("* * * * *", end_at=LATEST)
+    with pytest.raises(errors.InvalidStep, match="retries is a whole number") as refusal:
+        step(lambda data: data, id="x", retries=-(10**5000))
+    assert len(str(refusal.value)) < 300
+
+
+def test_a_step_that_there_is_not_is_told_with_names_that_people_gave():
+    """A branch whose name a step has gets another, which nobody can name."""
+    taken = step(lambda data: data, id="branch-1")
+    made = Workflow("told").then(taken).branch([(lambda _: True, first)]).commit()
+    run = made.create_run()
+    run.start("x")
+    for verb in (
+        lambda: run.time_travel("nope"),
+        lambda: run.time_travel("first", context={"nope": {"output": 1}}),
+        lambda: run.resume(1, step="nope"),
+    ):
+        with pytest.raises(
+            errors.WorkflowError, match="branch-1, first|first, branch-1|No|wait"
+        ) as said:
+            verb()
+        assert "~" not in str(said.value)
+    with pytest.raises(errors.InvalidStep, match="stand: branch-1, first"):
+        Workflow("told-too").then(taken).branch([(lambda _: True, first)]).map(
+            {"a": from_step("nope")}
+        )
+
+
+def test_an_input_of_a_time_travel_that_is_too_large_is_named(settings, execution):
+    settings.WORKFLOWS = {"EXECUTION": execution, "MAX_PAYLOAD_BYTES": 4000}
+    run = flow().create_run()
+    run.start("x")
+    with pytest.raises(errors.PayloadTooLarge, match=r"^The input of 'asks' is 6,002 bytes"):
+        run.time_travel("asks", input_data="x" * 6000)
 
 
 OPTIONS = {

@@ -1,15 +1,18 @@
 """What values become on their way through a run: kept, refused with a sentence, or hidden."""
 
+import enum
 import json
 import logging
 import re
+import time
 import uuid
 from typing import Any
 
 import pytest
-from pydantic import BaseModel, ConfigDict, Field, SecretStr
+from pydantic import BaseModel, ConfigDict, Field, Secret, SecretStr
+from typing_extensions import TypedDict
 
-from workflows_app import StepContext, Workflow, errors, step
+from workflows_app import StepContext, Workflow, errors, from_init, step, template
 from workflows_app.models import Action, Run, RunEvent, StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -228,6 +231,114 @@ def test_an_input_by_alias_is_taken_and_crosses_by_name():
             assert run.rerun().result().result == 5
 
 
+class Planet(enum.Enum):
+    """Values of several parts."""
+
+    EARTH = (5.9, 6.3)
+
+
+def test_an_enum_of_values_that_json_writes_otherwise_crosses_as_input_output_and_answer():
+    @step(resume=Planet, suspend=Planet, state=dict[str, Planet])
+    def asks(planet: Planet, ctx: StepContext) -> Planet:
+        ctx.set_state({"seen": planet})
+        if ctx.resume_data is None:
+            ctx.suspend(planet)
+        assert ctx.resume_data is ctx.state["seen"] is Planet.EARTH
+        noted(ctx.resume_data)
+        return planet
+
+    takes = step(lambda planet: noted(planet).name, id="takes", input=Planet)
+    run = Workflow("planets", input=Planet).then(asks).then(takes).commit().create_run()
+    assert run.start(Planet.EARTH).suspend_payload == {"asks": [5.9, 6.3]}
+    with pytest.raises(errors.InvalidResumeData):
+        run.resume([5.9, 6.4])
+    assert run.refresh().status == "suspended"
+    assert run.resume([5.9, 6.3]).result == "EARTH"
+    assert seen == [Planet.EARTH, Planet.EARTH]
+
+
+# The state of a step.
+
+
+class Marked(BaseModel):
+    """Another token each time that it is made."""
+
+    token: uuid.UUID = Field(default_factory=uuid.uuid4)
+    n: int = 0
+
+
+@step(state=Marked, retries=2)
+def marks(data: Any, ctx: StepContext) -> str:
+    """Read the state often."""
+    noted(ctx.state.token)
+    ctx.set_state({"n": ctx.state.n + 1})
+    noted(ctx.state.token)
+    if data == "fails" and ctx.retry_count < 1:
+        raise ValueError("again")
+    if data == "asks" and ctx.resume_data is None:
+        ctx.suspend()
+    return str(ctx.state.token)
+
+
+@pytest.mark.parametrize("data", ["", "fails", "asks"])
+def test_what_the_type_of_the_workflows_state_makes_is_made_once(data):
+    last = step(lambda _, ctx: noted(ctx.state.token) and data, id="last", state=Marked)
+    flow = Workflow("marked", state=Marked).then(marks).then(last).commit()
+    run = flow.create_run()
+    result = run.start(data)
+    if data == "asks":
+        result = run.resume(1)
+    result = run.result(include_state=True)
+    assert result.status == "success", result.error
+    assert len(set(seen)) == 1
+    assert result.state["token"] == str(seen[0])
+    assert result.state["n"] == (2 if data == "asks" else 1)
+
+
+def test_what_the_type_of_a_steps_state_makes_is_the_same_from_then_on():
+    last = step(lambda _, ctx: noted(ctx.state.token) and 1, id="last", state=Marked)
+    run = Workflow("marked-by-steps").then(marks).then(last).commit().create_run()
+    assert run.start("asks").status == "suspended"
+    assert len(set(seen)) == 1
+    assert run.resume(1).result == 1
+    assert len(set(seen)) == 1
+    state = run.result(include_state=True).state
+    assert state == {"token": str(seen[0]), "n": 2}
+
+
+def test_what_a_steps_type_makes_of_the_state_is_dropped_where_it_failed_or_somebody_wrote_it():
+    class Closed(BaseModel):
+        model_config = ConfigDict(extra="forbid")
+        n: int = 0
+
+    def reads(_: Any, ctx: StepContext) -> Any:
+        time.sleep(0.2)
+        token = ctx.state.token
+        assert ctx.state.token == token
+        time.sleep(0.3)
+        return str(token)
+
+    one = uuid.UUID(int=1)
+    writes = step(lambda _, ctx: ctx.set_state({"token": str(one)}), id="writes")
+    flow = Workflow("marked-side-by-side")
+    flow = flow.parallel([writes, step(reads, id="reads", state=Marked)]).commit()
+    result = flow.create_run().start(output_options={"include_state": True})
+    assert result.state["token"] == str(one)
+    closed = Workflow("marked-closed", state=Closed).then(step(reads, id="reads", state=Marked))
+    result = closed.commit().create_run().start(output_options={"include_state": True})
+    assert (result.status, result.state) == ("success", {})
+
+
+def test_a_type_that_makes_nothing_new_leaves_the_state_as_it_is():
+    class Counted(BaseModel):
+        n: int = 0
+        items: list[int] = Field(default_factory=list)
+
+    reads = step(lambda _, ctx: ctx.state.n, id="reads", state=Counted)
+    flow = Workflow("counted", state=Counted).then(reads).commit()
+    assert flow.create_run().start(output_options={"include_state": True}).state == {}
+
+
 # Output.
 
 
@@ -263,6 +374,61 @@ def test_a_subclass_is_recorded_as_what_it_is_or_refused():
     assert result.result == "s"
     lost = Workflow("closed").then(step(Opened, id="one", output=Closed)).commit()
     assert lost.create_run().start().error.type == "InvalidStepOutput"
+
+
+class LeavesOut(BaseModel):
+    """Leaves out a field."""
+
+    b: int = Field(2, exclude=True)
+
+
+class Keys(TypedDict):
+    """What is declared."""
+
+    a: int
+
+
+class MoreKeys(Keys):
+    """What is returned: it is one of those, too."""
+
+    b: int
+
+
+def test_what_a_type_leaves_out_is_refused_where_it_comes_from():
+    """It would be there again with its default, or fail the next step."""
+    more = LeavesOut(b=9)
+    gives = step(lambda _: more, id="gives", output=LeavesOut, retries=2)
+    error = Workflow("left-out").then(gives).commit().create_run().start().error
+    assert error.type == "InvalidStepOutput"
+    assert "'b'" in error.message
+    asks = step(lambda _, ctx: ctx.resume_data or ctx.suspend(), id="asks", resume=LeavesOut)
+    flow = Workflow("left-in", input=LeavesOut, state=LeavesOut).then(asks).commit()
+    run = flow.create_run()
+    with pytest.raises(errors.InvalidInput, match="'b'"):
+        run.start(more)
+    with pytest.raises(errors.InvalidInput, match="'b'"):
+        run.start(LeavesOut(), initial_state={"b": 9})
+    assert run.status == "pending"
+    assert run.start(LeavesOut(b=2)).status == "suspended"
+    with pytest.raises(errors.InvalidResumeData, match="'b'"):
+        run.resume(more)
+    assert run.resume({}).result == {}
+
+
+def test_a_typed_dict_is_recorded_as_the_subclass_that_it_is():
+    @step(suspend=Keys)
+    def gives(data: Keys, ctx: StepContext) -> Keys:
+        made: MoreKeys = {"a": data["a"], "b": 2}
+        if ctx.resume_data is None:
+            ctx.suspend(made)
+        return made
+
+    takes = step(noted, id="takes", input=Keys)
+    run = Workflow("keys", input=Keys).then(gives).then(takes).commit().create_run()
+    assert run.start({"a": 1, "b": 5}).suspend_payload == {"gives": {"a": 1, "b": 2}}
+    result = run.resume(1)
+    assert result.steps["gives"].output == {"a": 1, "b": 2}
+    assert (result.input, result.result, seen) == ({"a": 1}, {"a": 1}, [{"a": 1}])
 
 
 @pytest.mark.parametrize(
@@ -366,6 +532,35 @@ def test_a_secret_reaches_steps_and_is_shown_to_nobody(declared, caplog, admin_u
     again = run.rerun(wait=True)
     assert seen[-1] == "hunter2"
     assert again.status == "suspended"
+
+
+def test_a_secret_in_a_map_or_a_template_is_handed_on_and_shown_to_nobody():
+    class Safe(BaseModel):
+        pin: SecretStr
+        number: Secret[int]
+
+    @step
+    def takes(data: Any) -> Any:
+        noted(data["text"].get_secret_value())
+        noted(data["whole"].get_secret_value())
+        noted(data["number"].get_secret_value())
+        return data
+
+    made = {
+        "text": template("pin {init.pin}, number {init.number}"),
+        "whole": template("{init}"),
+        "number": from_init("number"),
+        "more": template("a {init.nothing}"),
+    }
+    flow = Workflow("safe", input=Safe).map(made).then(takes).commit()
+    run = flow.create_run()
+    result = run.start({"pin": "hunter2", "number": 70707})
+    assert result.status == "success", result.error
+    assert seen == ["pin hunter2, number 70707", '{"pin":"hunter2","number":70707}', 70707]
+    assert result.steps["map-1"].output == {**dict.fromkeys(made, "**********"), "more": "a "}
+    shown = result.model_dump_json() + "".join(e.model_dump_json() for e in run.events())
+    assert "hunter" not in shown
+    assert "70707" not in shown
 
 
 def test_a_secret_that_does_not_fit_is_not_in_the_error():
@@ -489,6 +684,8 @@ def small(settings, execution):
         lambda _, ctx: ctx.writer.write(BIG * 2),
         lambda _, ctx: ctx.writer.custom("data-x", BIG * 2),
         lambda _, ctx: ctx.writer.custom("data-x", BIG * 2, transient=True),
+        lambda _, ctx: ctx.writer.custom("data-" + BIG * 2, 1),
+        lambda _, ctx: ctx.writer.custom("data-" + BIG * 2, 1, transient=True),
         lambda _, ctx: ctx.suspend(BIG * 2),
         lambda _, ctx: ctx.suspend(1, resume_label=[f"{n}{BIG}" for n in range(2)]),
         lambda _, ctx: (ctx.set_state({"b": BIG}), ctx.suspend(1)),

@@ -5,7 +5,7 @@ import datetime
 import enum
 import uuid
 from decimal import Decimal
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, NotRequired, TypeVar
 
 import pytest
 from pydantic import (
@@ -13,14 +13,18 @@ from pydantic import (
     AliasGenerator,
     AliasPath,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     Json,
+    PlainSerializer,
     Secret,
     SecretBytes,
     SecretStr,
     SerializeAsAny,
+    ValidationError,
     computed_field,
+    field_serializer,
     model_serializer,
     model_validator,
 )
@@ -326,6 +330,216 @@ def test_a_subclass_that_would_be_lost_is_refused(type_, value, named):
         schema.dump(schema.check(value), unread=errors.InvalidStepOutput)
 
 
+# What a type leaves out, or writes in a way that it does not read.
+
+
+class LeavesOut(BaseModel):
+    """Leaves out a field that has a default."""
+
+    a: int = 1
+    b: int = Field(2, exclude=True)
+
+
+class LeavesOutNeeded(BaseModel):
+    """Leaves out a field that is needed."""
+
+    a: int = 1
+    b: int = Field(exclude=True)
+
+
+class LeavesOutSometimes(BaseModel):
+    """Leaves out a field when it is large."""
+
+    b: int = Field(2, exclude_if=lambda value: value > 5)
+
+
+class LeavesOutOpen(BaseModel):
+    """Leaves out a field beside one that takes anything."""
+
+    a: Any = None
+    b: int = Field(2, exclude=True)
+
+
+class Pops(BaseModel):
+    """Writes less than it is."""
+
+    a: int
+    b: int = 7
+
+    @model_serializer(mode="wrap")
+    def written(self, handler: Any) -> Any:
+        """Leave one out."""
+        made = handler(self)
+        del made["b"]
+        return made
+
+
+class WritesDay(BaseModel):
+    """Writes a day as it does not read one."""
+
+    day: datetime.date
+
+    @field_serializer("day")
+    def written(self, value: datetime.date) -> str:
+        """Write a day as people do."""
+        return value.strftime("%d/%m/%Y")
+
+
+class Rounds(BaseModel):
+    """Writes less than it knows."""
+
+    n: float
+
+    @field_serializer("n")
+    def written(self, value: float) -> float:
+        """Round."""
+        return round(value, 1)
+
+
+class WritesBase64(BaseModel):
+    """Writes bytes in one way, and reads them in another."""
+
+    model_config = ConfigDict(ser_json_bytes="base64")
+    b: bytes
+
+
+class Base64(WritesBase64):
+    """Reads them as it writes them."""
+
+    model_config = ConfigDict(val_json_bytes="base64")
+
+
+class Millis(BaseModel):
+    """Writes numbers that are read as seconds where they are small."""
+
+    model_config = ConfigDict(ser_json_temporal="milliseconds")
+    at: datetime.datetime
+
+
+@pydantic_dataclasses.dataclass(config=ConfigDict(ser_json_bytes="base64"))
+class DataBase64:
+    """A dataclass that writes bytes in one way, and reads them in another."""
+
+    b: bytes
+
+
+class Near:
+    """Says no when asked whether it is the same."""
+
+    def __eq__(self, other: object) -> bool:
+        raise ValueError("ask for each of my parts")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class Unsure(BaseModel):
+    """Holds one of these."""
+
+    model_config = ConfigDict(arbitrary_types_allowed=True)
+    near: Annotated[Near, PlainSerializer(lambda _: "near"), BeforeValidator(lambda _: Near())]
+
+
+EARLY = datetime.datetime(1970, 1, 1, 0, 1, tzinfo=datetime.UTC)
+
+
+@pytest.mark.parametrize(
+    ("value", "named"),
+    [
+        (LeavesOut(b=9), r"\bb\'"),
+        (LeavesOutNeeded(b=9), "b: Field required"),
+        (LeavesOutSometimes(b=9), r"\bb\'"),
+        (LeavesOutOpen(a=[1], b=9), r"\bb\'"),
+        (Pops(a=1, b=9), r"\bb\'"),
+        (WritesDay(day=datetime.date(2024, 3, 1)), "day: "),
+        (Rounds(n=1.25), r"\bn\'"),
+        (WritesBase64(b=b"hello"), r"\bb\'"),
+        (DataBase64(b=b"hello"), r"\bb\'"),
+        (Millis(at=EARLY), r"\bat\'"),
+    ],
+)
+@pytest.mark.parametrize("around", [False, True])
+def test_what_a_type_does_not_read_as_it_wrote_it_is_refused(value, named, around):
+    type_: Any = list[type(value)] if around else type(value)
+    schema = Schema(type_)
+    value = [value] if around else value
+    with pytest.raises(errors.InvalidStepOutput, match=named):
+        schema.dump(schema.check(value), unread=errors.InvalidStepOutput)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        LeavesOut(b=2),
+        LeavesOutSometimes(b=3),
+        LeavesOutOpen(a={"x": datetime.date(2024, 1, 2), "y": [uuid.UUID(int=1)]}),
+        Pops(a=1),
+        Rounds(n=1.5),
+        Base64(b=b"hello"),
+        Millis(at=datetime.datetime(2024, 1, 2, tzinfo=datetime.UTC)),
+    ],
+)
+def test_what_a_type_reads_as_it_was_is_kept_however_it_is_written(value):
+    again = crossed(type(value), value)
+    assert type(again) is type(value)
+    if not isinstance(value, LeavesOutOpen):
+        assert again == value
+
+
+def test_what_cannot_say_whether_it_is_the_same_crosses():
+    assert isinstance(crossed(Unsure, Unsure(near=Near())).near, Near)
+
+
+class Less(TypedDict):
+    """What is declared."""
+
+    a: int
+
+
+class More(Less):
+    """What is returned: it is one of those, too."""
+
+    b: int
+
+
+class Nested(TypedDict):
+    """Holds one."""
+
+    one: Less
+    more: NotRequired[list[Less]]
+
+
+class ClosedKeys(TypedDict):
+    """Takes no others."""
+
+    __pydantic_config__ = ConfigDict(extra="forbid")  # type: ignore[misc]
+    a: int
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (Less, {"a": 1, "b": 2}),
+        (Less | None, {"a": 1, "b": 2}),
+        (list[Less], [{"a": 1, "b": [{"c": datetime.date(2024, 1, 2)}]}]),
+        (Nested, {"one": {"a": 1, "b": 2}, "more": [{"a": 1, "b": 2}], "other": 3}),
+    ],
+)
+def test_the_keys_of_a_subclass_of_a_typed_dict_are_kept_and_read_as_what_is_declared(type_, value):
+    schema = Schema(type_)
+    made = schema.check(value, is_made=True)
+    assert made == value
+    text = schema.dump(made)
+    assert jsontext.loads(text) == jsontext.loads(ANY.dump(value))
+    assert schema.load(text) == schema.check(value)
+    assert "b" not in str(schema.check(value)), "what a person gives too much is left out"
+    assert ANY.dump(schema.load(text)) == schema.dump(schema.check(value))
+
+
+def test_a_typed_dict_that_says_what_it_does_with_more_does_that():
+    with pytest.raises(ValidationError, match="b"):
+        Schema(ClosedKeys).check({"a": 1, "b": 2}, is_made=True)
+
+
 # What JSON cannot keep apart.
 
 
@@ -404,6 +618,123 @@ def test_what_json_cannot_keep_apart_is_refused(type_, value, named):
         crossed(type_, value)
 
 
+# Enums whose values JSON has in another form.
+
+
+class Planet(enum.Enum):
+    """Values of several parts."""
+
+    EARTH = (5.9, 6.3)
+    MARS = (0.6, 3.3)
+
+
+class Rate(enum.Enum):
+    """Exact numbers."""
+
+    LOW = Decimal("0.07")
+    HIGH = Decimal("0.19")
+
+
+class Odd(enum.Enum):
+    """One of each kind that JSON writes as something else."""
+
+    DAY = datetime.date(2024, 1, 2)
+    TIME = datetime.datetime(2024, 1, 2, 3, tzinfo=datetime.UTC)
+    LONG = datetime.timedelta(days=1)
+    ID = uuid.UUID(int=1)
+    RAW = b"raw"
+    SET = frozenset({1})
+    MAP = {"a": (1, 2)}
+    LIST = [1, 2]
+    INNER = Level.HIGH
+    WORD = "word"
+    NOTHING = None
+
+
+class Day(datetime.date, enum.Enum):
+    """Members that are dates."""
+
+    FIRST = 2024, 1, 1
+
+
+class Sign(bytes, enum.Enum):
+    """Members that are bytes."""
+
+    A = b"a"
+
+
+class Exact(Decimal, enum.Enum):
+    """Members that are exact numbers."""
+
+    ONE = "1.50"
+
+
+class World(BaseModel):
+    """Has some of them in fields."""
+
+    planet: Planet
+    rates: dict[Rate, list[Planet]] = {}
+    more: "World | None" = None
+
+
+@dataclasses.dataclass
+class Tax:
+    """Has one in a field."""
+
+    rate: Rate = Rate.LOW
+
+
+class Both(enum.Enum):
+    """Two values that JSON writes alike."""
+
+    NUMBER = Decimal(1)
+    TEXT = "1"
+
+
+@pytest.mark.parametrize(
+    ("type_", "value"),
+    [
+        (Planet, Planet.MARS),
+        *[(Odd, member) for member in Odd],
+        (Day, Day.FIRST),
+        (Sign, Sign.A),
+        (Exact, Exact.ONE),
+        (list[Planet], [Planet.EARTH, Planet.MARS]),
+        (dict[Planet, Rate], {Planet.MARS: Rate.HIGH}),
+        (dict[Odd, int], {Odd.DAY: 1, Odd.ID: 2, Odd.WORD: 3}),
+        (Planet | None, Planet.MARS),
+        (Rate | int, Rate.LOW),
+        (Rate | str, Rate.LOW),
+        (Literal[Planet.EARTH], Planet.EARTH),
+        (Literal[Level.LOW, "low"], Level.LOW),
+        (Literal[b"a", b"b"], b"b"),
+        (World, World(planet=Planet.MARS, rates={Rate.LOW: [Planet.EARTH]},
+                      more=World(planet=Planet.EARTH))),
+        (Tax, Tax(Rate.HIGH)),
+        (tuple[Planet, Rate], (Planet.EARTH, Rate.LOW)),
+        (Both, Both.TEXT),
+    ],
+)  # fmt: skip
+def test_an_enum_is_read_whatever_its_values_are(type_, value):
+    again = crossed(type_, value)
+    assert again == value
+    assert type(again) is type(value)
+    given = jsontext.loads(Schema(type_).dump(value))
+    assert Schema(type_).check(given) == value
+
+
+def test_values_of_an_enum_that_json_writes_alike_are_refused():
+    with pytest.raises(errors.SerializationError, match=r"Both\.TEXT"):
+        crossed(Both, Both.NUMBER)
+
+
+def test_what_is_no_member_of_an_enum_is_refused_as_before():
+    for given in ([5.9, 6.4], "EARTH", {"a": object()}, object(), "5.9,6.3x"):
+        with pytest.raises(ValidationError, match=r"should be \(5\.9, 6\.3\)"):
+            Schema(Planet).check(given)
+    assert Schema(Planet).json_schema()["enum"] == [[5.9, 6.3], [0.6, 3.3]]
+
+
 # What Python cannot read again.
 
 
@@ -473,6 +804,15 @@ def test_a_secret_reaches_who_reads_it_and_nobody_else():
 def test_a_secret_does_not_show_where_text_is_cut(cut):
     text = Schema(Login).dump(Login(user="a", password='hunter2"}\\')).decode()
     assert "hunter" not in jsontext.masked_text(text[:cut])
+
+
+def test_a_secret_that_was_read_is_one_for_its_type_and_without_one():
+    shown = jsontext.loads(Schema(Login).dump(Login(user="a", password="hunter2")))
+    assert Schema(Login).check(shown) == Login(user="a", password="hunter2")
+    bare = ANY.load(jsontext.dumps(shown))
+    assert bare["number"] == Secret[Any](5)
+    assert Schema(Login).check(bare) == Login(user="a", password="hunter2")
+    assert ANY.dump(bare).decode() == jsontext.dumps(shown)
 
 
 def test_asterisks_that_are_no_secret_stay():

@@ -76,6 +76,8 @@ CERTAIN = [
     (list[int], dict), (dict, list), (Point, str), (Pair, int), (type(None), str), (int, UUID),
     (int | None, str), (str, type(None)), (list, int), (Named, list), (datetime, dict),
     (Point, list[Point]), (list[Point], Point), (int, str | None | list),
+    (int, Literal["a"]), (str, Literal[1, 2]), (Literal[1], Literal[2]), (list, Literal["a", 1]),
+    (Literal["1"], Literal[1, "2"]), (Literal["a"] | None, Literal["b"]), (bool, Literal["true"]),
 ]  # fmt: skip
 POSSIBLE = [
     (str, int), (str, float), (str, bool), (str, datetime), (str, UUID), (int, float), (int, bool),
@@ -84,6 +86,11 @@ POSSIBLE = [
     (Worded, str), (Numbers, list), (list, Numbers), (Color, str), (Level, str), (Literal[1], str),
     (list[int], list[str]), (Point, dict), (dict, Point), (Pair, Point), (bool, int),
     (object, str), (Path, str), (timedelta, float),
+    (int, Literal[1, "a"]), (str, Literal["a"]), (bool, Literal[1]), (int, Literal[True]),
+    (Literal[1], Literal[True]), (Literal[1, 2], Literal[2, 3]), (Literal["1"], int),
+    (float, Literal[1]),
+    (Literal["a"], list), (int, Literal[Color.RED]), (Literal[Level.LOW], Literal[2]),
+    (Literal["a"] | None, Literal["b", None]), (Decimal, Literal["1"]), (int, Level),
 ]  # fmt: skip
 
 

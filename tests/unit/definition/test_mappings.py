@@ -6,7 +6,7 @@
 from typing import Any
 
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, Secret, SecretStr
 
 from workflows_app import errors
 from workflows_app.definition import (
@@ -314,6 +314,30 @@ def test_a_template_puts_values_in(text, expected):
 def test_a_template_that_cannot_be_is_refused_where_it_is_written(wrong, message):
     with pytest.raises(errors.InvalidTemplate, match=message):
         template(wrong)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("pin {init.pin}!", "pin hunter2!"),
+        ("{init.pin}", "hunter2"),
+        ("{init.number}", "5"),
+        ("{init.day}", "2024-01-02"),
+        ("{init}", '{"pin":"hunter2","number":5,"words":["hunter3"],"day":"2024-01-02"}'),
+        ("{init.words} {init.pin}", '["hunter3"] hunter2'),
+        ("{context.pin}{state.pin}{input.pin}{steps.add.pin}", "hunter2" * 4),
+    ],
+)
+def test_what_a_template_makes_of_a_secret_is_one(text, expected):
+    hidden = {"pin": SecretStr("hunter2"), "number": Secret[Any](5),
+              "words": [SecretStr("hunter3")],
+        "day": Secret[Any]("2024-01-02")}  # fmt: skip
+    values = Run(init=hidden, input=hidden, context=hidden, state=hidden)
+    values.outputs["add"] = hidden
+    made = value_of(template(text), values)
+    assert isinstance(made, SecretStr)
+    assert made.get_secret_value() == expected
+    assert value_of(template("{init.none}{init.more}"), values) == ""
 
 
 def test_a_template_asks_for_each_step_once():

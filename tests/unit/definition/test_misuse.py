@@ -1,8 +1,13 @@
 """What people write by mistake, and what they are told: what happened, and how it is written."""
 
+# What is refused here, the types would refuse as well.
+# mypy: disable-error-code="call-arg, call-overload, misc"
+
 from datetime import date, datetime
+from typing import Annotated, Literal, Optional, TypeVar
 
 import pytest
+from pydantic import BaseModel
 
 from workflows_app import Schedule, StepContext, Workflow, checks, errors, step
 from workflows_app.definition import registry
@@ -129,7 +134,55 @@ def maybe(ctx: StepContext | None, data):
     """Take the context before the input, if any."""
 
 
-@pytest.mark.parametrize("fn", [only, turned, maybe])
+class Mine(StepContext):
+    """A context with more."""
+
+
+C = TypeVar("C", bound=StepContext)
+
+
+def optional(ctx: Optional["StepContext"], data):
+    """Take them the wrong way, and perhaps none."""
+
+
+def annotated(ctx: Annotated[StepContext, "said"], data):
+    """Take them the wrong way, with a word on it."""
+
+
+def within(ctx: "Annotated[Mine | None, 1]", data):
+    """Take them the wrong way, as text that is read later."""
+
+
+def subclass(ctx: Mine, data):
+    """Take one of their own."""
+
+
+def named(ctx: "Mine", data):
+    """Take one of their own, by name."""
+
+
+def bound(ctx: C, data):
+    """Take any of them."""
+
+
+WRONG = [only, turned, maybe, optional, annotated, within, subclass, named, bound]
+
+
+def test_what_only_looks_like_the_context_is_no_context():
+    class StepContexts(BaseModel):
+        n: int = 0
+
+    def takes(data: Annotated[StepContexts, "StepContext"], ctx: StepContext) -> int:
+        return data.n
+
+    def says(data: Literal["StepContext", 1]) -> int:
+        return 1
+
+    assert step(takes).arity == 2
+    assert step(says).arity == 1
+
+
+@pytest.mark.parametrize("fn", WRONG)
 def test_a_function_that_takes_the_context_first_is_refused(fn):
     says = r"StepContext as its first parameter, 'ctx'.*\(data, ctx: StepContext\)"
     for make in (
@@ -147,6 +200,35 @@ def test_a_function_that_takes_the_context_first_is_refused(fn):
 def test_an_unknown_option_of_a_clone_is_named_like_one_of_a_step():
     with pytest.raises(errors.InvalidStep, match=r"clone\(\) has no option retry; it has id"):
         a.clone(retry=3)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (
+            lambda: Workflow("q", nosuch=1),
+            r"Workflow\(\) cannot be called so: .*'nosuch'\. It is "
+            r"Workflow\(\"id\", input=.*title",
+        ),
+        (lambda: Workflow("q", int), "Workflow.* too many positional"),
+        (Workflow, "Workflow.* missing a required argument: 'id'"),
+        (lambda: Workflow("q").then(a).clone("b", input=int), r"clone\(\) .*clone\(id=\"other\"\)"),
+        (lambda: Workflow("q").then(a).commit(strict=True), r"commit\(\) .*'strict'"),
+        (lambda: step(true, "id"), r"step\(function, id=\"name\"\)"),
+        (lambda: step(true, "id", 5), r"step\(function, id=\"name\"\)"),
+        (lambda: step("id"), "must be a function, not 'id'"),
+        (lambda: a.clone("id"), r"clone\(id=\"other\"\)"),
+    ],
+)
+def test_what_a_definition_does_not_take_is_said_in_its_own_words(make, says):
+    with pytest.raises(errors.InvalidStep, match=says) as refusal:
+        make()
+    assert "Builder" not in str(refusal.value)
+    assert "__init__" not in str(refusal.value)
+
+
+def test_a_workflow_knows_where_it_was_written():
+    assert Workflow("written-here").defined_in == __name__
 
 
 @pytest.mark.parametrize("name", ["initial_state", "request_context", "metadata"])

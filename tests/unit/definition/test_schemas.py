@@ -193,6 +193,22 @@ def test_nan_and_infinity_are_refused_with_their_place(value, place):
         ANY.dump(value)
 
 
+@pytest.mark.parametrize("number", [NAN, INFINITY, -INFINITY])
+def test_nan_and_infinity_as_keys_of_no_type_are_refused(number):
+    for value in ({number: 1}, {"a": [{number: 2}]}, {(number, 1): 1}, {None: 1, number: 2}):
+        for schema in (ANY, Schema(dict), Schema(dict[Any, Any])):
+            with pytest.raises(
+                errors.SerializationError, match=f"no number for {number}|twice|two"
+            ):
+                schema.dump(value)
+    typed = Schema(dict[float, int])
+    assert str(typed.load(typed.dump({number: 1}))) == str({number: 1})
+
+
+def test_none_as_a_key_is_not_taken_for_a_lost_number():
+    assert ANY.dump({None: 1, "None of them": None}) == b'{"None":1,"None of them":null}'
+
+
 def test_nan_and_infinity_in_a_typed_value_are_refused():
     with pytest.raises(errors.SerializationError, match="nan at 'total'"):
         ORDER.dump(Order(id="a", total=NAN))
