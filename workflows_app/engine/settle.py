@@ -21,6 +21,7 @@ from workflows_app.engine import (
     failures,
     payloads,
     ports,
+    surroundings,
     transactions,
 )
 from workflows_app.engine.apply import apply
@@ -32,6 +33,7 @@ from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.sessions import Session
 from workflows_app.engine.writer import Said
 from workflows_app.models import Run, StepSnapshot
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.decide import decide, refuse_join
 from workflows_app.planner.outcomes import Aborted, Bailed, Outcome
 from workflows_app.planner.statuses import StepStatus
@@ -285,6 +287,7 @@ def settle_until_recorded(
                 attempt += 1
             else:
                 refused = error
+                surroundings.discard(connection_here())  # it may be what is wrong
         else:
             return None
 
