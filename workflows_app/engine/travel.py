@@ -369,7 +369,7 @@ def _input_of(definition: Builder, node: Node, value: Any) -> Raw:
         schema = part.workflow.input
     if not definition.validate_inputs:
         schema = ANY
-    return given.checked(schema, value, errors.InvalidInput, what)
+    return given.checked(schema, value, errors.InvalidInput, what, f"The input of {show(node)!r}")
 
 
 def _state(definition: Builder, run: Run, asked: Asked) -> dict[str, Any]:
