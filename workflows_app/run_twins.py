@@ -65,6 +65,8 @@ class Twins(Verbs):
         self, *, wait: bool = False, timeout: float | None = None, **options: Any
     ) -> dict[str, str]:
         """Async twin of `cancel`."""
+        if wait:
+            await in_thread(transactions.refuse_waiting)("acancel")
         answer = await in_thread(self.cancel)(**options)
         if wait:
             await waiting.await_settled(self.pk, timeout)
@@ -164,7 +166,7 @@ class Twins(Verbs):
             return whole
         if not wait:
             return await in_thread(verb)(wait=False, **options)
-        await in_thread(self._refuse_waiting)("a waiting verb")
+        await in_thread(transactions.refuse_waiting)("a waiting verb")
         with lending.waiting(self.pk):
             await in_thread(verb)(wait=False, **options)
             await waiting.await_settled(self.pk, timeout)
@@ -179,7 +181,7 @@ class Twins(Verbs):
             whole: Run = await _in_thread(verb, {**options, "wait": wait, "timeout": timeout})
             return whole
         if wait:
-            await in_thread(self._refuse_waiting)("a waiting verb")
+            await in_thread(transactions.refuse_waiting)("a waiting verb")
         made = await in_thread(verb)(wait=False, **options)
         if wait:
             await waiting.await_settled(made.pk, timeout)

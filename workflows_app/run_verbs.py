@@ -10,15 +10,11 @@ from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from workflows_app import calling, errors, permissions, results, targets, verb_options
 from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
-from workflows_app.engine.transactions import (
-    is_inside_testcase,
-    is_inside_user_transaction,
-    note_begun,
-)
+from workflows_app.engine.transactions import is_inside_testcase, note_begun, refuse_waiting
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.jsontext import dumps, revealed
 from workflows_app.models import Run as RunRow
-from workflows_app.stream import RunStream
+from workflows_app.stream import FOLLOW_LATER, RunStream
 from workflows_app.threads import blocking
 from workflows_app.verb_options import Options, TravelOptions
 
@@ -148,7 +144,7 @@ class Verbs:
         )
         permissions.require(self.workflow, actor, self._row)
         if wait:
-            self._refuse_waiting("cancel")
+            refuse_waiting("cancel")
         message = verbs.cancel(self._row, actor=actor, door=door)
         if wait:
             waiting.wait(self.pk, timeout)
@@ -315,21 +311,27 @@ class Verbs:
         self, input_data: Any = None, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
         """Start the run and follow its events; options are those of `start`."""
-        return self._begin_stream(partial(self.start, input_data), close_on_suspend, options)
+        return self._begin_stream(
+            "stream", partial(self.start, input_data), close_on_suspend, options
+        )
 
     @blocking
     def resume_stream(
         self, resume_data: Any = None, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
         """Answer a suspended step and follow what comes of it; options are those of `resume`."""
-        return self._begin_stream(partial(self.resume, resume_data), close_on_suspend, options)
+        return self._begin_stream(
+            "resume_stream", partial(self.resume, resume_data), close_on_suspend, options
+        )
 
     @blocking
     def time_travel_stream(
         self, step: Any, *, close_on_suspend: bool = True, **options: Any
     ) -> RunStream:
         """Travel and follow what comes of it; options are those of `time_travel`."""
-        return self._begin_stream(partial(self.time_travel, step), close_on_suspend, options)
+        return self._begin_stream(
+            "time_travel_stream", partial(self.time_travel, step), close_on_suspend, options
+        )
 
     def observe_stream(self, after: int = 0, *, close_on_suspend: bool = True) -> RunStream:
         """Replay what was recorded after event number `after`, then follow live."""
@@ -344,7 +346,7 @@ class Verbs:
     def _offspring(self, verb: str, options: Mapping[str, Any], run_id: str | None) -> Run:
         """Return a new pending run that came from this one; with an id, the one that has it."""
         if options.get("wait", True):
-            self._refuse_waiting(verb)
+            refuse_waiting(verb)
         resource_id = self._row.resource_id
         row = verbs.create(self.workflow, run_id, resource_id, origin=self.run_id)
         return type(cast("Run", self))(self.workflow, row)
@@ -356,7 +358,7 @@ class Verbs:
         verb_options.output_options(options.get("output_options"))
         permissions.require(self.workflow, options.get("actor"), self._row)
         if options.get("wait", True):
-            self._refuse_waiting(verb)
+            refuse_waiting(verb)
         given = (options.get("tracing_options"), options.get("tracing_context"))
         with tracing.verb(verb, self._row, *given) as trace:
             return self._perform_traced(partial(act, trace=trace), options)
@@ -440,10 +442,12 @@ class Verbs:
 
     def _begin_stream(
         self,
+        verb: str,
         begin: Callable[..., object],
         close_on_suspend: bool,  # noqa: FBT001 - passed on as the verb got it
         options: Mapping[str, Any],
     ) -> RunStream:
+        refuse_waiting(verb, FOLLOW_LATER)
         read = self._result_reader(options)
         self.refresh()
         stream = RunStream(
@@ -456,10 +460,3 @@ class Verbs:
         return partial(
             results.build, self.pk, **verb_options.output_options(options.get("output_options"))
         )
-
-    def _refuse_waiting(self, verb: str) -> None:
-        if is_inside_user_transaction():
-            raise errors.WaitInsideTransaction(
-                f"{verb} would wait inside an open transaction, whose writes no worker can see. "
-                "Call it with wait=False, or after the transaction."
-            )

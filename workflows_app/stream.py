@@ -30,6 +30,12 @@ if TYPE_CHECKING:
 _BATCH: Final = 200
 _LOOK_AGAIN: Final = 0.5
 
+#: What to do instead of following a run inside a transaction.
+FOLLOW_LATER: Final = (
+    "Begin with wait=False there (start, resume, time_travel), and follow the run after the "
+    "transaction, with observe_stream()."
+)
+
 
 class StreamEvent(BaseModel):
     """One event of a run. `seq` has no gaps within a run; a transient event has none."""
@@ -167,7 +173,11 @@ class RunStream:
         self._start()
 
     def _goes_on_here(self) -> bool:
-        """Inside a `TestCase`, go on with a run that nobody else sees; return whether it is so."""
+        """Inside a `TestCase`, go on with a run that nobody else sees; return whether it is so.
+
+        Raises WaitInsideTransaction where what others do with it would not be seen.
+        """
+        transactions.refuse_waiting("The stream", FOLLOW_LATER)
         return transactions.is_inside_testcase() and waiting.go_on_in_test(self._run.pk)
 
     def _heard(self, events: list[Event]) -> list[Event]:
@@ -183,6 +193,8 @@ class RunStream:
         return [event for event in events if event["seq"] <= self._news.told]
 
     def _start(self) -> None:
+        if transactions.is_inside_user_transaction() and (self._begin or not self._is_over()):
+            transactions.refuse_waiting("The stream", FOLLOW_LATER)
         if self._begin is not None:
             begin, self._begin = self._begin, None
             self._began = True
@@ -190,6 +202,12 @@ class RunStream:
                 row = RunRow.objects.filter(pk=self._run.pk).values_list("event_seq", flat=True)
                 self._order = Order(row.first() or 0)
             begin()
+
+    def _is_over(self) -> bool:
+        """Return whether nothing is added to what is recorded."""
+        row = RunRow.objects.filter(pk=self._run.pk)
+        found = row.values_list("status", "hooks_pending").first()
+        return found is None or (found[0] in self._ends and found[1] == 0)
 
     def _read(self) -> tuple[list[Event], bool]:
         """Return what was recorded since, and whether that was the end."""

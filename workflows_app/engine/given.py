@@ -14,7 +14,7 @@ from workflows_app.jsontext import Raw, dumps, loads
 def workflow_input(definition: Builder, value: Any) -> Raw:
     """Return the input of a run as text. Raises InvalidInput, PayloadTooLarge."""
     if not definition.validate_inputs:
-        return checked(ANY, value, errors.InvalidInput, "The input")
+        return checked(ANY, value, errors.InvalidInput, "The input", "The input")
     what = f"The input does not fit workflow {definition.id!r}"
     taken = checked(definition.input, value, errors.InvalidInput, what, "The input")
     first = definition.tree.first
@@ -25,15 +25,18 @@ def workflow_input(definition: Builder, value: Any) -> Raw:
 
 
 def checked(
-    schema: Schema, value: Any, kind: type[errors.WorkflowError], what: str, name: str = ""
+    schema: Schema, value: Any, kind: type[errors.WorkflowError], what: str, name: str
 ) -> Raw:
-    """Return a value as text; raise `kind`, saying `what` does not fit, or PayloadTooLarge."""
+    """Return a value as text; raise `kind` saying `what` does not fit, or PayloadTooLarge.
+
+    The latter says that it is `name` which is too large.
+    """
     try:
         # What a run was given before is read as it was written.
         accepted = schema.load(value) if isinstance(value, Raw) else schema.check(value)
     except ValidationError as error:
         raise failures.invalid(kind, what, error) from error
-    return payloads.check_size(text(schema, accepted, kind), name or what)
+    return payloads.check_size(text(schema, accepted, kind), name)
 
 
 def state(definition: Builder, value: Mapping[str, Any] | None) -> dict[str, Any]:

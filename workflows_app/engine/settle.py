@@ -21,9 +21,10 @@ from workflows_app.engine import (
     failures,
     payloads,
     ports,
+    surroundings,
     transactions,
 )
-from workflows_app.engine.apply import apply
+from workflows_app.engine.apply import apply, context_with, state_with
 from workflows_app.engine.change import Change, perform
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import HOOK, Claim
@@ -31,9 +32,18 @@ from workflows_app.engine.failing import is_away
 from workflows_app.engine.rare import Rare, note
 from workflows_app.engine.sessions import Session
 from workflows_app.engine.writer import Said
+from workflows_app.jsontext import dumps
 from workflows_app.models import Run, StepSnapshot
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.decide import decide, refuse_join
-from workflows_app.planner.outcomes import Aborted, Bailed, Outcome
+from workflows_app.planner.outcomes import (
+    NO_CHANGES,
+    Aborted,
+    Bailed,
+    Changes,
+    Failed,
+    Outcome,
+)
 from workflows_app.planner.statuses import StepStatus
 
 logger = logging.getLogger(__name__)
@@ -285,6 +295,7 @@ def settle_until_recorded(
                 attempt += 1
             else:
                 refused = error
+                surroundings.discard(connection_here())  # it may be what is wrong
         else:
             return None
 
@@ -318,7 +329,7 @@ def _require_owned(changing: Change, held: Claim) -> StepSnapshot:
 
 
 def _settle(changing: Change, session: Session, mine: _Brought) -> Claim | None:
-    held, outcome = mine.held, mine.outcome
+    held, outcome = mine.held, _with_room(changing, mine)
     if isinstance(outcome, Aborted):
         changing.model.cancel_requested_at = changing.now
     apply(changing, decide(changing.graph, changing, held.path, outcome))
@@ -328,6 +339,25 @@ def _settle(changing: Change, session: Session, mine: _Brought) -> Claim | None:
         return None
     ready = [step for step in changing.woken if _is_ready(step, held, changing)]
     return take(changing, ready[0], session, held.worker) if ready else None
+
+
+def _with_room(changing: Change, mine: _Brought) -> Outcome:
+    """Return the outcome; or its failure, where what it did to state or context is too much.
+
+    By itself it was not, as the attempt saw them; but others may have added to them since.
+    """
+    run, held = changing.model, mine.held
+    changes: Changes = getattr(mine.outcome, "changes", NO_CHANGES)
+    try:
+        if changes.state and run.state != held.state:
+            whole = dumps(state_with(run, changes))
+            payloads.check_size(whole, f"The state as {held.path} changed it")
+        if changes.context and run.request_context != held.request_context:
+            whole = dumps(context_with(run, changes))
+            payloads.check_size(whole, f"The request context as {held.path} changed it")
+    except errors.PayloadTooLarge as refused:
+        return Failed(failures.describe(refused), may_retry=False)
+    return mine.outcome
 
 
 def _is_ready(step: StepSnapshot, held: Claim, changing: Change) -> bool:

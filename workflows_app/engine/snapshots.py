@@ -133,12 +133,27 @@ def supersede_all_but(change: Change, base_paths: frozenset[str]) -> None:
 
 
 def adopt(change: Change, path: str) -> None:
-    """Let a container take over the parts of the one that it replaced, if it replaced one."""
+    """Let a container take over the parts of the one that it replaced, or of another run's.
+
+    A fork copies the parts alone.
+    """
+    container = change.snapshot(path)
     try:
         old = change.previous(path)
     except StepSnapshot.DoesNotExist:
-        return
-    change.adopt(old, change.snapshot(path))
+        _adopt_copies(change, container)
+    else:
+        change.adopt(old, container)
+
+
+def _adopt_copies(change: Change, container: StepSnapshot) -> None:
+    """Let a container take over what stands at the places of its parts and has no container."""
+    places = [part.path for part in change.graph.nodes[container.base_path].children]
+    change.flush()
+    parts = StepSnapshot.objects.current().filter(run=change.model.pk, base_path__in=places)
+    parts.filter(parent=None).update(parent=container)
+    for part in filter(None, map(change.in_hand, places)):
+        part.parent_id = part.parent_id or container.pk
 
 
 def wake_time(change: Change, delay: float | datetime) -> datetime:

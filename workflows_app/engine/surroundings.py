@@ -3,6 +3,7 @@
 Each call runs in a copy of the context, so that context variables, Django's time zone and language,
 asgiref's Locals and the decimal context are its own. The database connections of the thread are
 given back as they were: transactions left open are rolled back, with a warning that says by whom.
+A connection that works in another way than before is closed, and the next use opens another.
 
 What belongs to the whole process is out of reach: warnings filters, `locale.setlocale`, `os.umask`,
 the working directory and the environment. Code that changes those changes them for all threads.
@@ -11,6 +12,8 @@ the working directory and the environment. Code that changes those changes them 
 import contextlib
 import contextvars
 import decimal
+import functools
+import gc
 import logging
 import re
 from collections.abc import Callable
@@ -30,12 +33,21 @@ _IDLE: Final = 0
 
 #: SQL after which a connection would not be the same for whoever has it next.
 _LASTING: Final = re.compile(
-    r"\s*(SET\s+(?!LOCAL|TRANSACTION|CONSTRAINTS)|RESET\s|DISCARD\s|PRAGMA\s+\w+\s*=|LISTEN\s"
+    r"(?:\s|/\*.*?\*/|--[^\n]*\n)*"
+    r"(SET\s+(?!LOCAL|TRANSACTION|CONSTRAINTS)|RESET\s|DISCARD\s|PRAGMA\s+[\w.]+\s*[=(]|LISTEN\s"
     r"|PREPARE\s|DECLARE\s|ATTACH\s|LOAD\s|LOCK\s|CREATE\s+(LOCAL\s+|GLOBAL\s+)?TEMP)"
     r"|.*\b(set_config|pg_(try_)?advisory_lock)\w*\s*\(",
     re.IGNORECASE | re.DOTALL,
 )
 _WARNING: Final = "%s left %s. It was rolled back, and what was written in it is gone."
+_CHANGED: Final = "%s changed how the connection to the database works. It was put right again."
+#: What the driver's connection makes of what it reads.
+_FACTORIES: Final = {
+    "sqlite": ("row_factory", "text_factory"),
+    "postgresql": ("row_factory", "cursor_factory"),
+}
+#: What a connection of SQLite holds besides what is hooked into it: open cursors, statements.
+_KEPT_THERE: Final = (list, type(functools.cache(str)))
 #: Longer statements are not searched: what lasts is short.
 _SEARCHED: Final = 500
 
@@ -73,6 +85,8 @@ class _Standing(NamedTuple):
     wrappers: int
     cursors: int
     watch: Watch
+    #: How the driver's connection worked; None: it was not open.
+    ways: tuple[Any, ...] | None
 
 
 def within(what: str, call: Callable[[], T]) -> T:
@@ -110,6 +124,7 @@ def _stand(connection: Any) -> _Standing:
         len(wrappers),
         getattr(connection, "_named_cursor_idx", 0),
         watch,
+        _ways(connection),
     )
     wrappers.append(watch)
     return standing
@@ -135,8 +150,31 @@ def _is_idle(connection: Any) -> bool:
     return True
 
 
+def _ways(connection: Any) -> tuple[Any, ...] | None:
+    """Return what tells how the driver's connection works; None: it is not open.
+
+    SQLite does not tell what is hooked into a connection, such as an authorizer that refuses
+    statements; but the garbage collector knows what a connection refers to.
+    """
+    raw = connection.connection
+    if raw is None:
+        return None
+    if connection.vendor == "postgresql":
+        return (raw.row_factory, raw.cursor_factory, raw.autocommit)
+    if connection.vendor == "sqlite":
+        hooked = [each for each in gc.get_referents(raw) if not isinstance(each, _KEPT_THERE)]
+        try:
+            return (raw.row_factory, raw.text_factory, raw.isolation_level, *hooked)
+        except Exception:  # noqa: BLE001 - the driver's own error for a closed connection
+            return None
+    return ()
+
+
 def _put_back(standing: _Standing, what: str) -> None:
     connection = standing.connection
+    if (other := connections[connection.alias]) is not connection:
+        logger.warning(_CHANGED, what)
+        _replace(other, connection)
     del connection.execute_wrappers[standing.wrappers :]
     is_whole = len(connection.atomic_blocks) == standing.blocks
     if standing.is_plain:
@@ -147,8 +185,43 @@ def _put_back(standing: _Standing, what: str) -> None:
     if not is_whole:
         logger.warning(_WARNING, what, _left(connection))
         _roll_back(connection, standing)
+    is_changed = _is_changed(standing)
+    if is_changed and standing.ways is not None:
+        logger.warning(_CHANGED, what)
     if standing.is_plain:
-        _tidy(connection, standing)
+        _tidy(connection, standing, is_changed=is_changed)
+    else:
+        _mend(connection, standing, is_changed=is_changed)
+
+
+def _replace(other: Any, mine: Any) -> None:
+    """Give the thread the connection again that it had; close the one in its place."""
+    connections[mine.alias] = mine
+    if other._thread_ident == mine._thread_ident:  # noqa: SLF001 - else it is used elsewhere
+        discard(other)
+
+
+def _is_changed(standing: _Standing) -> bool:
+    """Return whether the driver's connection works otherwise, or nobody knows how it did."""
+    ways = _ways(standing.connection)
+    if standing.ways is None:
+        return ways is not None and standing.connection is connection_here()
+    return ways is not None and ways != standing.ways
+
+
+def _mend(connection: Any, standing: _Standing, *, is_changed: bool) -> None:
+    """Let a connection whose transaction goes on work as before; what lasts ends with that."""
+    if standing.watch.has_lasting:
+        connection.close_at = 0  # by Django's clock: it is too old
+    raw, ways = connection.connection, standing.ways
+    if not is_changed or ways is None:
+        return
+    if connection.vendor == "sqlite":
+        raw.set_authorizer(None)
+        raw.set_progress_handler(None, 0)
+        raw.set_trace_callback(None)
+    for name, value in zip(_FACTORIES.get(connection.vendor, ()), ways, strict=False):
+        setattr(raw, name, value)
 
 
 def _left(connection: Any) -> str:
@@ -178,9 +251,9 @@ def _roll_back(connection: Any, standing: _Standing) -> None:
         discard(connection)
 
 
-def _tidy(connection: Any, standing: _Standing) -> None:
+def _tidy(connection: Any, standing: _Standing, *, is_changed: bool) -> None:
     """Leave no settings of the session and no cursors to whoever has the connection next."""
-    if standing.watch.has_lasting:
+    if is_changed or standing.watch.has_lasting:
         discard(connection)
     elif getattr(connection, "_named_cursor_idx", 0) != standing.cursors:
         _close_cursors(connection)

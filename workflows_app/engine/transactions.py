@@ -12,6 +12,7 @@ from contextlib import contextmanager
 
 from django.db import transaction
 
+from workflows_app import errors
 from workflows_app.models import Run
 from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import ACTIVE, RunStatus
@@ -29,6 +30,17 @@ def is_inside_user_transaction() -> bool:
 def is_inside_testcase() -> bool:
     """Return whether all this connection writes is seen by this thread alone, for a test."""
     return connection_here().in_atomic_block and not is_inside_user_transaction()
+
+
+def refuse_waiting(
+    what: str, advice: str = "Call it with wait=False, or after the transaction."
+) -> None:
+    """Raise WaitInsideTransaction where the caller has an open transaction of its own."""
+    if is_inside_user_transaction():
+        raise errors.WaitInsideTransaction(
+            f"{what} would wait inside an open transaction, whose writes no worker can see. "
+            + advice
+        )
 
 
 @contextmanager

@@ -186,5 +186,8 @@ def _atomic(graph: Graph, claim: Claim, turn: _Turn) -> Claim | None:
             raise
         claim.session.forget()
         done = atomicity.refused(claim, error)
+    finally:
+        # Where the step changed the session, this is the first moment at which it can go.
+        connection.close_if_unusable_or_obsolete()
     go_on = not turn.is_over()
     return settle_until_recorded(claim, done.outcome, go_on=go_on, events=done.said)

@@ -3,7 +3,8 @@
 import threading
 
 import pytest
-from django.db import transaction
+from asgiref.sync import async_to_sync
+from django.db import connection, transaction
 
 from workflows_app import StepContext, Workflow, errors, step
 
@@ -118,3 +119,107 @@ def test_a_verb_that_would_wait_there_is_refused_and_changes_nothing(verb):
         with transaction.atomic(), pytest.raises(errors.WaitInsideTransaction, match="wait=False"):
             getattr(run, verb.split()[0])(*args, **options, timeout=timeout)
     assert (run.refresh().status, len(run.events()), len(run.workflow.list_runs())) == before
+
+
+# Streams: they wait for what the run does.
+
+STREAMS = {
+    "stream": ("pending", ("x",), {}),
+    "resume_stream": ("suspended", ("yes",), {}),
+    "time_travel_stream": ("suspended", ("first",), {"input_data": "z"}),
+}
+
+
+def inside(act):
+    """Call in a transaction of a thread of its own; return what it raised, or its result."""
+    came = []
+
+    def run():
+        try:
+            with transaction.atomic():
+                came.append(act())
+        except Exception as error:  # noqa: BLE001 - it is what the test looks at
+            came.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(10)
+    return came[0] if came else "it hangs"
+
+
+async def listed(stream):
+    return [event.type async for event in stream]
+
+
+def standing(run):
+    return run.refresh().status, len(run.events())
+
+
+@pytest.mark.parametrize("verb", STREAMS)
+def test_a_stream_that_would_wait_there_is_refused_and_changes_nothing(verb):
+    how, args, options = STREAMS[verb]
+    run = begun(how)
+    before = standing(run)
+    came = inside(lambda: getattr(run, verb)(*args, **options))
+    assert isinstance(came, errors.WaitInsideTransaction)
+    assert verb in str(came)
+    assert standing(run) == before
+
+
+@pytest.mark.parametrize("verb", STREAMS)
+def test_the_async_stream_is_refused_there_when_it_is_iterated(verb):
+    how, args, options = STREAMS[verb]
+    run = begun(how)
+    before = standing(run)
+    came = inside(
+        lambda: async_to_sync(listed)(getattr(run, f"a{verb}")(*args, **options)),
+    )
+    assert isinstance(came, errors.WaitInsideTransaction)
+    assert standing(run) == before
+
+
+def test_observing_what_goes_on_is_refused_there():
+    run, other = begun("pending"), begun("pending")
+
+    def begins_and_observes():
+        run.start("x", wait=False)
+        return list(run.observe_stream())
+
+    def observes_on_a_loop():
+        other.start("x", wait=False)
+        return async_to_sync(listed)(other.aobserve_stream())
+
+    assert isinstance(inside(begins_and_observes), errors.WaitInsideTransaction)
+    assert isinstance(inside(observes_on_a_loop), errors.WaitInsideTransaction)
+    assert {run.refresh().status, other.refresh().status} == {"pending"}
+
+
+def test_a_stream_that_began_before_is_not_followed_there():
+    run = begun("pending")
+    assert isinstance(inside(lambda: list(run.observe_stream())), errors.WaitInsideTransaction)
+
+
+def test_what_has_settled_can_be_replayed_there():
+    run = begun("suspended")
+    replayed = [event.type for event in run.observe_stream()]
+    assert inside(lambda: [event.type for event in run.observe_stream()]) == replayed
+    assert inside(lambda: async_to_sync(listed)(run.aobserve_stream())) == replayed
+    went_on = inside(lambda: list(run.observe_stream(close_on_suspend=False)))
+    assert isinstance(went_on, errors.WaitInsideTransaction)
+
+
+def test_an_atomic_step_does_not_follow_what_it_began():
+    def follows(_data):
+        return [event.type for event in begun("pending").stream("x")]
+
+    flow = Workflow("follows").then(step(follows, atomic=True)).commit()
+    assert flow.create_run().start(1, timeout=20).error.type == "WaitInsideTransaction"
+
+
+def test_the_async_cancel_does_not_wait_there():
+    run = begun("suspended")
+    came = inside(lambda: async_to_sync(run.acancel)(wait=True))
+    assert isinstance(came, errors.WaitInsideTransaction)
+    assert run.refresh().status == "suspended"

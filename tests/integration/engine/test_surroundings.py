@@ -3,6 +3,7 @@
 import contextvars
 import decimal
 import logging
+import sqlite3
 import uuid
 from typing import Any
 
@@ -13,6 +14,7 @@ from django.contrib.auth.models import Group
 from django.db import connection, connections, transaction
 from django.utils import timezone
 from django.utils.translation import trans_real as translation
+from psycopg.rows import dict_row
 
 from workflows_app import Workflow, step
 from workflows_app.models.sqltext import connection_here
@@ -243,6 +245,162 @@ def test_settings_of_a_session_and_held_cursors_are_not_found_by_the_next_step()
     flow = Workflow(unique("session")).then(step(changes)).then(step(holds)).then(step(finds))
     result = flow.commit().create_run().start(1, timeout=30)
     assert (result.status, result.result) == ("success", 1)
+
+
+# The connection itself.
+
+
+def raw():
+    connection.ensure_connection()
+    return connection.connection
+
+
+def deletes_it():
+    connection.close()
+    del connections["default"]
+
+
+def puts_another_in_place():
+    connections["default"] = other = connections.create_connection("default")
+    other.ensure_connection()
+    other.set_autocommit(False)
+
+
+def reads_rows_otherwise():
+    if connection.vendor == "postgresql":
+        raw().row_factory = dict_row
+    else:
+        raw().row_factory = lambda _cursor, row: dict(enumerate(row))
+
+
+def reads_rows_otherwise_on_a_new_one():
+    connection.close()
+    reads_rows_otherwise()
+
+
+def reads_text_otherwise():
+    if connection.vendor == "sqlite":
+        raw().text_factory = bytes
+
+
+def has_statements_refused():
+    if connection.vendor == "sqlite":
+        raw().set_authorizer(lambda *_: sqlite3.SQLITE_DENY)
+
+
+def has_writes_refused():
+    if connection.vendor == "sqlite":
+        kinds = {sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE}
+        raw().set_authorizer(lambda kind, *_: int(kind in kinds))
+
+
+def has_statements_interrupted():
+    if connection.vendor == "sqlite":
+        raw().set_progress_handler(lambda: 1, 1)
+
+
+def commits_no_more():
+    if connection.vendor == "postgresql":
+        raw().autocommit = False
+    else:
+        raw().isolation_level = "DEFERRED"
+
+
+def locks_the_file():
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA main.locking_mode = EXCLUSIVE")
+
+
+CHANGES = [
+    deletes_it,
+    puts_another_in_place,
+    reads_rows_otherwise,
+    reads_rows_otherwise_on_a_new_one,
+    reads_text_otherwise,
+    has_statements_refused,
+    has_writes_refused,
+    has_statements_interrupted,
+    commits_no_more,
+    locks_the_file,
+]
+
+
+def writes(_data):
+    """Return how the connection stands, and a row as the driver gives it, after a write."""
+    Group.objects.create(name=unique("written"))
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 'text', 1")
+        return [standing(), list(cursor.fetchone())]
+
+
+AS_USUAL = [CLEAN, ["text", 1]]
+
+
+@pytest.mark.parametrize("is_atomic", [False, True], ids=["plain", "atomic"])
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_step_that_changes_the_connection_itself_is_recorded_and_harms_nobody(change, is_atomic):
+    def changes(_data):
+        change()
+        return "done"
+
+    is_lost = is_atomic and change in {deletes_it, reads_rows_otherwise_on_a_new_one}
+    if is_atomic and change is commits_no_more and connection.vendor == "postgresql":
+        pytest.skip("the driver refuses it inside a transaction")
+    mine = connection_here()
+    flow = Workflow(unique("changes")).then(step(changes, atomic=is_atomic)).then(step(writes))
+    result = flow.commit().create_run().start(1, timeout=15)
+    if is_lost:
+        assert result.status == "failed"
+        assert result.error.type in {"TransactionManagementError", "ProgrammingError"}
+    else:
+        assert (result.status, result.result) == ("success", AS_USUAL)
+        assert result.steps["changes"].output == "done"
+    assert connection_here() is connections["default"] is mine
+    after = Workflow(unique("after")).then(step(writes)).commit()
+    for _ in range(3):
+        assert after.create_run().start(1, timeout=15).result == AS_USUAL
+    assert Group.objects.filter(name__startswith="written").count() == 3 + (not is_lost)
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_hook_that_changes_the_connection_itself_harms_nobody(change):
+    flow = Workflow(unique("hooked"), on_finish=lambda _info: change()).then(step(writes)).commit()
+    for _ in range(3):
+        result = flow.create_run().start(1, timeout=15)
+        assert (result.status, result.result) == ("success", AS_USUAL)
+    assert connection_here() is connections["default"]
+
+
+def test_a_step_that_only_closes_the_connection_is_not_warned_about(caplog):
+    flow = Workflow(unique("closes")).then(step(lambda _d: connection.close(), id="closes"))
+    with caplog.at_level(logging.WARNING):
+        assert flow.then(step(writes)).commit().create_run().start(1).result == AS_USUAL
+    assert not [r for r in caplog.records if r.name.startswith("workflows_app")]
+
+
+@pytest.mark.parametrize("is_atomic", [False, True], ids=["plain", "atomic"])
+def test_settings_written_in_other_ways_are_not_found_by_the_next_step(is_atomic):
+    said, asked = (
+        ("/* soon */ SET lock_timeout = 12345", "SHOW lock_timeout")
+        if connection.vendor == "postgresql"
+        else ("PRAGMA main.cache_size (12345)", "PRAGMA cache_size")
+    )
+
+    def changes(_data):
+        with connection.cursor() as cursor:
+            cursor.execute(said)
+        return 1
+
+    def finds(_data):
+        with connection.cursor() as cursor:
+            cursor.execute(asked)
+            return str(cursor.fetchone()[0])
+
+    flow = Workflow(unique("session")).then(step(changes, atomic=is_atomic)).then(step(finds))
+    result = flow.commit().create_run().start(1, timeout=15)
+    assert result.status == "success"
+    assert not result.result.startswith("12")
 
 
 # The context.

@@ -482,3 +482,86 @@ def test_a_fork_with_another_input_keeps_what_its_reused_steps_got(size):
     result = forked.refresh().result()
     assert result.steps["first"].payload == {"n": "x" * size}
     assert result.result == ["x" * size, "y" * size]
+
+
+def nested_arms(trail):
+    """Return a workflow with arms in every kind of container, and one after them."""
+    inner = (
+        Workflow("tt-arms-inner")
+        .then(trail.step("x"))
+        .parallel([trail.step("p"), trail.step("q")])
+        .commit()
+    )
+    return (
+        Workflow("tt-arms")
+        .then(trail.step("a"))
+        .parallel([trail.step("one"), trail.step("two"), inner], id="all")
+        .branch(
+            [
+                (lambda d: True, step(sorted, id="yes")),
+                (lambda d: True, step(len, id="also")),
+                (lambda d: False, step(list, id="no")),
+            ]
+        )
+        .then(step(lambda d: [d], id="end"))
+        .commit()
+    )
+
+
+def what_is_known(result):
+    return {path: (each.status, each.payload, each.output) for path, each in result.steps.items()}
+
+
+@pytest.mark.parametrize(
+    ("target", "options"),
+    [
+        ("one", {}),
+        ("two", {"input_data": ["other"]}),
+        ("tt-arms-inner", {}),
+        ("tt-arms-inner.x", {}),
+        ("tt-arms-inner.q", {}),
+        ("tt-arms-inner.q", {"context": {"one": {"output": ["given"]}}}),
+        ("yes", {}),
+        ("no", {}),
+        ("end", {}),
+        ("end", {"context": {"also": {"output": 7}}}),
+        ("end", {"context": {"one": {"output": ["given"]}, "yes": {"output": 1}}}),
+    ],
+)
+def test_a_fork_keeps_the_siblings_that_a_time_travel_keeps(trail, target, options):
+    run = nested_arms(trail).create_run()
+    run.start([])
+    forked = run.fork(target, **options)
+    from_fork = forked.result()
+    again = forked.time_travel(target)
+    travelled = run.time_travel(target, **options)
+    assert from_fork.result == travelled.result
+    assert what_is_known(from_fork) == what_is_known(travelled)
+    assert set(again.steps) == set(travelled.steps)
+    assert again.result == run.time_travel(target).result
+
+
+def test_a_fork_keeps_a_sibling_that_was_allowed_to_fail(trail):
+    def breaks(_data):
+        raise LookupError
+
+    flow = (
+        Workflow("tt-allowed")
+        .parallel([trail.step("a"), step(breaks), trail.step("b")], allow_failure=True)
+        .commit()
+    )
+    run = flow.create_run()
+    run.start([])
+    expected = {"a": ["a"], "breaks": None, "b": ["b"]}
+    assert run.fork("a").result().result == run.time_travel("a").result == expected
+
+
+def test_a_retry_in_a_fork_keeps_the_siblings_too(trail):
+    flow = Workflow("tt-fork-retry").parallel([trail.step("a"), trail.step("b")]).commit()
+    run = flow.create_run()
+    run.start([])
+    trail.is_broken = True
+    forked = run.fork("b")
+    assert forked.status == "failed"
+    trail.is_broken = False
+    assert forked.retry().result == {"a": ["a"], "b": ["b"]}

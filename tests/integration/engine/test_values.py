@@ -4,6 +4,7 @@ import enum
 import json
 import logging
 import re
+import threading
 import time
 import uuid
 from typing import Any
@@ -723,3 +724,104 @@ def test_a_state_or_context_that_is_too_large_is_refused_by_the_verb():
         run.time_travel("ask", initial_state=large)
     assert run.status == "failed"
     assert StepSnapshot.objects.filter(run__run_id=run.run_id).count() == 2
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [
+        ({"input_data": "y" * 6000}, "The input of 'ask'"),
+        ({"context": {"first": {"output": "y" * 6000}}}, "The output of first"),
+        ({"context": {"first": {"payload": "y" * 6000}}}, "The payload of first"),
+        ({"context": {"input": "y" * 6000}}, "The input"),
+        ({"resume_data": "y" * 6000}, "The resume data"),
+        ({"initial_state": {"y": "y" * 6000}}, "The initial state"),
+    ],
+)
+def test_a_travel_given_too_much_says_what_it_is(option, name):
+    ask = step(lambda data, ctx: ctx.resume_data or ctx.suspend(), id="ask")
+    run = Workflow("tt-much").then(step(lambda d: d, id="first")).then(ask).commit().create_run()
+    run.start("x")
+    for verb in (run.time_travel, run.plan_time_travel, run.fork):
+        with pytest.raises(errors.PayloadTooLarge) as refused:
+            verb("ask", **option)
+        assert re.match(rf"{name} is 6,0\d\d bytes of JSON; at most 4,000", str(refused.value))
+
+
+def beside(change):
+    """Return two steps that both began before either of them changed something."""
+    meet = threading.Barrier(2)
+
+    def one(name):
+        def fn(_data, ctx):
+            if not ctx.retry_count and ctx.resume_data is None:
+                meet.wait(20)
+            change(ctx, name)
+            return name
+
+        return step(fn, id=name, retries=2)
+
+    return [one("a"), one("b")]
+
+
+def together(flow):
+    """Start a run whose steps go side by side in every mode of execution."""
+    run = flow.commit().create_run()
+    run.start({}, timeout=30)
+    return run
+
+
+@pytest.mark.parametrize(
+    ("change", "what"),
+    [
+        (lambda ctx, name: ctx.set_state({name: BIG}), "state"),
+        (lambda ctx, name: ctx.request_context.update({name: BIG}), "request context"),
+    ],
+)
+def test_two_steps_at_once_do_not_make_too_much_of_what_they_share(settings, change, what):
+    settings.WORKFLOWS = {"EXECUTION": "embedded", "MAX_PAYLOAD_BYTES": 4000}
+    run = together(Workflow("shared").parallel(beside(change)))
+    result = run.result(include_state=True)
+    assert (result.status, result.error.type) == ("failed", "PayloadTooLarge")
+    assert re.match(rf"The {what} as [ab] changed it is 6,0\d\d bytes", result.error.message)
+    ended = sorted(each.status for each in result.steps.values())
+    assert ended == ["failed", "success"]
+    kept = result.state if what == "state" else run.refresh().request_context
+    assert list(kept) == [p for p, each in result.steps.items() if each.status == "success"]
+
+
+def test_two_steps_at_once_do_not_suspend_with_too_much_either(settings):
+    settings.WORKFLOWS = {"EXECUTION": "embedded", "MAX_PAYLOAD_BYTES": 4000}
+
+    def asks(ctx, name):
+        ctx.set_state({name: BIG})
+        ctx.suspend()
+
+    result = together(Workflow("shared-ask").parallel(beside(asks))).result()
+    assert (result.status, result.error.type) == ("failed", "PayloadTooLarge")
+
+
+def test_two_steps_at_once_may_share_what_has_room(settings):
+    settings.WORKFLOWS = {"EXECUTION": "embedded", "MAX_PAYLOAD_BYTES": 4000}
+
+    def changes(ctx, name):
+        ctx.set_state({name: "x" * 1500})
+        ctx.request_context[name] = "x" * 1500
+
+    run = together(Workflow("shared-well").parallel(beside(changes)))
+    assert run.result().status == "success"
+    assert set(run.result(include_state=True).state) == {"a", "b"}
+    assert set(run.refresh().request_context) == {"a", "b"}
+
+
+def test_one_step_may_take_away_what_gives_another_room(settings):
+    settings.WORKFLOWS = {"EXECUTION": "embedded", "MAX_PAYLOAD_BYTES": 4000}
+
+    def changes(_data, ctx):
+        del ctx.request_context["old"]
+        ctx.request_context["new"] = BIG
+
+    flow = Workflow("shared-room").then(step(changes, id="one")).commit()
+    run = flow.create_run()
+    assert run.start({}, request_context={"old": BIG}).status == "success"
+    assert list(run.refresh().request_context) == ["new"]
