@@ -210,6 +210,23 @@ fan = (
 )
 
 
+def _nest(number: int) -> Any:
+    """Return a small workflow that is one way of a branch."""
+    left, right = (step(lambda value: value, id=f"{side}_{number}") for side in ("left", "right"))
+    inner = Workflow(f"nest-{number}").parallel([left, right])
+    return inner.map(lambda both: next(iter(both.values()))).commit()
+
+
+fan_twice = (
+    Workflow("fan-twice", title="Fan twice")
+    .then(step(lambda value: value, id="gather"))
+    .branch([(_is_number(n), _nest(n)) for n in range(9)])
+    .map(lambda found: next(iter(found.values())))
+    .branch([(_is_number(n), step(lambda value: value, id=f"again_{n}")) for n in range(9)])
+    .commit()
+)
+
+
 class Card(BaseModel):
     """Pay by card."""
 
