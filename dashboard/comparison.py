@@ -212,7 +212,7 @@ class Row:
     def delta(self) -> timedelta | None:
         """How much longer the second side took; None where one has no length yet."""
         ours, theirs = self.took
-        return None if ours is None or theirs is None else theirs - ours
+        return None if ours is None or theirs is None else _shown(theirs) - _shown(ours)
 
     @property
     def both(self) -> tuple[StepSnapshot | None, StepSnapshot | None]:
@@ -234,7 +234,7 @@ class Comparison:
     def delta(self) -> timedelta | None:
         """How much longer the second side took as a whole."""
         ours, theirs = (side.took for side in self.sides)
-        return None if ours is None or theirs is None else theirs - ours
+        return None if ours is None or theirs is None else _shown(theirs) - _shown(ours)
 
     @cached_property
     def merged(self) -> Merged | None:
@@ -318,6 +318,11 @@ def side_of(letter: str, run: Run, number: int, earlier: Timeline | None) -> Sid
         values=values,
         graph=graphs.of_run(run),
     )
+
+
+def _shown(length: timedelta) -> timedelta:
+    """Return a length of time as exactly as it is shown, so that differences are of what is."""
+    return timedelta(milliseconds=round(length / timedelta(milliseconds=1)))
 
 
 def compare(old: Side, new: Side) -> Comparison:

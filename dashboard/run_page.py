@@ -102,6 +102,13 @@ class Question:
         return [(humanised(key), inner) for key, inner in value.items() if inner != self.words]
 
     @property
+    def has_more(self) -> bool:
+        """Whether its payload tells anything besides what is asked."""
+        value = self.payload.value if self.payload else None
+        told = list(value.values()) if isinstance(value, dict) else [value]
+        return told != [self.words] or not self.words
+
+    @property
     def words(self) -> str:
         """What its author wrote, as it is; empty where the payload has no words."""
         return previews.words_in(self.payload.text if self.payload else "")

@@ -135,6 +135,18 @@ def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
 
 
 @register.simple_tag
+def for_so_long(since: datetime) -> SafeString:
+    """Show for how long something has been so; when it began is on hover and for machines."""
+    seconds = max(int((timezone.now() - since).total_seconds()), 0)
+    return format_html(
+        '<time datetime="{}" title="since {}" data-for>{}</time>',
+        _for_machines(since),
+        exact(since),
+        _roughly(seconds),
+    )
+
+
+@register.simple_tag
 def zone_now() -> str:
     """Return the zone in which the page shows times: its name, and what people call it now."""
     zone = timezone.get_current_timezone_name()
@@ -308,9 +320,14 @@ def signed(length: timedelta | None) -> str:
     """Return how much longer or shorter something took, with its sign."""
     if length is None:
         return "–"
-    if not length:
+    if not in_milliseconds(length):
         return "±0"
     return ("+" if length > timedelta() else "\N{MINUS SIGN}") + in_words(abs(length))
+
+
+def in_milliseconds(length: timedelta) -> int:
+    """Return a length of time as exactly as pages show it at most."""
+    return round(length.total_seconds() * MILLISECONDS)
 
 
 @register.filter

@@ -227,6 +227,23 @@ fan_twice = (
 )
 
 
+class Told(BaseModel):
+    """A number, or its name."""
+
+    number: int | str = 1
+
+
+@step(resume=bool)
+def judge_list(value: Any, ctx: StepContext) -> Any:
+    """Ask about a list."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "Is the list right?", "list": [1, 2]})
+    return value
+
+
+told = Workflow("told", title="Told", input=Told).then(judge_list).commit()
+
+
 class Card(BaseModel):
     """Pay by card."""
 

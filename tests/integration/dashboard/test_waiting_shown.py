@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from dashboard import filters, overview_page, paces, status_counts
+from dashboard.templatetags.signalbox import signed
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app import Workflow, step
@@ -328,3 +329,35 @@ def test_a_sleep_is_told_as_the_wait_that_it_is(pages):
     assert chips(row(timeline, "waits-sleeper"))[0] == "waiting"
     took = parent.partition("<dt>Took so far</dt>")[2].partition("</dd>")[0]
     assert re.search(r">\d+ ms<", took)
+
+
+def test_differences_are_of_what_is_shown(pages):
+    run, other = started(amount=5), started(amount=6)
+    start = timezone.now() - MINUTE
+    for each, length in ((run, 1600), (other, 1400)):
+        row = row_of(each)
+        end = start + timedelta(microseconds=length)
+        row.steps.update(started_at=start, queued_at=start, ended_at=end)
+        Run.objects.filter(pk=row.pk).update(started_at=start, ended_at=end, idle=timedelta())
+
+    page = read(pages, f"/runs/compare/?a={run.run_id}&b={other.run_id}&only=0")
+
+    line = page.partition('id="at-check"')[2].partition("</tbody>")[0]
+    assert ">2 ms<" in line
+    assert ">1 ms<" in line
+    assert "\N{MINUS SIGN}1 ms" in line
+    assert "\N{MINUS SIGN}0 ms" not in page
+    assert signed(timedelta(microseconds=-400)) == "±0"
+
+
+def test_a_question_without_other_facts_is_asked_once(pages):
+    run = begun(Workflow("waits-once").then(decide).commit())
+
+    page = read(pages, f"/runs/{run.run_id}/")
+    asked = page.partition('<section class="question"')[2].partition("</section>")[0]
+
+    assert asked.count("Decide 7?") == 1
+    assert "What it tells you" not in asked
+    inbox = read(pages, f"/inbox/?item={row_of(run).steps.get(path='decide').suspension}")
+    assert "What it tells you" not in inbox
+    assert "Waiting for <time" in inbox
