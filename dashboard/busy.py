@@ -6,9 +6,11 @@ again, the log says when nothing of them ran. Time in which two steps ran counts
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 import uuid
+from bisect import bisect_right
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,6 +21,7 @@ from typing import Any, Final
 from django.db import connection
 from django.db.models import Count, Q, Subquery
 
+from dashboard import graphs
 from dashboard.statements import RUN, SINCE, Listing, prepared
 from workflows_app.engine import payloads
 from workflows_app.models import Run, RunEvent, StepSnapshot
@@ -26,6 +29,8 @@ from workflows_app.planner.statuses import SETTLED, StepStatus
 
 #: Kinds of records that do something themselves.
 LEAVES: Final = ("step", "map")
+#: The kind of record that only waits for a time.
+SLEEP: Final = "sleep"
 #: With more records than this it is not told when nothing ran: reading them takes too long.
 MOST_RECORDS: Final = 20_000
 #: Transactions of the log in which questions and retries are looked for.
@@ -57,6 +62,14 @@ class Busy:
     attempts: Mapping[str, Sequence[Attempt]] = field(default_factory=dict)
     #: When steps waited for an answer, by path; the latest of these waits.
     asked: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+    #: When nothing ran while a step slept, or waited for its next attempt; in order, apart.
+    held: Sequence[Span] = ()
+    #: The same with waits for answers, inside what holds other steps, by its path; empty: the run.
+    stood: Mapping[str, Sequence[Span]] = field(default_factory=dict)
+
+    def held_for(self, start: datetime, end: datetime) -> timedelta:
+        """Return for how long only the time of a sleep or a next attempt was waited for."""
+        return sum((last - first for first, last in cut(self.held, start, end)), timedelta())
 
     def ran_for(self, start: datetime, end: datetime) -> timedelta:
         """Return for how long at least one step ran between two moments."""
@@ -69,6 +82,10 @@ class Busy:
     def until(self, end: datetime) -> list[tuple[datetime, datetime]]:
         """Return when something ran or waited for a worker, up to a moment."""
         return [(f, end if last is None else last) for f, last in (*self.ran, *self.queued)]
+
+
+#: Of a run of which nothing is known.
+NOTHING: Final = Busy()
 
 
 def of(run: Run) -> Busy:
@@ -106,9 +123,8 @@ def _read(run: Run, known: _Ended) -> tuple[Busy, _Ended]:
     if known.number + len(rows) > MOST_RECORDS:
         return Busy(is_whole=False), _Ended()
     if any(map(_is_told, rows)):
-        told = _told_of(run)
-        spans = _spans_of(rows, told)
-        return Busy(*spans, attempts=told.attempts, asked=told.asked), _Ended()
+        forks = graphs.of_version(run.version_id).fork_of
+        return _with_waits(rows, _told_of(run, rows), forks), _Ended()
     # Those that ended last are read again: so there is always a row that tells the number.
     last = max((row[_END] for row in rows if row[_END] is not None), default=known.last)
     ended = [row for row in rows if row[_END] is not None and row[_END] < last]
@@ -120,10 +136,12 @@ def _read(run: Run, known: _Ended) -> tuple[Busy, _Ended]:
 #: Where in a row of values stands when the step ended, and what tells that it paused.
 _END: Final = 5
 _PAUSED: Final = slice(6, 9)
+_KIND: Final = 9
 
 
 def _is_told(row: Sequence[Any]) -> bool:
-    return any(row[_PAUSED])
+    """Return whether a record waited for something in its time; of a sleep that is all it did."""
+    return any(row[_PAUSED]) or row[_KIND] == SLEEP
 
 
 def _rows_of(run: Run, since: datetime) -> list[list[Any]]:
@@ -137,13 +155,13 @@ def _rows_of(run: Run, since: datetime) -> list[list[Any]]:
 
 @lru_cache(maxsize=4)
 def _rows_listing(_vendor: str) -> Listing:
-    rows = StepSnapshot.objects.filter(run_id=RUN, kind__in=LEAVES)
+    rows = StepSnapshot.objects.filter(run_id=RUN, kind__in=(*LEAVES, SLEEP))
     rows = rows.exclude(status=StepStatus.PLANNED).order_by()
     ended = rows.filter(ended_at__isnull=False).values("run").annotate(number=Count("pk"))
     new = rows.filter(Q(ended_at__isnull=True) | Q(ended_at__gte=SINCE))
     values = new.annotate(number=Subquery(ended.values("number"))).values_list(
         "number", "path", "status", "queued_at", "started_at", "ended_at", "suspended_at",
-        "resumed_at", "retry_count",
+        "resumed_at", "retry_count", "kind",
     )  # fmt: skip
     return Listing(values[: MOST_RECORDS + 1], [RUN, SINCE])
 
@@ -154,19 +172,89 @@ def _spans_of(
     """Return when one of these records, or of those that are known, ran, and when one waited."""
     ran: list[Span] = list(known.ran) if known else []
     queued: list[Span] = list(known.queued) if known else []
-    for _, path, status, queued_at, started, ended, suspended, *_ in rows:
+    for row in rows:
+        _, _, status, queued_at, started, *_ = row
+        if row[_KIND] == SLEEP:
+            continue
         if started is None:
             queued += [(queued_at, None)] if status == StepStatus.QUEUED else []
             continue
         if queued_at < started:
             queued.append((queued_at, started))
-        pauses = told.idle.get(path, ())
-        end = ended
-        if ended is None and status != StepStatus.RUNNING:
-            is_asking = status == StepStatus.SUSPENDED and suspended
-            end = suspended if is_asking else max([at for at, _ in pauses] + [started])
-        ran += without((started, end), pauses)
+        ran += _ran_of(row, told)
     return list(merged(ran)), list(merged(queued))
+
+
+def _ran_of(row: Sequence[Any], told: _Told) -> Iterator[Span]:
+    """Yield when the step of a record that has started ran."""
+    _, path, status, _, started, end, suspended, *_ = row
+    pauses = told.idle.get(path, ())
+    if end is None and status != StepStatus.RUNNING:
+        is_asking = status == StepStatus.SUSPENDED and suspended
+        end = suspended if is_asking else max([at for at, _ in pauses] + [started])
+    yield from without((started, end), pauses)
+
+
+def _with_waits(rows: Sequence[Sequence[Any]], told: _Told, forks: Mapping[str, str]) -> Busy:
+    """Return when these records ran, and when what they are in waited for them."""
+    ran, queued = _spans_of(rows, told)
+    held: list[Span] = [(at, again) for each in told.attempts.values() for at, _, again in each]
+    held += [(row[4], row[_END]) for row in rows if row[_KIND] == SLEEP and row[4]]
+    return Busy(
+        ran,
+        queued,
+        attempts=told.attempts,
+        asked=told.asked,
+        held=list(left_of(merged(held), ran)),
+        stood=_stood(rows, told, forks),
+    )
+
+
+def _stood(
+    rows: Sequence[Sequence[Any]], told: _Told, forks: Mapping[str, str]
+) -> dict[str, Sequence[Span]]:
+    """Return when something inside waited and nothing inside ran, by what holds it."""
+    waits: dict[str, list[Span]] = {}
+    for row in rows:
+        is_asleep = row[_KIND] == SLEEP and row[4] is not None
+        waited = [(row[4], row[_END])] if is_asleep else told.idle.get(row[1], ())
+        for holder in _holders_of(row[1], forks) if waited else ():
+            waits.setdefault(holder, []).extend(waited)
+    ran: dict[str, list[Span]] = {holder: [] for holder in waits}
+    for row in rows if waits else ():
+        if row[_KIND] == SLEEP or row[4] is None:
+            continue
+        spans = list(_ran_of(row, told))
+        for holder in _holders_of(row[1], forks) & waits.keys():
+            ran[holder] += spans
+    return {
+        holder: list(left_of(merged(spans), list(merged(ran[holder]))))
+        for holder, spans in waits.items()
+    }
+
+
+def _holders_of(path: str, forks: Mapping[str, str]) -> set[str]:
+    """Return the paths of all that a step stands in; the run as a whole has the empty one.
+
+    `forks` has the fork of each entry that is an arm of one.
+    """
+    found = {""}
+    ends = [at for at, sign in enumerate(path) if sign in ".["]
+    waiting = [path, *(path[:at] for at in ends)]
+    while waiting:
+        one = waiting.pop()
+        if one != path:
+            found.add(one)
+        if (fork := _fork_of(one, forks)) and fork not in found:
+            waiting.append(fork)
+    return found
+
+
+def _fork_of(arm: str, forks: Mapping[str, str]) -> str:
+    """Return the path of the fork of which an entry is an arm; empty: it is none."""
+    fork = forks.get(re.sub(r"\[\d+\]", "[]", arm), "")
+    around, _, _ = arm.rpartition(".")
+    return f"{around}.{fork.rpartition('.')[2]}" if fork and around else fork
 
 
 @dataclass
@@ -178,14 +266,32 @@ class _Told:
     attempts: dict[str, list[Attempt]] = field(default_factory=dict)
 
 
-def _told_of(run: Run) -> _Told:
-    """Return when which step waited, and when its attempts failed; one query."""
-    return _told_in([run])[run.pk]
+def _told_of(run: Run, rows: Iterable[Sequence[Any]]) -> _Told:
+    """Return when which step waited, and when its attempts failed; one query, if any."""
+    return _told_in([run])[run.pk] if any(any(row[_PAUSED]) for row in rows) else _Told()
 
 
-def asked_in(runs: Iterable[Run]) -> dict[uuid.UUID, Mapping[str, Sequence[Span]]]:
-    """Return when steps waited for answers, by run and path; one query."""
-    return {key: told.asked for key, told in _told_in(list(runs)).items()}
+def of_records(
+    sides: Sequence[tuple[Run, Sequence[StepSnapshot]]],
+) -> list[Busy]:
+    """Return when these records of each of some runs ran and waited; one query, if any.
+
+    Forks are not told of: what has no record of its own is not among these.
+    """
+    found = [
+        [
+            [0, s.path, s.status, s.queued_at, s.started_at, s.ended_at, s.suspended_at,
+             s.resumed_at, s.retry_count, s.kind]
+            for s in steps if s.kind in (*LEAVES, SLEEP)
+        ]
+        for _, steps in sides
+    ]  # fmt: skip
+    if not any(_is_told(row) for rows in found for row in rows):
+        return [Busy(*_spans_of(rows, _Told())) for rows in found]
+    told = _told_in(list({run.pk: run for run, _ in sides}.values()))
+    return [
+        _with_waits(rows, told[run.pk], {}) for (run, _), rows in zip(sides, found, strict=True)
+    ]
 
 
 def _told_in(runs: Sequence[Run]) -> dict[uuid.UUID, _Told]:
@@ -246,6 +352,23 @@ def merged(spans: Iterable[Span]) -> Iterator[Span]:
         begun, until = start, end
     if begun is not None:
         yield begun, until
+
+
+def left_of(spans: Iterable[Span], others: Sequence[Span]) -> Iterator[Span]:
+    """Yield what is left of stretches without others; the others in order and apart."""
+    begins = [begun for begun, _ in others]
+    for first, last in spans:
+        at: datetime | None = first
+        for begun, until in others[max(bisect_right(begins, first) - 1, 0) :]:
+            if last is not None and begun >= last:
+                break
+            if at is not None and begun > at:
+                yield at, begun
+            at = None if until is None else max(at or until, until)
+            if at is None:
+                break
+        if at is not None and (last is None or at < last):
+            yield at, last
 
 
 def cut(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any, Final
 
 from django.db.models import QuerySet
@@ -126,6 +127,12 @@ class Card:
         return self.place.title
 
     @property
+    def alike(self) -> int:
+        """How many more records of the entry stand like the one that is shown, and are not over."""
+        is_open = self.place.is_repeated and self.status in records.ASKING
+        return max(dict(self.tally).get(self.status, 0) - 1, 0) if is_open else 0
+
+    @property
     def key(self) -> str:
         """The card's id on the page."""
         return f"step-{self.place.path}"
@@ -165,7 +172,7 @@ def cards_of(
     known: dict[str, StepSnapshot] = {}
     for each in seen.steps:
         known.setdefault(each.base_path, each)
-    statuses = Statuses(status or run.status, graph, known, now)
+    statuses = Statuses(status or run.status, graph, known, tallies, now)
     who = _who_answered(people)
     cards = []
     for path in graph.paths if graph.drawing else seen.listed:
@@ -203,14 +210,17 @@ def _answer_in(card: Card) -> str:
 
 def card_for(
     run: Run,
-    graph: Graph,
     place: Place,
-    steps: Sequence[StepSnapshot],
+    step: StepSnapshot,
     people: Iterable[Action] = (),
+    *,
+    inside: Collection[str] = (),
 ) -> Card:
-    """Return the card of one record, for the page of a step; `people` are in order of time."""
-    step = steps[0]
-    card = Card(place, standing.status_of(step, steps), step)
+    """Return the card of one record, for the page of a step; `people` are in order of time.
+
+    `inside` has the statuses of what stands in it.
+    """
+    card = Card(place, standing.status_of(step, inside), step)
     card.payloads = payloads_of(run, step)
     card.error = _error_of(step)
     card.answered_by = _who_answered(people).get(step.path, "")
@@ -253,13 +263,14 @@ class Statuses:
         status: str,
         graph: Graph,
         known: Mapping[str, StepSnapshot],
+        tallies: Mapping[str, list[tuple[str, int]]],
         now: datetime | None = None,
     ) -> None:
         self._is_ended = status in ENDED
         self._now = now
         self._places = graph.places
         self._known = known
-        self._steps = list(known.values())
+        self._tallies = tallies
         self._chosen = {self._places[path].parent for path in known if path in self._places}
         self._found: dict[str, str] = {}
 
@@ -272,7 +283,7 @@ class Statuses:
     def _status_of(self, path: str) -> str:
         step = self._known.get(path)
         if step is not None:
-            return standing.status_of(step, self._steps, self._now)
+            return standing.status_of(step, self._inside.get(path, ()), self._now)
         above = self._places[path].parent
         parent = self._places.get(above)
         if self._is_ended or (parent and self.of(above) in {"untaken", *STEP_ENDED}):
@@ -281,6 +292,27 @@ class Statuses:
             # The conditions of a branch are asked at once: the arms it did not take never come.
             return "untaken"
         return "pending"
+
+    @cached_property
+    def _inside(self) -> dict[str, set[str]]:
+        """The statuses of all that stands inside what holds others, by its path."""
+        found: dict[str, set[str]] = {}
+        for path in {**self._known, **self._tallies}:
+            place = self._places.get(path)
+            statuses = self._statuses_at(path)
+            while place is not None and statuses:
+                found.setdefault(place.parent, set()).update(statuses)
+                place = self._places.get(place.parent)
+        return found
+
+    def _statuses_at(self, path: str) -> set[str]:
+        """Return the statuses of the records of an entry, as what holds them counts them."""
+        step, place = self._known.get(path), self._places.get(path)
+        if step is not None and not standing.is_counted_inside(step):
+            return set()
+        if path in self._tallies and place is not None and not place.is_container:
+            return {status for status, _ in self._tallies[path]}
+        return set() if step is None else {standing.status_of(step, (), self._now)}
 
 
 def _payloads(

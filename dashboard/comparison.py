@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from django.db.models import OuterRef, Subquery
 from django.urls import reverse
+from django.utils import timezone
 
 from dashboard import (
     busy,
@@ -35,7 +36,7 @@ from dashboard.previews import Preview
 from workflows_app import jsontext, results
 from workflows_app.engine import payloads
 from workflows_app.models import Run, RunEvent, StepSnapshot, Timeline
-from workflows_app.planner.statuses import ENDED
+from workflows_app.planner.statuses import ENDED, RunStatus, StepStatus
 
 #: Steps that are compared on one page: those that differ at first sight before the others.
 MOST_ROWS: Final = 200
@@ -100,8 +101,8 @@ class Side:
     graph: Graph
     #: The timeline as it was left; None: it is the present one.
     earlier: Timeline | None = None
-    #: When its steps waited for answers, by path.
-    asked: Mapping[str, Sequence[busy.Span]] = field(default_factory=dict)
+    #: When its steps ran and waited.
+    times: busy.Busy = field(default_factory=busy.Busy)
     steps: list[StepSnapshot] = field(default_factory=list)
     is_whole: bool = True
 
@@ -123,12 +124,27 @@ class Side:
     @property
     def took(self) -> timedelta | None:
         """How long it took, as every page means it; None while it goes on."""
-        if self.earlier is None:
-            return self.run.duration
         if self.started_at is None or self.ended_at is None:
             return None
-        waited = standing.settled_for(self.steps, self.asked, self.started_at, self.ended_at)
+        if self.earlier is None:
+            length = self.run.duration or timedelta()
+            return max(length - self.times.held_for(self.started_at, self.ended_at), timedelta())
+        waits = busy.cut(self.times.stood.get("", ()), self.started_at, self.ended_at)
+        waited = sum((last - first for first, last in waits), timedelta())
         return self.ended_at - self.started_at - waited
+
+    @property
+    def waits_since(self) -> datetime | None:
+        """Since when only a time to come is waited for; None: something goes on, or it is over."""
+        now = timezone.now()
+        spans = self.times.held if self.status == RunStatus.WAITING else ()
+        return next((first for first, last in spans if last is None or last > now), None)
+
+    @property
+    def held(self) -> timedelta:
+        """For how long it waited for times to come before that."""
+        end = self.run.stood_since or self.waits_since or timezone.now()
+        return timedelta() if self.started_at is None else self.times.held_for(self.started_at, end)
 
     @cached_property
     def known(self) -> dict[str, StepSnapshot]:
@@ -145,8 +161,13 @@ class Side:
             steps = StepSnapshot.objects.on_timeline(self.run.pk, self.timeline).order_by()
             pairs = steps.values_list("base_path", "status").distinct()
             return merging.worst_by_place(pairs, records.ASKING)
-        known = ((s.base_path, standing.status_of(s, self.steps)) for s in self.steps)
+        known = ((s.base_path, self.status_of(s)) for s in self.steps)
         return merging.worst_by_place(known, records.ASKING)
+
+    def status_of(self, step: StepSnapshot) -> str:
+        """Return the status of one of its steps, as it is shown."""
+        is_open = step.kind in standing.HOLDERS and step.status == StepStatus.RUNNING
+        return standing.status_of(step, standing.inside_of(step, self.steps) if is_open else ())
 
     def absence_of(self, step: StepSnapshot) -> str:
         """Return the status that says why a step of the other side is not here."""
@@ -201,7 +222,7 @@ class Row:
     def delta(self) -> timedelta | None:
         """How much longer the second side took; None where one has no length yet."""
         ours, theirs = self.took
-        return None if ours is None or theirs is None else theirs - ours
+        return None if ours is None or theirs is None else _shown(theirs) - _shown(ours)
 
     @property
     def both(self) -> tuple[StepSnapshot | None, StepSnapshot | None]:
@@ -223,7 +244,7 @@ class Comparison:
     def delta(self) -> timedelta | None:
         """How much longer the second side took as a whole."""
         ours, theirs = (side.took for side in self.sides)
-        return None if ours is None or theirs is None else theirs - ours
+        return None if ours is None or theirs is None else _shown(theirs) - _shown(ours)
 
     @cached_property
     def merged(self) -> Merged | None:
@@ -311,13 +332,16 @@ def side_of(letter: str, run: Run, number: int, earlier: Timeline | None) -> Sid
     )
 
 
+def _shown(length: timedelta) -> timedelta:
+    """Return a length of time as exactly as it is shown, so that differences are of what is."""
+    return timedelta(milliseconds=round(length / timedelta(milliseconds=1)))
+
+
 def compare(old: Side, new: Side) -> Comparison:
     """Read the steps of both sides and compare them."""
     for side in (old, new):
         _read_steps(side)
-    if any(step.suspended_at is not None for side in (old, new) for step in side.steps):
-        known = busy.asked_in({side.run.pk: side.run for side in (old, new)}.values())
-        old.asked, new.asked = known[old.run.pk], known[new.run.pk]
+    old.times, new.times = busy.of_records([(side.run, side.steps) for side in (old, new)])
     for side in (old, new):
         if side.is_current:
             side.status = standing.status_of_run(side.run, side.steps)
@@ -349,11 +373,11 @@ def _row(old: Side, new: Side, path: str) -> Row:
     some = ours or theirs
     assert some is not None  # noqa: S101 - the paths are those of the two sides
     statuses = [
-        standing.status_of(step, side.steps) if step else side.absence_of(some)
+        side.status_of(step) if step else side.absence_of(some)
         for side, step in ((old, ours), (new, theirs))
     ]
     took = [
-        standing.took(step, asked=side.asked) if step and step.ended_at else None
+        standing.took(step, known=side.times) if step and step.ended_at else None
         for side, step in ((old, ours), (new, theirs))
     ]
     return Row(path, some.kind, ours, theirs, (statuses[0], statuses[1]), (took[0], took[1]))

@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from dashboard import columns, finding
+from dashboard import columns, finding, retrying
 from workflows_app.models import Run
 from workflows_app.planner.statuses import RunStatus
 
@@ -111,7 +111,7 @@ class Filters:
         """Return all runs that match, newest first, without payloads."""
         runs = Run.objects.light().order_by("-pk")
         if self.status:
-            runs = runs.filter(status=self.status)
+            runs = retrying.with_status(runs, self.status)
         if self.workflow:
             runs = runs.filter(workflow_id=self.workflow)
         if self.search:

@@ -96,6 +96,26 @@ class Graph:
         """Whether a run may have many records of one entry."""
         return any(place.is_repeated for place in self.places.values())
 
+    @cached_property
+    def fork_of(self) -> Mapping[str, str]:
+        """The path of the parallel or branch of each entry that is an arm of one."""
+        around = ((path, self.places.get(place.parent)) for path, place in self.places.items())
+        return {path: fork.path for path, fork in around if fork is not None and fork.is_fork}
+
+    def below(self, path: str) -> frozenset[str]:
+        """Return the paths of all entries inside one."""
+        return self._below.get(path, frozenset())
+
+    @cached_property
+    def _below(self) -> dict[str, frozenset[str]]:
+        found: dict[str, set[str]] = {}
+        for path, place in self.places.items():
+            above = self.places.get(place.parent)
+            while above is not None:
+                found.setdefault(above.path, set()).add(path)
+                above = self.places.get(above.parent)
+        return {path: frozenset(inside) for path, inside in found.items()}
+
     @property
     def title(self) -> str:
         """What people call the workflow."""

@@ -27,7 +27,7 @@ from django.db.models import (
 from django.db.models.functions import RowNumber, Substr
 from django.urls import reverse
 
-from dashboard import catalogue, ranks, sparks
+from dashboard import catalogue, ranks, retrying, sparks
 from dashboard.filters import first_key
 from dashboard.previews import message_in
 from workflows_app import conf
@@ -121,9 +121,11 @@ def counts_since(since: datetime, now: datetime) -> Counts:
     last = Value(sparks.PARTS - 1)
     rows = Run.objects.filter(pk__gte=first_key(since)).order_by("-pk")[:MOST_COUNTED]
     newest = Run.objects.filter(pk__in=rows.values("pk")).order_by()
-    counted = newest.values_list(
-        "status", Case(*cases, default=last, output_field=IntegerField())
-    ).annotate(Count("pk"))
+    counted = (
+        newest.annotate(shown=retrying.shown_status())
+        .values_list("shown", Case(*cases, default=last, output_field=IntegerField()))
+        .annotate(Count("pk"))
+    )
     parts: dict[str, list[int]] = {status.value: [0] * sparks.PARTS for status in RunStatus}
     for status, number, runs in counted:
         parts[status][number] += runs

@@ -23,7 +23,7 @@ from django.db.models import (
 )
 from django.db.models.functions import RowNumber
 
-from dashboard import ranks
+from dashboard import ranks, retrying
 from dashboard.filters import first_key
 from workflows_app.engine import schedules
 from workflows_app.models import Run, Schedule
@@ -142,7 +142,8 @@ def under_way() -> UnderWay:
     rows = Run.objects.filter(pk__in=newest).order_by()
     found: dict[str, dict[str, int]] = {}
     total = 0
-    for name, status, number in rows.values_list("workflow", "status").annotate(Count("pk")):
+    counted = rows.annotate(shown=retrying.shown_status()).values_list("workflow", "shown")
+    for name, status, number in counted.annotate(Count("pk")):
         found.setdefault(name, {})[status] = number
         total += number
     return UnderWay(found, total >= MOST_ALIVE)

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from dashboard import standing
+from dashboard.graphs import Graph
 from dashboard.playback import Known, Moment
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.step import StepQuerySet
@@ -55,12 +56,29 @@ def tallies_at(run: Run, moment: Moment) -> dict[str, list[tuple[str, int]]]:
         }
     counted: dict[tuple[str, str], int] = {}
     for path, known in inside.items():
-        key = (re.sub(r"\[\d+\]", "[]", path), known.status)
+        key = (re.sub(r"\[\d+\]", "[]", path), _shown(known, moment))
         counted[key] = counted.get(key, 0) + 1
     found: dict[str, list[tuple[str, int]]] = {}
     for (path, status), number in sorted(counted.items()):
         found.setdefault(path, []).append((status, number))
     return found
+
+
+def leaves_at(moment: Moment, graph: Graph) -> list[tuple[str, str, str]]:
+    """Return what was open and holds no others: its path, that of its entry, and its status."""
+    told = ((p, re.sub(r"\[\d+\]", "[]", p), known) for p, known in moment.steps.items())
+    return [
+        (path, base, _shown(known, moment))
+        for path, base, known in told
+        if known.status not in STEP_ENDED and not graph.below(base)
+    ]
+
+
+def _shown(known: Known, moment: Moment) -> str:
+    """Return the status that a step had at a moment, as it is shown."""
+    if known.status == StepStatus.QUEUED and known.again_at is not None and moment.at is not None:
+        return StepStatus.WAITING.value if known.again_at > moment.at else known.status
+    return known.status
 
 
 def known_of(step: StepSnapshot, moment: Moment) -> Known | None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -10,12 +11,13 @@ from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Case, Count, F, IntegerField, Max, Q, QuerySet, Value, When
+from django.utils import timezone
 
-from dashboard import past, previews
+from dashboard import busy, past, previews, retrying, standing
 from dashboard.graphs import Graph
 from dashboard.playback import Moment
 from dashboard.run_view import View
-from dashboard.statements import RUN, Reading, Statement, prepared, written
+from dashboard.statements import RUN, SINCE, Reading, Statement, prepared, written
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.step import PAYLOAD_FIELDS
 from workflows_app.planner.statuses import StepStatus
@@ -26,6 +28,8 @@ MOST_CARDS: Final = 100
 MOST_ASKING: Final = 200
 #: Records of entries inside a foreach or loop: of each what asks, and the latest.
 MOST_REPEATED: Final = 100
+#: Open records that are looked at to tell how what holds them stands.
+MOST_INSIDE: Final = 2000
 #: Rows of the timeline that are shown at once.
 MOST_ROWS: Final = 100
 #: What a row of the timeline is made of.
@@ -49,6 +53,12 @@ OPEN: Final = tuple(status.value for status in ASKING if status != StepStatus.QU
 #: The order of keys, so written that PostgreSQL does not walk the primary key of all runs' steps to
 #: find those of one run in order: it sorts that run's own.
 BY_KEY: Final = F("pk") + 0
+#: What runs, or is ready to, first.
+_LIVELY: Final = Case(
+    When(shown__in=[StepStatus.RUNNING.value, StepStatus.QUEUED.value], then=Value(0)),
+    default=Value(1),
+    output_field=IntegerField(),
+)
 _RANKS: Final = {status.value: number for number, status in enumerate(ASKING)}
 INTEREST: Final = Case(
     *(When(status=status.value, then=Value(number)) for number, status in enumerate(ASKING)),
@@ -203,6 +213,13 @@ def shown(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSn
     return _with_previews(run, keys, limit)
 
 
+def at_path(
+    rows: QuerySet[StepSnapshot], path: str, limit: int = previews.LIMIT
+) -> StepSnapshot | None:
+    """Return the record at a path with the beginnings of its values; None: there is none."""
+    return _previewed(rows.filter(path=path), limit).first()
+
+
 def _with_previews(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSnapshot]:
     """Return these records, in this order, with the beginnings of their values."""
     found = {step.pk: step for step in _previewed(run.steps.filter(pk__in=keys), limit)}
@@ -258,21 +275,90 @@ def tallies_of(
     if not graph.has_repeated:
         return {}
     if moment is not None:
-        return past.tallies_at(run, moment)
+        at_once = past.tallies_at(run, moment)
+        return with_holders(graph, at_once, lambda _: past.leaves_at(moment, graph))
     statement = _tally_statement(connection.vendor)
     found: dict[str, list[tuple[str, int]]] = {}
     with connection.cursor() as cursor:
-        cursor.execute(statement.sql, statement.given({RUN: prepared(run.pk)}))
+        given = {RUN: prepared(run.pk), SINCE: prepared(timezone.now())}
+        cursor.execute(statement.sql, statement.given(given))
         for path, status, number in cursor.fetchall():
             found.setdefault(path, []).append((status, number))
+    return tallied(run, graph, found)
+
+
+#: How many records with which status, by the path of their entry.
+Tallies = dict[str, list[tuple[str, int]]]
+#: Open records that hold no others: the path, the path of the entry, the status as it is shown.
+Leaves = Iterable[tuple[str, str, str]]
+
+
+def tallied(run: Run, graph: Graph, found: Tallies) -> Tallies:
+    """Return tallies in which what holds others counts as what goes on in it; one query, if any."""
+    return with_holders(graph, found, lambda bases: _leaves(run, bases))
+
+
+def with_holders(graph: Graph, found: Tallies, leaves_of: Callable[[set[str]], Leaves]) -> Tallies:
+    """Return the same from what is open in what holds others, if any of that is running."""
+    running = StepStatus.RUNNING.value
+    holders = [path for path in found if graph.below(path) and dict(found[path]).get(running)]
+    leaves = list(leaves_of(set().union(*map(graph.below, holders)))) if holders else []
+    if len(leaves) >= MOST_INSIDE:
+        return found
+    for holder in holders:
+        is_fork = graph.places[holder].is_fork
+        depth = holder.count(".") + (0 if is_fork else 1)
+        inside: dict[str, set[str]] = {}
+        for path, base, status in leaves:
+            if base in graph.below(holder):
+                item = ".".join(path.split(".")[:depth])
+                inside.setdefault(item, set()).add(status)
+        counted = Counter(dict(found[holder]))
+        counted.subtract({running: len(inside)})
+        counted.update(standing.of_holder(running, each) for each in inside.values())
+        found[holder] = sorted((status, n) for status, n in counted.items() if n > 0)
     return found
+
+
+def _leaves(run: Run, bases: set[str]) -> Leaves:
+    leaves = Q(kind__in=(*busy.LEAVES, busy.SLEEP)) | Q(worker__isnull=False)
+    rows = past.rows_of(run).filter(leaves, base_path__in=bases, status__in=ASKING)
+    shown = rows.annotate(shown=retrying.shown_status_of_steps()).order_by()
+    return shown.values_list("path", "base_path", "shown")[:MOST_INSIDE]
 
 
 @lru_cache(maxsize=4)
 def _tally_statement(_vendor: str) -> Statement:
     of_run = StepSnapshot.objects.filter(run_id=RUN).current()
-    rows = of_run.filter(path__contains="[").order_by("base_path", "status")
-    return written(rows.values_list("base_path", "status").annotate(Count("pk")), [RUN])
+    rows = of_run.filter(path__contains="[")
+    shown = rows.annotate(shown=retrying.shown_status_of_steps(SINCE))
+    counted = shown.order_by("base_path", "shown").values_list("base_path", "shown")
+    return written(counted.annotate(Count("pk")), [RUN, SINCE])
+
+
+def inside_of(
+    rows: QuerySet[StepSnapshot], graph: Graph, steps: Iterable[StepSnapshot]
+) -> dict[str, set[str]]:
+    """Return the statuses of what is open inside those of these that hold others, by path.
+
+    One query, if one of them does and is open: what runs is told first, where there is much.
+    """
+    holders = [step for step in steps if step.status == StepStatus.RUNNING]
+    below = {step.path: graph.below(step.base_path) for step in holders}
+    bases = set().union(*below.values())
+    if not bases:
+        return {}
+    leaves = Q(kind__in=(*busy.LEAVES, busy.SLEEP)) | Q(worker__isnull=False)
+    open_ones = rows.filter(leaves, base_path__in=bases, status__in=ASKING)
+    told = open_ones.annotate(shown=retrying.shown_status_of_steps()).order_by(_LIVELY)
+    found: dict[str, set[str]] = {}
+    for path, base, status in told.values_list("path", "base_path", "shown")[:MOST_INSIDE]:
+        for step in holders:
+            # A fork does not stand in the paths of its arms, but in the same item as they do.
+            item = step.path[: step.path.rfind("]") + 1]
+            if base in below[step.path] and path.startswith(item):
+                found.setdefault(step.path, set()).add(status)
+    return found
 
 
 def borrowed_by(

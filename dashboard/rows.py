@@ -42,7 +42,7 @@ class Row:
     facts: tuple[columns.Fact, ...] = ()
     #: What may be done with it from the list.
     offers: tuple[Offer, ...] = ()
-    #: Since when nothing but the time of a next attempt is waited for.
+    #: Since when nothing but a time to come is waited for: that of a sleep or of a next attempt.
     waits_since: datetime | None = None
 
     @property
@@ -101,13 +101,12 @@ def _open_steps(runs: Iterable[uuid.UUID]) -> dict[uuid.UUID, list[StepSnapshot]
 def _waiting(
     runs: Sequence[Run], open_steps: Mapping[uuid.UUID, Sequence[StepSnapshot]]
 ) -> dict[uuid.UUID, datetime]:
-    """Return since when runs wait for nothing but a next attempt; no query where there is none.
+    """Return since when runs wait for nothing but a time to come; no query where there is none.
 
-    That is since their last event: an attempt failed, and nothing else of them goes on.
+    That is since their last event: a sleep began, or an attempt failed, and nothing else goes on.
     """
-    found = [
-        run for run in runs if standing.status_of_run(run, open_steps.get(run.pk, ())) != run.status
-    ]
+    shown = [(run, standing.status_of_run(run, open_steps.get(run.pk, ()))) for run in runs]
+    found = [run for run, status in shown if status == RunStatus.WAITING]
     if not found:
         return {}
     told = RunEvent.objects.filter(run=OuterRef("pk")).order_by("-first_seq").values("at")[:1]

@@ -7,7 +7,7 @@ steps, with what is known of each. The list is also the drawing's twin for scree
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import cached_property, lru_cache
 from typing import Any, Final
@@ -26,6 +26,7 @@ from dashboard import (
     graphs,
     header,
     markdown,
+    past,
     playback,
     previews,
     records,
@@ -101,6 +102,13 @@ class Question:
         return [(humanised(key), inner) for key, inner in value.items() if inner != self.words]
 
     @property
+    def has_more(self) -> bool:
+        """Whether its payload tells anything besides what is asked."""
+        value = self.payload.value if self.payload else None
+        told = list(value.values()) if isinstance(value, dict) else [value]
+        return told != [self.words] or not self.words
+
+    @property
     def words(self) -> str:
         """What its author wrote, as it is; empty where the payload has no words."""
         return previews.words_in(self.payload.text if self.payload else "")
@@ -152,8 +160,8 @@ class RunPage:
     failure: failure.Failure | None = None
     #: The status that is shown, where it is not the run's own word.
     shown_status: str = ""
-    #: When steps waited for answers, by path.
-    asked: Mapping[str, Sequence[busy.Span]] = field(default_factory=dict)
+    #: When its steps ran and waited.
+    known: busy.Busy = field(default_factory=busy.Busy)
 
     @property
     def is_in_a_table(self) -> bool:
@@ -353,7 +361,7 @@ def page_for(run: Run, person: Person, view: View | None = None) -> RunPage:
     page = RunPage(
         run=run,
         head=header.of(run, moment, known, earlier),
-        asked=known.asked,
+        known=known,
         shown_status=standing.status_of_run(run, seen.steps) if moment is None else "",
         graph=graph,
         cards=[],
@@ -393,7 +401,7 @@ def _counted(
     """Return the records by entry and status where a tab counts them anyway, and the tallies."""
     if view.tab == "timeline" and view.group and moment is None and run.started_at is not None:
         counted = timeline_parts.counted_now(run, view)
-        return counted, timeline_parts.tallies_in(counted)
+        return counted, records.tallied(run, graph, timeline_parts.tallies_in(counted))
     return None, records.tallies_of(run, graph, moment)
 
 
@@ -457,8 +465,9 @@ def _fill_timeline(
         first, last = view.window
         end = start + timedelta(seconds=min(last, whole))
         start += timedelta(seconds=min(first, whole))
-    known = busy.of(run)
     parts = page.parts = timeline_parts.of(run, page.graph, view, moment, counted)
+    attempts = timeline_parts.attempts_of(run, parts.steps, page.known)
+    known = page.known = replace(page.known, attempts={**page.known.attempts, **attempts})
     page.timeline = timelines.of(
         parts.steps,
         start,
@@ -466,10 +475,22 @@ def _fill_timeline(
         tallies={} if view.group else tallies,
         folds=view.folds and known.is_whole,
         spans=known.until(end),
-        attempts=timeline_parts.attempts_of(run, parts.steps, known),
-        asked=known.asked,
+        known=known,
+        statuses=_statuses_of_rows(page, parts.steps),
     )
     parts.place(page.timeline)
+
+
+def _statuses_of_rows(page: RunPage, steps: Sequence[StepSnapshot]) -> dict[str, str]:
+    """Return how those of these rows that hold others stand, by path; one query, if any."""
+    holders = [step for step in steps if step.kind in standing.HOLDERS]
+    rest = [step for step in holders if step.path not in page.statuses]
+    if page.moment is None:
+        inside = records.inside_of(past.rows_of(page.run), page.graph, rest)
+    else:
+        inside = {step.path: standing.inside_of(step, steps, page.until) for step in rest}
+    found = {step.path: standing.status_of(step, inside.get(step.path, ())) for step in rest}
+    return found | {s.path: page.statuses[s.path] for s in holders if s.path in page.statuses}
 
 
 def events_of(run: Run, before: int | None = None) -> list[dict[str, Any]]:

@@ -1,27 +1,29 @@
 """How a step or a run stands, as every page says it: its status, and how long it took.
 
-Took: from the start to the end, without the time in which it waited for people; while it has not
-ended, so far. Sleeps, waits for workers and waits for the next attempt are part of it, and are
-shown as waiting wherever they are shown by themselves. Pure: rows in, words and lengths out.
+Took: from the start to the end, without the time in which it waited for an answer, for a time to
+come, or for its next attempt; while it has not ended, so far. What holds other steps waited where
+one of them did and none ran. Waits for a worker are part of it; and a sleep does nothing but wait,
+so that it has a length, and took nothing. Of a run, lists know only when it stood still for people:
+they say so. Pure: rows in, words and lengths out.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime, timedelta
-from types import MappingProxyType
-from typing import Any, Final
+from typing import Final
 
 from django.utils import timezone
 
-from dashboard.busy import Attempt, Span, cut, merged, without
+from dashboard.busy import NOTHING, Attempt, Busy, Span, cut, merged
 from workflows_app import results
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
 
 #: Entries that are open while what is inside them is.
-_HOLDERS: Final = frozenset({*results.CONTAINERS, *results.HIDDEN})
-_NONE: Final[Mapping[str, Any]] = MappingProxyType({})
+HOLDERS: Final = frozenset({*results.CONTAINERS, *results.HIDDEN})
+#: What an open entry shows of what goes on inside it, that first which counts most.
+_INSIDE: Final = (StepStatus.WAITING, StepStatus.SUSPENDED, StepStatus.PAUSED)
 
 
 def is_between_attempts(step: StepSnapshot, now: datetime | None = None) -> bool:
@@ -43,24 +45,42 @@ def is_reused(step: StepSnapshot) -> bool:
 
 def is_given(step: StepSnapshot) -> bool:
     """Return whether the result of a step was given to a fork or a time travel: it never ran."""
-    is_leaf = step.kind not in _HOLDERS
+    is_leaf = step.kind not in HOLDERS
     return is_leaf and step.status == StepStatus.SUCCESS and step.started_at is None
 
 
-def status_of(
-    step: StepSnapshot, steps: Sequence[StepSnapshot], now: datetime | None = None
-) -> str:
-    """Return the status of a step among others of its run.
+def status_of(step: StepSnapshot, inside: Collection[str] = (), now: datetime | None = None) -> str:
+    """Return the status of a step as it is shown; `inside` has those of what stands in it.
 
-    One that waits for its next attempt is waiting; so is what holds nothing but such steps.
+    One that waits for its next attempt is waiting. What only holds others has the status of what
+    goes on in it: running while one of them runs or is ready to.
     """
     if is_between_attempts(step, now):
         return StepStatus.WAITING.value
-    status = results.status_of(step, list(steps))
-    if step.kind not in results.CONTAINERS or status != StepStatus.RUNNING:
+    if step.kind not in HOLDERS or step.worker_id is not None:
+        return step.status
+    return of_holder(step.status, inside)
+
+
+def of_holder(status: str, inside: Collection[str]) -> str:
+    """Return the status of what only holds others, by its own and those of what is inside it."""
+    if status != StepStatus.RUNNING or {StepStatus.RUNNING, StepStatus.QUEUED} & set(inside):
         return status
-    inside = (s for s in steps if s.path.startswith((f"{step.path}.", f"{step.path}[")))
-    return StepStatus.WAITING.value if _only_waits(inside, now) else status
+    return next((each.value for each in _INSIDE if each in inside), status)
+
+
+def is_counted_inside(step: StepSnapshot) -> bool:
+    """Return whether what holds a step has its status: not that of a holder, which has others'."""
+    return step.kind not in HOLDERS or step.worker_id is not None
+
+
+def inside_of(
+    step: StepSnapshot, steps: Iterable[StepSnapshot], now: datetime | None = None
+) -> set[str]:
+    """Return the statuses, as they are shown, of those of these steps whose path is in a step's."""
+    prefixes = (f"{step.path}.", f"{step.path}[")
+    inside = (s for s in steps if s.path.startswith(prefixes) and is_counted_inside(s))
+    return {status_of(each, (), now) for each in inside}
 
 
 def status_of_run(run: Run, steps: Iterable[StepSnapshot], now: datetime | None = None) -> str:
@@ -73,7 +93,7 @@ def _only_waits(steps: Iterable[StepSnapshot], now: datetime | None) -> bool:
     """Return whether a step waits for its next attempt, and none runs or is ready to."""
     is_any = False
     for step in steps:
-        if step.status in STEP_ENDED or (step.kind in _HOLDERS and step.worker_id is None):
+        if step.status in STEP_ENDED or (step.kind in HOLDERS and step.worker_id is None):
             continue
         if is_between_attempts(step, now):
             is_any = True
@@ -83,53 +103,45 @@ def _only_waits(steps: Iterable[StepSnapshot], now: datetime | None) -> bool:
 
 
 def took(
-    step: StepSnapshot, until: datetime | None = None, asked: Mapping[str, Sequence[Span]] = _NONE
+    step: StepSnapshot, until: datetime | None = None, known: Busy = NOTHING
 ) -> timedelta | None:
     """Return how long a step took, or has taken so far; None: it has not started in this run.
 
-    `asked` is when steps waited for an answer, by path: a row has the last time alone.
+    `known` is when steps of the run waited: a row has its last question alone. Of a sleep this is
+    its length.
     """
     if step.started_at is None or is_reused(step):
         return None
     end = step.ended_at or until or timezone.now()
-    waited = asked_for(step, end, asked)
-    return max(end - step.started_at - waited, timedelta())
+    waits = merged([*_asked(step, known), *_retried(known.attempts.get(step.path, ()))])
+    if step.kind in HOLDERS:
+        waits = iter(known.stood.get(step.path, ()))
+    return max(end - step.started_at - _together(cut(waits, step.started_at, end)), timedelta())
 
 
-def asked_for(
-    step: StepSnapshot, end: datetime, asked: Mapping[str, Sequence[Span]] = _NONE
-) -> timedelta:
+def asked_for(step: StepSnapshot, end: datetime, known: Busy = NOTHING) -> timedelta:
     """Return for how long a step waited for answers, up to a moment."""
-    if step.started_at is None or step.suspended_at is None:
+    if step.started_at is None:
         return timedelta()
+    return _together(cut(_asked(step, known), step.started_at, end))
+
+
+def _asked(step: StepSnapshot, known: Busy) -> Sequence[Span]:
+    if step.suspended_at is None:
+        return ()
     answered = step.resumed_at
     is_answered = answered is not None and answered >= step.suspended_at
-    last = [(step.suspended_at, answered if is_answered else None)]
-    return _together(cut(asked.get(step.path) or last, step.started_at, end))
+    return known.asked.get(step.path) or [(step.suspended_at, answered if is_answered else None)]
+
+
+def _retried(attempts: Sequence[Attempt]) -> list[Span]:
+    return [(failed, again) for failed, _, again in attempts]
 
 
 def between_attempts(attempts: Sequence[Attempt], start: datetime, end: datetime) -> timedelta:
     """Return for how long a step waited for its next attempt, between two moments."""
-    return _together(cut([(failed, again) for failed, _, again in attempts], start, end))
+    return _together(cut(_retried(attempts), start, end))
 
 
 def _together(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
     return sum((last - first for first, last in spans), timedelta())
-
-
-def settled_for(
-    steps: Iterable[StepSnapshot],
-    asked: Mapping[str, Sequence[Span]],
-    start: datetime,
-    end: datetime,
-) -> timedelta:
-    """Return for how long one of these steps was asked and none ran, between two moments."""
-    ran: list[Span] = []
-    for step in steps:
-        if step.kind not in _HOLDERS and step.started_at is not None:
-            ran += without((step.started_at, step.ended_at), asked.get(step.path, ()))
-    waits = merged(span for spans in asked.values() for span in spans)
-    waited = timedelta()
-    for first, last in cut(waits, start, end):
-        waited += last - first - _together(cut(merged(ran), first, last))
-    return waited

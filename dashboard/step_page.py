@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -29,6 +29,8 @@ MOST_SHOWN: Final = 50
 MOST_LOGGED: Final = 200
 MOST_ATTEMPTS: Final = 100
 MOST_TIMELINES: Final = 50
+#: Statuses in which the time that a step takes is growing.
+_LIVELY: Final = (StepStatus.RUNNING, StepStatus.QUEUED)
 RETRY: Final = "workflow-step-retry"
 #: What a step wrote is told under this type, or under one of its own that begins so.
 OUTPUT: Final = "workflow-step-output"
@@ -69,8 +71,9 @@ class Item:
     """One item, round or step inside, as its line shows it."""
 
     step: StepSnapshot
-    others: Sequence[StepSnapshot]
-    asked: Mapping[str, Sequence[busy.Span]]
+    #: The statuses of what stands in it.
+    inside: Collection[str]
+    known: busy.Busy
 
     @property
     def path(self) -> str:
@@ -80,12 +83,12 @@ class Item:
     @property
     def status(self) -> str:
         """Its status, as it is shown."""
-        return standing.status_of(self.step, self.others)
+        return standing.status_of(self.step, self.inside)
 
     @property
     def took(self) -> timedelta | None:
         """How long it took, or so far; None: it has not started."""
-        return standing.took(self.step, asked=self.asked)
+        return standing.took(self.step, known=self.known)
 
     @property
     def is_going(self) -> bool:
@@ -115,9 +118,10 @@ class StepPage:
     #: The timeline that it is shown on; None: the present one.
     timeline: int | None
     addresses: Addresses
-    #: When steps of the run waited for answers, by path, and when attempts of this one failed.
-    asked: Mapping[str, Sequence[busy.Span]]
-    failed: Sequence[busy.Attempt]
+    #: When steps of the run ran and waited.
+    known: busy.Busy
+    #: The statuses of what is open inside it and inside its items, by path.
+    inside: Mapping[str, Collection[str]]
 
     @property
     def is_asking(self) -> bool:
@@ -126,8 +130,9 @@ class StepPage:
 
     @property
     def is_going(self) -> bool:
-        """Whether the time that it takes is growing."""
-        return not self.is_asking and self.step.ended_at is None
+        """Whether its time is growing: not while it waits for people or for its next attempt."""
+        is_lively = self.step.kind == busy.SLEEP or self.card.status in _LIVELY
+        return self.step.ended_at is None and is_lively
 
     @property
     def waits_until(self) -> datetime | None:
@@ -137,7 +142,17 @@ class StepPage:
     @property
     def answered_after(self) -> timedelta:
         """For how long it waited for answers."""
-        return standing.asked_for(self.step, self.step.ended_at or timezone.now(), self.asked)
+        return standing.asked_for(self.step, self.step.ended_at or timezone.now(), self.known)
+
+    @property
+    def stood_for(self) -> timedelta:
+        """For how long nothing inside it ran, since all waited."""
+        spans = self.known.stood.get(self.step.path, ())
+        if self.step.started_at is None or not self.place.is_container:
+            return timedelta()
+        end = self.step.ended_at or timezone.now()
+        parts = busy.cut(spans, self.step.started_at, end)
+        return sum((last - first for first, last in parts), timedelta())
 
     @property
     def between_attempts(self) -> timedelta:
@@ -145,7 +160,8 @@ class StepPage:
         if self.step.started_at is None:
             return timedelta()
         end = self.step.ended_at or timezone.now()
-        return standing.between_attempts(self.failed, self.step.started_at, end)
+        failed = sorted(self.known.attempts.get(self.step.path, ()))
+        return standing.between_attempts(failed, self.step.started_at, end)
 
     @property
     def kept(self) -> str:
@@ -174,7 +190,10 @@ class StepPage:
     @property
     def shown_items(self) -> list[Item]:
         """The items of this page."""
-        return [Item(step, self.items, self.asked) for step in self.items[:MOST_ITEMS]]
+        return [
+            Item(step, self.inside.get(step.path, ()), self.known)
+            for step in self.items[:MOST_ITEMS]
+        ]
 
 
 def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> StepPage | None:
@@ -184,20 +203,21 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
     timeline = asked if 0 < asked < run.timeline else None
     on = playback.Moment(0, timeline=timeline) if timeline else None
     rows = past.rows_of(run, on)
-    keys = rows.filter(path=path).values_list("pk", flat=True)[:1]
-    shown = records.shown(run, list(keys), previews.TREE_LIMIT)
-    place = graph.places.get(shown[0].base_path) if shown else None
-    if place is None:
+    step = records.at_path(rows, path, previews.TREE_LIMIT)
+    place = graph.places.get(step.base_path) if step else None
+    if step is None or place is None:
         return None
-    step, first = shown[0], number(data.get("first", ""), SMALL_DIGITS) or 0
+    first = number(data.get("first", ""), SMALL_DIGITS) or 0
     parts = rows.light().filter(parent=step.pk, position__gte=first).order_by("position", "pk")
     items = list(parts[: MOST_ITEMS + 1]) if place.is_container else []
     tallies = records.tallies_of(run, graph, None) if _is_list(step) and not timeline else {}
     people = list(audit_page.with_reasons(_acts_on(run, path))[:MOST_ITEMS])[::-1]
     events = _events(run, step)
-    known = busy.of(run) if _has_waited(step) or any(map(_has_waited, items)) else busy.Busy()
+    is_told = place.is_container or _has_waited(step)
+    known = busy.of(run) if is_told else busy.Busy()
+    inside = records.inside_of(rows, graph, [step, *items]) if place.is_container else {}
     return StepPage(
-        card=card_for(run, graph, place, [step, *items], people),
+        card=card_for(run, place, step, people, inside=inside.get(step.path, ())),
         step=step,
         place=place,
         events=[event for event in events if not _is_written(event)][:MOST_SHOWN],
@@ -212,8 +232,8 @@ def page_for(run: Run, path: str, data: Mapping[str, str], person: Person) -> St
         travel_to=re.sub(r"\[.*", "", path),
         timeline=timeline,
         addresses=Addresses(run.run_id, timeline),
-        asked=known.asked,
-        failed=sorted(known.attempts.get(path, ())),
+        known=known,
+        inside=inside,
     )
 
 

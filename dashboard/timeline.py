@@ -13,7 +13,7 @@ from types import MappingProxyType
 from typing import Final
 
 from dashboard import standing
-from dashboard.busy import Attempt, Span
+from dashboard.busy import NOTHING, Attempt, Busy
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -51,11 +51,8 @@ class Row:
     took: timedelta | None = None
     #: Whether it waits for its next attempt.
     is_between_attempts: bool = False
-
-    @property
-    def status(self) -> str:
-        """Its status, as it is shown."""
-        return "waiting" if self.is_between_attempts else self.step.status
+    #: Its status, as it is shown.
+    status: str = ""
 
     @property
     def is_reused(self) -> bool:
@@ -64,8 +61,9 @@ class Row:
 
     @property
     def is_going(self) -> bool:
-        """Whether the time that it takes is growing: not while it waits for people."""
-        return self.step.ended_at is None and self.step.status != StepStatus.SUSPENDED
+        """Whether its time is growing: not while it waits for people or for its next attempt."""
+        is_lively = self.step.kind == "sleep" or self.status in {"running", "queued"}
+        return self.step.ended_at is None and is_lively
 
     @property
     def depth(self) -> int:
@@ -165,14 +163,15 @@ def of(
     tallies: dict[str, list[tuple[str, int]]],
     folds: bool = True,
     spans: Iterable[tuple[datetime, datetime]] = (),
-    attempts: Mapping[str, Sequence[Attempt]] = MappingProxyType({}),
-    asked: Mapping[str, Sequence[Span]] = MappingProxyType({}),
+    known: Busy = NOTHING,
+    statuses: Mapping[str, str] = MappingProxyType({}),
 ) -> Timeline:
     """Return the timeline of these steps between two moments; later ones are cut off at `end`.
 
     `spans` are when anything of the run was busy, also what is not among these steps: the rest are
-    idle gaps. `attempts` are those that failed, `asked` when answers were waited for, by path.
+    idle gaps. `known` has when steps waited, and `statuses` how what holds others stands, by path.
     """
+    attempts = known.attempts
     shown = [step for step in steps if step.queued_at <= end]
     axis = Axis(start, end, spans, folds=folds)
     rows = [
@@ -185,8 +184,9 @@ def of(
                 for moment, number, _ in attempts.get(step.path, ())
                 if start <= moment <= end
             ],
-            standing.took(step, end, asked),
+            standing.took(step, end, known),
             standing.is_between_attempts(step, end),
+            statuses.get(step.path) or standing.status_of(step, (), end),
         )
         for step in shown
     ]

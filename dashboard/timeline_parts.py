@@ -23,7 +23,7 @@ from django.db.models import (
     Sum,
 )
 
-from dashboard import past, records, standing
+from dashboard import past, records, retrying, standing
 from dashboard.busy import Attempt, Busy
 from dashboard.drawing import FRAMES
 from dashboard.graphs import Graph
@@ -192,12 +192,22 @@ def _groups(graph: Graph, view: View, rows: Iterable[Mapping[str, Any]]) -> list
     """Return the groups in the order of the graph."""
     order = {path: number for number, path in enumerate(graph.places)}
     found: dict[str, Group] = {}
-    seen = (row for row in rows if row["number"])
+    every = list(rows)
+    seen = ({**row, "status": _status_in(graph, row, every)} for row in every if row["number"])
     for row in sorted(seen, key=lambda row: order.get(row["base_path"], len(order))):
         path = row["base_path"]
         key, title = _branch_of(graph, path) if view.group == "branch" else (path, path)
         found.setdefault(key, Group(key, title)).add(row)
     return list(found.values())
+
+
+def _status_in(graph: Graph, row: Mapping[str, Any], rows: Iterable[Mapping[str, Any]]) -> str:
+    """Return the status of some records of an entry; of what holds others, as those stand."""
+    inside = graph.below(row["base_path"])
+    if not inside:
+        return str(row["status"])
+    open_ones = (r for r in rows if r["base_path"] in inside and not graph.below(r["base_path"]))
+    return standing.of_holder(row["status"], {each["status"] for each in open_ones})
 
 
 def counted_now(run: Run, view: View) -> list[Mapping[str, Any]]:
@@ -211,7 +221,8 @@ def counted_now(run: Run, view: View) -> list[Mapping[str, Any]]:
     found: Iterable[Mapping[str, Any]] = (
         records.timed(run, View())
         .order_by()
-        .values("base_path", "status")
+        .annotate(shown=retrying.shown_status_of_steps())
+        .values("base_path", "shown")
         .annotate(
             all=Count("pk"),
             number=Count("pk", filter=wanted),
@@ -220,7 +231,7 @@ def counted_now(run: Run, view: View) -> list[Mapping[str, Any]]:
             last=Max("ended_at", filter=wanted),
         )
     )
-    return list(found)
+    return [{**row, "status": row["shown"]} for row in found]
 
 
 def tallies_in(counted: Iterable[Mapping[str, Any]]) -> dict[str, list[tuple[str, int]]]:
@@ -238,7 +249,7 @@ def _counted_at(run: Run, view: View, moment: Moment) -> Iterable[Mapping[str, A
         took = standing.took(step) if step.ended_at else None
         yield {
             "base_path": step.base_path,
-            "status": step.status,
+            "status": standing.status_of(step, (), moment.at),
             "number": 1,
             "spent": took,
             "first": step.queued_at,

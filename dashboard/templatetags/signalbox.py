@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
 from functools import lru_cache
 from typing import Any
@@ -24,7 +24,7 @@ from dashboard import (
     standing,
 )
 from dashboard.addresses import Addresses
-from dashboard.busy import Span
+from dashboard.busy import NOTHING, SLEEP, Busy
 from dashboard.cards import Payload
 from dashboard.forms.form import SchemaForm
 from dashboard.run_view import View
@@ -135,6 +135,18 @@ def when(moment: datetime | None, empty: str = "–") -> SafeString | str:
 
 
 @register.simple_tag
+def for_so_long(since: datetime) -> SafeString:
+    """Show for how long something has been so; when it began is on hover and for machines."""
+    seconds = max(int((timezone.now() - since).total_seconds()), 0)
+    return format_html(
+        '<time datetime="{}" title="since {}" data-for>{}</time>',
+        _for_machines(since),
+        exact(since),
+        _roughly(seconds),
+    )
+
+
+@register.simple_tag
 def zone_now() -> str:
     """Return the zone in which the page shows times: its name, and what people call it now."""
     zone = timezone.get_current_timezone_name()
@@ -226,35 +238,43 @@ def lasting(start: datetime | None, end: datetime | None = None) -> SafeString |
 def step_took(
     step: StepSnapshot,
     until: datetime | None = None,
-    asked: Mapping[str, Sequence[Span]] | None = None,
+    known: Busy | None = None,
     *,
     is_going: bool = False,
 ) -> SafeString | str:
     """Show how long a step took, or so far; see `standing`. Where it is going on, script counts."""
-    length = standing.took(step, until, asked or {})
+    length = standing.took(step, until, known or NOTHING)
     if length is None or step.started_at is None:
         return REUSED if standing.is_reused(step) else "–"
-    if step.ended_at is None:
-        return so_far(length, is_going=is_going and until is None)
-    return format_html(
-        '<span class="num" title="{} – {}">{}</span>',
-        exact(step.started_at),
-        exact(step.ended_at),
-        in_words(length),
-    )
+    shown = so_far(length, is_going=is_going and until is None)
+    if step.ended_at is not None:
+        shown = format_html(
+            '<span class="num" title="{} – {}">{}</span>',
+            exact(step.started_at),
+            exact(step.ended_at),
+            in_words(length),
+        )
+    # A sleep did nothing in its time: it is told as the wait that it is.
+    return format_html("slept {}", shown) if step.kind == SLEEP else shown
 
 
 @register.simple_tag
-def run_took(run: Run, waits_since: datetime | None = None) -> SafeString | str:
-    """Show how long a run took, or so far; where it waits, apart from that for how long."""
+def run_took(
+    run: Run, waits_since: datetime | None = None, held: timedelta = timedelta()
+) -> SafeString | str:
+    """Show how long a run took, or so far; where it waits, apart from that for how long.
+
+    `held` is for how long it had waited before for times to come, where that is known.
+    """
     if run.duration is not None:
         return so_far(run.duration, is_going=False)
     since = run.stood_since or waits_since
+    began = None if run.worked_since is None else run.worked_since + held
     if since is None:
-        return lasting(run.worked_since)
+        return lasting(began)
     return format_html(
         '{} <span class="faint nowrap">then waiting {}</span>',
-        lasting(run.worked_since, since),
+        lasting(began, since),
         lasting(since),
     )
 
@@ -300,9 +320,14 @@ def signed(length: timedelta | None) -> str:
     """Return how much longer or shorter something took, with its sign."""
     if length is None:
         return "–"
-    if not length:
+    if not in_milliseconds(length):
         return "±0"
     return ("+" if length > timedelta() else "\N{MINUS SIGN}") + in_words(abs(length))
+
+
+def in_milliseconds(length: timedelta) -> int:
+    """Return a length of time as exactly as pages show it at most."""
+    return round(length.total_seconds() * MILLISECONDS)
 
 
 @register.filter

@@ -210,6 +210,40 @@ fan = (
 )
 
 
+def _nest(number: int) -> Any:
+    """Return a small workflow that is one way of a branch."""
+    left, right = (step(lambda value: value, id=f"{side}_{number}") for side in ("left", "right"))
+    inner = Workflow(f"nest-{number}").parallel([left, right])
+    return inner.map(lambda both: next(iter(both.values()))).commit()
+
+
+fan_twice = (
+    Workflow("fan-twice", title="Fan twice")
+    .then(step(lambda value: value, id="gather"))
+    .branch([(_is_number(n), _nest(n)) for n in range(9)])
+    .map(lambda found: next(iter(found.values())))
+    .branch([(_is_number(n), step(lambda value: value, id=f"again_{n}")) for n in range(9)])
+    .commit()
+)
+
+
+class Told(BaseModel):
+    """A number, or its name."""
+
+    number: int | str = 1
+
+
+@step(resume=bool)
+def judge_list(value: Any, ctx: StepContext) -> Any:
+    """Ask about a list."""
+    if ctx.resume_data is None:
+        ctx.suspend({"question": "Is the list right?", "list": [1, 2]})
+    return value
+
+
+told = Workflow("told", title="Told", input=Told).then(judge_list).commit()
+
+
 class Card(BaseModel):
     """Pay by card."""
 

@@ -5,6 +5,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests import pages as every
 from tests.browser.conftest import Visitor, Visitors
 
 
@@ -133,3 +134,74 @@ def test_on_a_phone_a_drawing_opens_on_the_way_that_was_taken(visitors: Visitors
     assert page.locator(".node[data-status=success] .node-name").inner_text() == f"way_{way}"
     assert page.evaluate("document.querySelector('[data-graph]').scrollWidth > 390")
     assert visitor.complaints == []
+
+
+def ended(visitor: Visitor, flow: str, given: str) -> str:
+    """Run a workflow to its end; return the address of the run."""
+    page = visitor.go(f"/workflows/{flow}/start/")
+    page.locator("textarea").first.fill(given)
+    page.get_by_role("button", name="Start and watch").click()
+    page.wait_for_url(re.compile("/runs/[^/]+/$"))
+    page.locator(".page-head .status[data-status=success]").wait_for(timeout=30_000)
+    return page.url
+
+
+#: Whether a node that was taken is seen whole in the drawing's room.
+IS_SEEN = """() => {
+    const room = document.querySelector("[data-graph]").getBoundingClientRect();
+    return [...document.querySelectorAll(".node[data-status=success]")].some((node) => {
+        const box = node.getBoundingClientRect();
+        return box.left >= room.left - 1 && box.right <= room.right + 1
+            && box.top >= room.top - 1 && box.bottom <= room.bottom + 1;
+    });
+}"""
+
+
+@pytest.mark.parametrize("way", [0, 5, 8])
+def test_on_a_phone_what_was_taken_is_in_view_where_two_branches_meet(
+    visitors: Visitors, way: int
+) -> None:
+    visitor = visitors.come(width=390)
+    url = ended(visitor, "fan-twice", f'{{"way": {way}}}')
+
+    for more in ("", f"&turned=nest-{way}", "&turned=" + ",".join(f"nest-{n}" for n in range(9))):
+        page = visitor.page
+        page.goto(f"{url}?tab=graph{more}")
+        page.wait_for_function(IS_SEEN, timeout=3000)
+    assert visitor.complaints == []
+
+
+def test_nothing_moves_while_a_wide_drawing_comes_slowly(visitors: Visitors) -> None:
+    visitor = visitors.come()
+    url = ended(visitor, "fan-twice", '{"way": 5}')
+    page = visitor.page
+    page.add_init_script(every.SHIFTS)
+    page.goto(f"{url}?tab=graph")
+    slow = page.context.new_cdp_session(page)
+    slow.send("Network.enable")
+    slow.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 20, "downloadThroughput": 4000, "uploadThroughput": 50_000},
+    )
+
+    page.goto(f"{url}?tab=graph", timeout=60_000)
+
+    assert not list(every.shifts(page))
+
+
+def test_the_tools_of_a_tree_take_the_room_that_was_kept_for_them(visitors: Visitors) -> None:
+    for width in (1280, 390):
+        visitor = visitors.come(width=width)
+        page = visitor.page
+        page.add_init_script(every.SHIFTS)
+        url = ended(visitor, "fan-twice", '{"way": 5}')
+        page.goto(f"{url}?tab=graph")
+        page.wait_for_function("() => performance.now() > window.shiftedAt + 400")
+
+        movers = page.evaluate("window.movers")
+        assert not [each for each in movers if "tree" in each], movers
+        room = """() => [...document.querySelectorAll(".tree-tools")].map((tools) => {
+            const below = getComputedStyle(tools).marginBottom;
+            return tools.getBoundingClientRect().height + parseFloat(below);
+        })"""
+        assert set(page.evaluate(room)) == {32 if width == 1280 else 48}

@@ -349,7 +349,7 @@ def _with_room(changing: Change, mine: _Brought) -> Outcome:
     run, held = changing.model, mine.held
     changes: Changes = getattr(mine.outcome, "changes", NO_CHANGES)
     try:
-        if changes.state and run.state != held.state:
+        if (changes.state or changes.made) and run.state != held.state:
             whole = dumps(state_with(run, changes))
             payloads.check_size(whole, f"The state as {held.path} changed it")
         if changes.context and run.request_context != held.request_context:

@@ -70,22 +70,30 @@ function bring(room, node) {
 }
 
 // A drawing that is wider than its room opens on the way that was taken: where it failed or stands,
-// else in the middle of that way; before anything ran, where the run begins.
+// else where most of that way is seen at once; before anything ran, where the run begins.
 function open() {
   const room = roomOf();
   if (!room || room.scrollWidth <= room.clientWidth + 1) return;
   const stands = room.querySelector("[data-chosen]") ?? ["running", "suspended", "waiting", "failed"].map((status) => room.querySelector(`.node[data-status=${status}]`)).find(Boolean);
   if (stands) { bring(room, stands); return; }
   const taken = [...room.querySelectorAll(".node[data-status]")].filter((node) => !["", "pending", "untaken", "skipped", "queued"].includes(node.dataset.status));
-  const middles = (taken.length ? taken : [...room.querySelectorAll(".stop")]).map(middleOf).sort((a, b) => a - b);
-  if (!middles.length) return;
+  const boxes = (taken.length ? taken : [...room.querySelectorAll(".stop")]).map((node) => node.getBoundingClientRect());
+  if (!boxes.length) return;
   const place = room.getBoundingClientRect();
-  room.scrollLeft += middles[middles.length >> 1] - place.left - place.width / 2;
+  // One node gives both directions: the middle of each by itself may be a place without any.
+  const seen = boxes.map((box) => seenAround(box, boxes, place));
+  const best = boxes[seen.indexOf(Math.max(...seen))];
+  room.scrollLeft += best.left - place.left - (place.width - best.width) / 2;
+  if (best.top < place.top || best.bottom > place.bottom) room.scrollTop += best.top - place.top - (place.height - best.height) / 2;
 }
 
-function middleOf(node) {
-  const box = node.getBoundingClientRect();
-  return box.left + box.width / 2;
+// How many boxes are seen whole where the room has one of them in its middle.
+function seenAround(box, boxes, place) {
+  const [x, y] = [box.left + box.width / 2, box.top + box.height / 2];
+  return boxes.filter((one) => {
+    const [far, deep] = [Math.max(x - one.left, one.right - x), Math.max(y - one.top, one.bottom - y)];
+    return far <= place.width / 2 && deep <= place.height / 2;
+  }).length;
 }
 
 function pan() {

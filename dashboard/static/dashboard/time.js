@@ -38,6 +38,9 @@ export function refreshTimes() {
   for (const element of document.querySelectorAll("time[data-ago]")) {
     write(element, ago(Math.round((now - Date.parse(element.dateTime)) / 1000)));
   }
+  for (const element of document.querySelectorAll("time[data-for]")) {
+    write(element, roughly(Math.max(Math.floor((now - Date.parse(element.dateTime)) / 1000), 0)));
+  }
   for (const element of document.querySelectorAll("[data-since]")) {
     write(element, lasting((now - Date.parse(element.dataset.since)) / 1000));
   }

@@ -38,7 +38,12 @@ def failed_once(path="check", **values):
         run=row, first_seq=3, last_seq=3, at=begun + 10 * MINUTE, events=[event]
     )
     Run.objects.filter(pk=row.pk).update(
-        status="running", ended_at=None, settled_at=None, started_at=begun, event_seq=3
+        status="running",
+        ended_at=None,
+        settled_at=None,
+        started_at=begun,
+        event_seq=3,
+        active_count=1,
     )
     return run
 
@@ -109,7 +114,7 @@ def test_the_page_of_the_step_says_until_when_and_counts_no_further(pages):
 def test_a_list_of_runs_shows_it_as_waiting_since_the_attempt_failed(pages):
     run = failed_once()
 
-    page = read(pages, "/runs/?status=running")
+    page = read(pages, "/runs/?status=waiting")
     row = page.partition(f'data-run="{row_of(run).pk}"')[2].partition("</tr>")[0]
 
     assert status_in(row) == "waiting"

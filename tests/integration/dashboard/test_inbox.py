@@ -56,7 +56,7 @@ def test_a_row_says_what_is_asked_about_what_by_which_workflow(pages):
     assert "May Desk be paid?" in page
     assert "Amount: 700" in page
     assert "Approval" in page
-    assert "waiting since <time" in page
+    assert "waiting for <time" in page
     assert ">1</span></a>" in page  # the count in the menu
 
 

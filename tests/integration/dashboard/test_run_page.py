@@ -36,7 +36,7 @@ def test_the_arm_that_a_branch_did_not_take_says_so_at_once(pages):
 
     assert page.statuses == {
         "check": "success",
-        "branch-1": "running",
+        "branch-1": "suspended",
         "manager": "suspended",
         "small": "untaken",
         "pay": "pending",

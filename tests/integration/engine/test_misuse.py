@@ -157,7 +157,7 @@ def test_a_step_that_there_is_not_is_told_with_names_that_people_gave():
         lambda: run.resume(1, step="nope"),
     ):
         with pytest.raises(
-            errors.WorkflowError, match="branch-1, first|first, branch-1|No|wait"
+            errors.WorkflowError, match=r"branch-1, first|first, branch-1|No|wait"
         ) as said:
             verb()
         assert "~" not in str(said.value)
