@@ -32,6 +32,8 @@ MOST_REPEATED: Final = 100
 MOST_INSIDE: Final = 2000
 #: Rows of the timeline that are shown at once.
 MOST_ROWS: Final = 100
+#: The largest key that a row can have; an address may name larger ones.
+MOST_KEY: Final = 2**63 - 1
 #: What a row of the timeline is made of.
 TIMED: Final = (
     "run", "path", "base_path", "kind", "status", "retry_count",
@@ -222,6 +224,8 @@ def at_path(
 
 def _with_previews(run: Run, keys: list[int], limit: int = previews.LIMIT) -> list[StepSnapshot]:
     """Return these records, in this order, with the beginnings of their values."""
+    # Django checks a number that is compared with `=`, but not those in a list.
+    keys = [key for key in keys if key <= MOST_KEY]
     found = {step.pk: step for step in _previewed(run.steps.filter(pk__in=keys), limit)}
     return [found[key] for key in keys if key in found]
 

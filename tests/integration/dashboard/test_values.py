@@ -131,7 +131,15 @@ def test_a_payload_is_downloaded_under_a_telling_name(pages):
     assert json.loads(kept.content) == {"a": 1, "title": "Desk", "amount": 700}
 
 
-@pytest.mark.parametrize("path", ["values/secret/", "values/99999/output/", "values/1/worker/"])
+@pytest.mark.parametrize(
+    "path",
+    [
+        "values/secret/",
+        "values/99999/output/",
+        "values/9999999999999999999/output/",
+        "values/1/worker/",
+    ],
+)
 def test_there_is_no_page_of_other_fields(pages, path):
     assert pages.get(f"/runs/{anything().run_id}/{path}").status_code == 404
 
