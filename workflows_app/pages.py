@@ -5,10 +5,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
+from django.db.models import Q
+
 from workflows_app import calling, errors
-from workflows_app.engine import clock, steering
+from workflows_app.engine import clock, steering, transactions
 from workflows_app.models import Run as RunRow
-from workflows_app.planner.statuses import RunStatus
+from workflows_app.planner.statuses import ACTIVE, RunStatus
 from workflows_app.run import Run
 from workflows_app.workflow import Workflow
 
@@ -44,20 +46,33 @@ def list_runs(
     of = "list_runs()"
     statuses = [each.value for each in RunStatus]
     filters = {
-        "status": calling.one_of(status, "status", of, statuses),
         "resource_id": calling.text(resource_id, "resource_id", of),
         "created_at__gte": calling.moment(from_date, "from_date", of),
         "created_at__lte": calling.moment(to_date, "to_date", of),
     }
     limit = calling.whole_number(limit, "limit", of, least=1)
     given = {name: value for name, value in filters.items() if value is not None}
-    rows = RunRow.objects.filter(workflow_id=workflow.id, **given)
+    rows = RunRow.objects.filter(
+        _has_status(calling.one_of(status, "status", of, statuses)),
+        workflow_id=workflow.id,
+        **given,
+    )
     total = rows.count()
     if cursor is not None:
         rows = rows.filter(pk__lt=_key(cursor))
     found = list(rows.order_by("-pk")[: limit + 1])
     more = str(found[limit - 1].pk) if len(found) > limit else None
     return RunPage([Run(workflow, row) for row in found[:limit]], more, total)
+
+
+def _has_status(status: str | None) -> Q:
+    """Return what picks the runs that have a status as the caller sees it; None: any."""
+    if status is None:
+        return Q()
+    awaiting = Q(status__in=list(ACTIVE), pk__in=transactions.awaiting_commit())
+    if status == RunStatus.PENDING:
+        return Q(status=status) | awaiting
+    return Q(status=status) & ~awaiting
 
 
 def _key(cursor: str) -> uuid.UUID:
@@ -72,6 +87,7 @@ def _key(cursor: str) -> uuid.UUID:
 def list_active_runs(workflow: Workflow) -> list[Run]:
     """Return a workflow's runs with work that goes on by itself, oldest first."""
     rows = RunRow.objects.active().filter(workflow_id=workflow.id).order_by("pk")
+    rows = rows.exclude(pk__in=transactions.awaiting_commit())
     return [Run(workflow, row) for row in rows]
 
 

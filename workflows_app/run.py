@@ -33,6 +33,7 @@ class Run(Twins):
         """Wrap a row; use `Workflow.create_run` and `Workflow.get_run`."""
         self.workflow = workflow
         self._row = row
+        self._written = None
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id} of {self.workflow_id}: {self.status}>"
@@ -63,9 +64,10 @@ class Run(Twins):
     def status(self) -> str:
         """Where the run stands: one of the run statuses.
 
-        It is `pending` until the commit when a verb let it go on inside `transaction.atomic()`.
+        It is `pending` until the commit when a verb let it go on inside `transaction.atomic()`,
+        and what it was before when that is rolled back.
         """
-        return transactions.status_of(self._row)
+        return transactions.status_of(self._row, self._written)
 
     @property
     def request_context(self) -> dict[str, Any]:
@@ -97,6 +99,8 @@ class Run(Twins):
     def refresh(self) -> Self:
         """Read the run again. Raises RunNotFound when it was deleted."""
         self._row = verbs.find(self.workflow, self.run_id)
+        if self._written is not None and not self._written.is_open():
+            self._written = None
         return self
 
     # Looking back.

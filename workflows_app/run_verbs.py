@@ -9,8 +9,18 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Self, Unpack, cast
 
 from workflows_app import calling, errors, permissions, results, targets, verb_options
-from workflows_app.engine import given, handing, ports, steering, tracing, travel, verbs, waiting
-from workflows_app.engine.transactions import is_inside_testcase, note_begun, refuse_waiting
+from workflows_app.engine import (
+    given,
+    handing,
+    ports,
+    steering,
+    tracing,
+    transactions,
+    travel,
+    verbs,
+    waiting,
+)
+from workflows_app.engine.transactions import is_inside_testcase, refuse_waiting
 from workflows_app.engine.travel import TravelPlan
 from workflows_app.jsontext import dumps, revealed
 from workflows_app.models import Run as RunRow
@@ -35,6 +45,8 @@ class Verbs:
 
     workflow: Workflow
     _row: RunRow
+    #: What a verb of this handle wrote in a transaction of the caller's, since it was read.
+    _written: transactions.Written | None
 
     if TYPE_CHECKING:
 
@@ -145,7 +157,10 @@ class Verbs:
         permissions.require(self.workflow, actor, self._row)
         if wait:
             refuse_waiting("cancel")
+        self._forget_undone()
+        before = self._row.status
         message = verbs.cancel(self._row, actor=actor, door=door)
+        self._note_written(before, goes_on=False)
         if wait:
             waiting.wait(self.pk, timeout)
         self.refresh()
@@ -355,6 +370,7 @@ class Verbs:
         self, verb: str, act: Callable[..., object], options: Mapping[str, Any]
     ) -> WorkflowResult:
         """Act, let the workers know or do the work here, wait, and return the result."""
+        self._forget_undone()
         verb_options.output_options(options.get("output_options"))
         permissions.require(self.workflow, options.get("actor"), self._row)
         if options.get("wait", True):
@@ -369,9 +385,10 @@ class Verbs:
         timeout: float | None = options.get("timeout")
         shown: Sequence[results.Shown] | None = None
         if not options.get("wait", True):
+            before = self._row.status
             with nullcontext() if ports.is_holding_back() else handing.slot():
                 begun = act()
-            note_begun(self.pk)
+            self._note_written(before, goes_on=True)
             if isinstance(begun, RunRow):
                 self._row = begun
                 return results.of(
@@ -395,6 +412,19 @@ class Verbs:
         return results.of(
             self._row, shown, **verb_options.output_options(options.get("output_options"))
         )
+
+    def _forget_undone(self) -> None:
+        """Take the run for what it was before a transaction that was rolled back."""
+        last = self._written
+        if last is not None and not last.is_open():
+            self._row.status = transactions.status_of(self._row, last)
+            self._written = None
+
+    def _note_written(self, before: str, *, goes_on: bool) -> None:
+        last = self._written
+        if last is not None and last.is_open():
+            before = last.before
+        self._written = transactions.note_written(self.pk, before, goes_on=goes_on)
 
     def _is_driven(self, timeout: float | None) -> bool:
         """Return whether this thread has run all that the run has to do; else others do."""

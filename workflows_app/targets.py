@@ -12,6 +12,7 @@ from workflows_app import errors
 from workflows_app.definition.graph import places_of
 from workflows_app.definition.names import listing
 from workflows_app.engine import places
+from workflows_app.engine.transactions import status_of
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -233,8 +234,8 @@ def _refuse_if_claimed(run: Run, step: StepSnapshot) -> None:
 def _refuse_unless_suspended(run: Run, suspended: list[StepSnapshot]) -> None:
     if not suspended:
         raise errors.RunNotSuspended(
-            f"Run {run.run_id!r} is {run.status} and no step of it waits for an answer; resume() "
-            "answers suspended steps only."
+            f"Run {run.run_id!r} is {status_of(run)} and no step of it waits for an answer; "
+            "resume() answers suspended steps only."
         )
 
 

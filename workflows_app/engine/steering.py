@@ -12,6 +12,7 @@ from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change
 from workflows_app.engine.claim import hand_back
 from workflows_app.engine.claims import HOOK
+from workflows_app.engine.transactions import status_of
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner import retry as planner
 from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
@@ -88,7 +89,7 @@ def _refuse_inactive(changing: Change) -> None:
         )
     if changing.status not in ACTIVE:
         raise errors.RunNotActive(
-            f"Run {run.run_id!r} is {run.status}, and restart() goes on with a run that is "
+            f"Run {run.run_id!r} is {status_of(run)}, and restart() goes on with a run that is "
             f"running or waiting; for this one use {_FITTING[changing.status]}."
         )
     if run.ending:
@@ -131,8 +132,8 @@ def retry(
     with change(run.pk, clock.now()) as changing:
         if changing.status is not RunStatus.FAILED:
             raise errors.RunNotFailed(
-                f"Run {run.run_id!r} is {changing.model.status}, and retry() goes on with a failed "
-                f"run; for this one use {_fitting(changing)}."
+                f"Run {run.run_id!r} is {status_of(changing.model)}, and retry() goes on with a "
+                f"failed run; for this one use {_fitting(changing)}."
             )
         failed = failed_steps(changing.model.pk)
         for step in failed:
@@ -187,7 +188,7 @@ def proceed(
     with change(run.pk, clock.now()) as changing:
         if changing.status is not RunStatus.PAUSED:
             raise errors.RunNotPaused(
-                f"Run {run.run_id!r} is {changing.model.status}, and proceed() goes on with a "
+                f"Run {run.run_id!r} is {status_of(changing.model)}, and proceed() goes on with a "
                 f"paused run; for this one use {_fitting(changing)}."
             )
         paused = [s for s in changing.open_snapshots() if s.status == StepStatus.PAUSED]

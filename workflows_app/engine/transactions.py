@@ -89,36 +89,58 @@ def _run_when_committed(callback: Callable[[], object]) -> None:
         callback()
 
 
-class _Begins:
-    """Stands among what waits for the commit, for a run that a verb lets go on there.
+class Written:
+    """Stands among what waits for the commit, for a run that a verb wrote to in a transaction.
 
     Django drops it with what was written, also when only a savepoint is rolled back.
     """
 
-    def __init__(self, run: uuid.UUID) -> None:
+    def __init__(self, run: uuid.UUID, before: str, *, goes_on: bool) -> None:
+        """`before`: the run's status before the verb; `goes_on`: it is to go on from there."""
         self.run = run
+        self.before = before
+        self.goes_on = goes_on
+        self._is_committed = False
 
     def __call__(self) -> None:
-        """Do nothing: workers are woken by themselves."""
+        """Know that what was written stays; workers are woken by themselves."""
+        self._is_committed = True
+
+    def is_open(self) -> bool:
+        """Return whether the transaction may still be committed, or rolled back."""
+        return any(call is self for _, call, *_ in connection_here().run_on_commit)
+
+    def is_undone(self) -> bool:
+        """Return whether it was rolled back."""
+        return not self._is_committed and not self.is_open()
 
 
-def note_begun(run: uuid.UUID) -> None:
-    """Note that a verb let a run go on, which no worker sees before the caller commits."""
-    if is_inside_user_transaction():
-        transaction.on_commit(_Begins(run))
+def note_written(run: uuid.UUID, before: str, *, goes_on: bool) -> Written | None:
+    """Note that a verb wrote to a run, which nobody else sees before the caller commits."""
+    if not is_inside_user_transaction():
+        return None
+    written = Written(run, before, goes_on=goes_on)
+    transaction.on_commit(written)
+    return written
 
 
-def awaits_commit(run: uuid.UUID) -> bool:
-    """Return whether a verb let a run go on in the caller's transaction, which is still open."""
-    if not connection_here().in_atomic_block or not is_inside_user_transaction():
-        return False
-    waiting = connection_here().run_on_commit
-    return any(isinstance(call, _Begins) and call.run == run for _, call, *_ in waiting)
+def awaiting_commit() -> set[uuid.UUID]:
+    """Return the runs that verbs let go on in the caller's transaction, which is still open."""
+    here = connection_here()
+    if not here.in_atomic_block or not is_inside_user_transaction():
+        return set()
+    calls = [call for _, call, *_ in here.run_on_commit]
+    return {call.run for call in calls if isinstance(call, Written) and call.goes_on}
 
 
-def status_of(run: Run) -> str:
-    """Return a run's status as the caller is to see it: `pending` before the commit."""
-    is_pending = run.status in ACTIVE and awaits_commit(run.pk)
+def status_of(run: Run, written: Written | None = None) -> str:
+    """Return a run's status as the caller is to see it: `pending` before the commit.
+
+    `written`: by the caller, since when the run was read; rolled back, the run is as before.
+    """
+    if written is not None and written.is_undone():
+        return written.before
+    is_pending = run.status in ACTIVE and run.pk in awaiting_commit()
     return RunStatus.PENDING.value if is_pending else run.status
 
 

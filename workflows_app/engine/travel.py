@@ -27,6 +27,7 @@ from workflows_app.engine import (
 from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, change
 from workflows_app.engine.claims import HOOK
+from workflows_app.engine.transactions import status_of
 from workflows_app.jsontext import NULL, Raw
 from workflows_app.models import Run, StepSnapshot, WorkflowVersion
 from workflows_app.models.step import StepQuerySet
@@ -189,8 +190,8 @@ def fork(
         run = changing.model
         if run.status != RunStatus.PENDING:
             raise errors.RunAlreadyStarted(
-                f"Run {run.run_id!r} was started before and is {run.status}; a fork needs a run of "
-                "its own. Choose another run id."
+                f"Run {run.run_id!r} was started before and is {status_of(run)}; a fork needs "
+                "a run of its own. Choose another run id."
             )
         run.input = asked.run_input or (
             payloads.run_input(source.pk) if source.started_at else _run_input(asked, journey)
@@ -227,8 +228,8 @@ def _started(changing: Change, actor: Any) -> dict[str, Any]:
 def _journey(definition: Builder, run: Run, asked: Asked) -> Journey:
     if run.status in ACTIVE:
         raise errors.RunStillRunning(
-            f"Run {run.run_id!r} is {run.status}, and a time travel needs one that nobody works "
-            "on: wait until it settles, or cancel it."
+            f"Run {run.run_id!r} is {status_of(run)}, and a time travel needs one that "
+            "nobody works on: wait until it settles, or cancel it."
         )
     past = past_of(run)
     if past.was_started:

@@ -183,10 +183,11 @@ def _begin(
 
 
 def _refuse_started(pk: uuid.UUID, run_id: str) -> None:
-    status = Run.objects.filter(pk=pk).values_list("status", flat=True).first()
-    if status is None:
+    run = Run.objects.filter(pk=pk).only("status").first()
+    if run is None:
         raise errors.RunNotFound(f"Run {run_id!r} was deleted; create a new one.")
-    if status != RunStatus.PENDING:
+    if run.status != RunStatus.PENDING:
+        status = transactions.status_of(run)
         raise errors.RunAlreadyStarted(
             f"Run {run_id!r} was started before and is {status}; a run starts once. Create a new "
             "run of the workflow."
@@ -258,8 +259,9 @@ def _check_still_asks(changing: Change, target: StepSnapshot, suspension: uuid.U
             "and runs with that answer; wait for what comes of it."
         )
     if changing.model.suspended_count == 0:
+        status = transactions.status_of(changing.model)
         raise errors.RunNotSuspended(
-            f"Run {changing.model.run_id!r} is {changing.model.status} and waits for no answer: "
+            f"Run {changing.model.run_id!r} is {status} and waits for no answer: "
             f"step {step.path!r} has gone on since."
         )
     asks = "asks another question by now" if step.status == StepStatus.SUSPENDED else step.status

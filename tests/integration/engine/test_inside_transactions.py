@@ -121,6 +121,100 @@ def test_a_verb_that_would_wait_there_is_refused_and_changes_nothing(verb):
     assert (run.refresh().status, len(run.events()), len(run.workflow.list_runs())) == before
 
 
+STATUSES = ["pending", "running", "waiting", "suspended", "paused", "success", "failed", "canceled"]
+
+
+def listed_by_status(flow):
+    """Return the status under which each run is listed, and check that it says so itself."""
+    found = {}
+    for status in STATUSES:
+        page = flow.list_runs(status=status, limit=1)
+        assert page.total == sum(run.status == status for run in flow.list_runs())
+        while True:
+            for run in page:
+                assert run.status == status
+                assert run.run_id not in found
+                found[run.run_id] = status
+            if page.next_cursor is None:
+                break
+            page = flow.list_runs(status=status, limit=1, cursor=page.next_cursor)
+    return found
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_lists_agree_with_the_runs_in_them_before_and_after_the_commit(verb):
+    how, args, options, end = VERBS[verb]
+    run, other = begun(how), begun("suspended")
+    others = {run.run_id: run.refresh().status, other.run_id: "suspended"}
+    with transaction.atomic():
+        answer = getattr(run, verb.split()[0])(*args, **options, wait=False)
+        changed = answer if verb in {"fork", "rerun"} else run
+        assert listed_by_status(run.workflow) == {**others, changed.run_id: "pending"}
+        assert changed.run_id not in [each.run_id for each in run.workflow.list_active_runs()]
+    settled(changed)
+    assert listed_by_status(run.workflow) == {**others, changed.run_id: end}
+
+
+def test_refusals_there_say_what_the_run_says():
+    run = begun("suspended")
+    with transaction.atomic():
+        run.resume("yes", wait=False)
+        for act in (
+            lambda: run.start("x", wait=False),
+            lambda: run.retry(wait=False),
+            lambda: run.proceed(wait=False),
+            lambda: run.time_travel("first", wait=False),
+            lambda: run.fork("first", wait=False),
+        ):
+            with pytest.raises(errors.WorkflowError) as refused, transaction.atomic():
+                act()
+            assert " is pending" in str(refused.value)
+            assert run.status == "pending"
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_after_a_rollback_a_run_says_what_it_was_before(verb):
+    how, args, options, _ = VERBS[verb]
+    run = begun(how)
+    before = run.refresh().status
+    with transaction.atomic():
+        answer = getattr(run, verb.split()[0])(*args, **options, wait=False)
+        if verb not in {"fork", "rerun"}:
+            assert run.refresh().status == "pending"
+        transaction.set_rollback(True)
+    assert run.status == before
+    if verb in {"fork", "rerun"}:
+        assert answer.status == "pending"
+        with pytest.raises(errors.RunNotFound):
+            answer.refresh()
+    again = getattr(run, verb.split()[0])(*args, **options)
+    assert again.status == VERBS[verb][3]
+    if verb not in {"fork", "rerun"}:
+        assert run.status == again.status
+
+
+def test_a_rolled_back_cancel_leaves_the_run_as_it_was():
+    run = begun("suspended")
+    with transaction.atomic():
+        run.cancel()
+        assert run.status == "canceled"
+        transaction.set_rollback(True)
+    assert run.status == "suspended"
+    assert run.resume("yes").status == run.status == "success"
+
+
+def test_after_a_rolled_back_savepoint_too():
+    run = begun("suspended")
+    with transaction.atomic():
+        with transaction.atomic():
+            run.resume("yes", wait=False)
+            transaction.set_rollback(True)
+        assert run.status == "suspended"
+        run.resume("yes", wait=False)
+        assert run.status == "pending"
+    assert settled(run) == "success"
+
+
 # Streams: they wait for what the run does.
 
 STREAMS = {
