@@ -156,9 +156,7 @@ def test_a_step_that_there_is_not_is_told_with_names_that_people_gave():
         lambda: run.time_travel("first", context={"nope": {"output": 1}}),
         lambda: run.resume(1, step="nope"),
     ):
-        with pytest.raises(
-            errors.WorkflowError, match=r"branch-1, first|first, branch-1|No|wait"
-        ) as said:
+        with pytest.raises(errors.WorkflowError, match=r"no|suspended") as said:
             verb()
         assert "~" not in str(said.value)
     with pytest.raises(errors.InvalidStep, match="stand: branch-1, first"):
