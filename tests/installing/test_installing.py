@@ -30,8 +30,16 @@ def _python(version: str) -> str | None:
     """Return a Python of this version, if the machine has one."""
     if version == f"{sys.version_info.major}.{sys.version_info.minor}":
         return str(sys._base_executable)
-    found = sorted((Path.home() / ".pyenv/versions").glob(f"{version}.*/bin/python"))
-    return str(found[-1]) if found else shutil.which(f"python{version}")
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [str(each) for each in sorted((pyenv / "versions").glob(f"{version}.*/bin/python"))]
+    on_path = shutil.which(f"python{version}")
+    return found[-1] if found else on_path if on_path and _does_run(on_path) else None
+
+
+def _does_run(python: str) -> bool:
+    """Return whether a command is a Python: what pyenv puts on the path may be none."""
+    asked = [python, "-c", "pass"]
+    return subprocess.run(asked, check=False, capture_output=True, timeout=60).returncode == 0
 
 
 AT_HAND: Final = {version: _python(version) for version in PYTHONS}
