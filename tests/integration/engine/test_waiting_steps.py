@@ -1,10 +1,13 @@
 """Steps that start other runs and wait for them, with fewer threads than steps that wait."""
 
 import asyncio
+import contextvars
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from django.db import connection
 
 from tests.integration.engine.test_rules import until
 from worker import lending, process
@@ -224,3 +227,23 @@ def test_the_time_of_an_inline_step_is_up_once_the_run_it_waits_for_has_settled(
     result = flow.create_run().start(1)
     assert (result.status, result.error.type) == ("failed", "StepTimeout")
     assert slow.get_run("inline-slow-1").status == "success"
+
+
+@pytest.mark.usefixtures("two_threads")
+def test_threads_of_a_step_that_wait_in_its_context_do_not_hold_the_pool_up():
+    adds = child("own-threads-child")
+
+    def one(data):
+        try:
+            return adds.create_run().start(data).result
+        finally:
+            connection.close()
+
+    def several(data):
+        with ThreadPoolExecutor(3) as pool:
+            futures = [pool.submit(contextvars.copy_context().run, one, data + n) for n in range(3)]
+            return [future.result() for future in futures]
+
+    results = settled(started(parent("own-threads-parents", several), 4))
+    assert [result.result for result in results] == [[n + 1, n + 2, n + 3] for n in range(4)]
+    assert nobody_is_lent()
