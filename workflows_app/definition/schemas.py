@@ -176,7 +176,7 @@ class Schema:
             text = _write(adapter, value, self._traits)
             # Pydantic writes null for numbers that JSON has no word for, and None in keys; only
             # look when it may.
-            if any(word in text for word in _LOST):
+            if b"null" in text or b"None" in text or b"NaN" in text or b"Infinity" in text:
                 faithful.refuse_lost_numbers(_plain(adapter, value), text)
         except (ValueError, TypeError, RecursionError) as error:
             raise errors.SerializationError(
@@ -332,8 +332,6 @@ def _plain(adapter: TypeAdapter[Any] | None, value: object) -> Any:
         return (adapter or _OPEN).dump_python(faithful.clean_keys(value), **_BY_NAME)
 
 
-#: What stands in the text where a number may be lost.
-_LOST: Final = (b"null", b"NaN", b"Infinity", b"None")
 #: What Pydantic writes for half of a character pair in a key; anybody else may write it, too.
 _REPLACED: Final = "\ufffd".encode()
 #: Values are written and read by the names of fields; aliases are for people.

@@ -192,12 +192,13 @@ class StepContext:
 
         Raises PayloadTooLarge for what it makes of the state or the request context.
         """
-        state = Changes(self._state_changes, made=self._state_made)
-        if state:
+        state = NO_CHANGES
+        if self._state_changes or self._state_made:
+            state = Changes(self._state_changes, made=self._state_made)
             whole = state.over(self._claim.state)
             payloads.check_size(dumps(whole), f"The state as {self.path} changed it")
         if self._context is None:
-            return state or NO_CHANGES
+            return state
         before = self._claim.request_context
         # A key is the same, however it came: the last that was written counts.
         written = {clean_key(key): value for key, value in self._context.items()}
