@@ -3,6 +3,7 @@
 import random
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 import uuid_utils.compat
@@ -29,22 +30,52 @@ def uuid7() -> "uuid.UUID":
     return uuid_utils.compat.uuid7()
 
 
-_keys_lock = threading.Lock()
-_last_key = 0
+class Keys:
+    """Makes keys for new rows, in order of creation: microseconds since 2025 and 12 bits of chance.
+
+    Made without asking the database, so that a row and those that refer to it can be written in
+    one statement. Where a key must be above another that is ahead of the clock, because another
+    machine's clock is, or this one was put back, the distance is chance, too: processes that count
+    on from the same key would all make the same keys.
+    """
+
+    def __init__(
+        self, clock: Callable[[], int] = time.time_ns, chance: random.Random | None = None
+    ) -> None:
+        """`clock` gives nanoseconds since 1970."""
+        self._clock = clock
+        self._bits = (chance or random).getrandbits
+        self._lock = threading.Lock()
+        self._last = 0
+
+    def next(self, after: int = 0) -> int:
+        """Return a key above `after`, and above those that this process made by its clock."""
+        key = (self._clock() // 1000 - _EPOCH_MICROS) << 12 | self._bits(12)
+        with self._lock:
+            if key <= self._last:
+                key = self._beyond(self._last, key)
+            if key <= after:
+                return self._beyond(after, key)
+            self._last = key
+            return key
+
+    def _beyond(self, least: int, key: int) -> int:
+        """Return a key above `least`, where the clock gives only `key`."""
+        is_moment = least - key < _MOMENT
+        return least + 1 + self._bits(_CLOSE if is_moment else _APART)
+
+
+#: How far ahead of the clock keys may be because many are made at once: 4 milliseconds.
+_MOMENT: Final = 1 << 24
+#: Bits of chance between keys that are made at once, and where a clock differs (128 microseconds).
+_CLOSE: Final = 12
+_APART: Final = 20
+_keys: Final = Keys()
 
 
 def step_key(after: int = 0) -> int:
-    """Return a key for a new row whose order is that of creation, above `after`.
-
-    Microseconds since 2025 and 12 bits of chance: made without asking the database, so that a row
-    and those that refer to it can be written in one statement.
-    """
-    global _last_key  # noqa: PLW0603 - the last one this process made
-    micros = time.time_ns() // 1000 - _EPOCH_MICROS
-    key = micros << 12 | random.getrandbits(12)
-    with _keys_lock:
-        _last_key = max(key, _last_key + 1, after + 1)
-        return _last_key
+    """Return a key for a new row whose order is that of creation, above `after`."""
+    return _keys.next(after)
 
 
 class JSONText(_JSONBase):
