@@ -1,7 +1,7 @@
 """What the address of each page may say: a page tells what it does not understand.
 
-A list that ignores a filter shows more than was asked for, and looks as if it were the answer. What
-is no page cannot tell beside its answer: it refuses, see `views.refusing`.
+A list that ignores a filter shows more than was asked for, and looks as if it were the answer. A
+file or an image has no room for such a sentence, so the request is refused: see `views.refusing`.
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     "run-graph": {**_run, "theme": _theme},
     "run-step": {"timeline": _number, "first": _number},
     "run-log": {"before": _number},
-    # A number that is none gives all events: the page's script then has too many, and none less.
+    # Anything but a number gives all events, because too many do no harm and a missing one would.
     "run-events": {"after": _anything},
     "run-compare": {
         **dict.fromkeys(("a", "b", "run"), _anything),
@@ -142,7 +142,7 @@ KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     "audit-csv": _trail,
     "audit-json": _trail,
     "sign-in": {"next": _anything},
-    # These are told nothing but by their path.
+    # These addresses say everything in their path.
     **{name: {} for name in _BY_PATH},
 }
 
@@ -174,9 +174,7 @@ def not_understood(request: HttpRequest) -> list[str]:
     name = match.url_name if match else None
     if name is None or name not in KNOWN or not request.GET:
         return []
-    strange = dict.fromkeys(
-        (*_strange(request, name), *request.__dict__.get("_signalbox_ignored", ()))
-    )
+    strange = dict.fromkeys((*_strange(request, name), *request.__dict__.get(_LOOKED_UP, ())))
     found = list(strange)[:MOST]
     return [word if len(word) <= LONGEST else word[: LONGEST - 1] + "…" for word in found]
 

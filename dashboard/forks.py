@@ -65,13 +65,14 @@ def inputs(found: list[Payload], head: Header, cards: Sequence[Card]) -> list[Pa
     Where the first step of all got another, that comes first: the run's own is the one that it
     was forked, or started, with.
     """
-    changed = [c for c in cards if c.is_input_changed and _given_to(c) is not None]
+    inputs = ((card, _given_to(card)) for card in cards if card.is_input_changed)
+    changed = [(card, given) for card, given in inputs if given is not None]
     if not changed:
         return found
-    began = [_named(card, head) for card in changed]
+    began = [_named(card, given, head) for card, given in changed]
     if any(card.is_kept or card.is_reused or card.is_given for card in cards):
         return [*found[:1], *began, *found[1:]]
-    is_forked = _is_by_fork(changed[0], head)
+    is_forked = _is_by_fork(changed[0][0], head)
     was = "Input of the run it was forked from" if is_forked else WITHOUT
     return [*began, *(replace(p, label=was) for p in found[:1]), *found[1:]]
 
@@ -85,9 +86,7 @@ def _is_by_fork(card: Card, head: Header) -> bool:
     return head.lineage == "fork" and timeline == 1
 
 
-def _named(card: Card, head: Header) -> Payload:
-    given = _given_to(card)
-    assert given is not None  # noqa: S101 - its caller has looked
+def _named(card: Card, given: Payload, head: Header) -> Payload:
     how = "fork" if _is_by_fork(card, head) else "time travel"
     return replace(given, label=f"Input of {card.place.path}, changed by the {how}")
 

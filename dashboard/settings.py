@@ -62,8 +62,8 @@ MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
-    # Safe with compression: a form's token is masked differently in each response, and its length
-    # is padded at random, so that the size of a page tells nothing of what it holds.
+    # Safe with compression: a form's token is masked differently in each response, and responses
+    # are padded at random, so that the size of a page tells nothing of what it holds.
     "django.middleware.gzip.GZipMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -59,7 +59,8 @@ def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
 def whole_number(value: Any, name: str, of: str, least: int = 0) -> int:
     """Return a whole number that is `least` or more. Raises InvalidInput.
 
-    One that is larger than all that there can be is the largest that a database counts to.
+    A larger one than a database counts to becomes the largest that leaves room for one more, since
+    a page reads one row more than it shows.
     """
     if not _is_count(value) or value < least:
         raise errors.InvalidInput(

@@ -25,7 +25,7 @@ def called(form: str) -> Callable[[Method[S, P, R]], Method[S, P, R]]:
                 signature.bind(self, *args, **kwargs)
             except TypeError as error:
                 raise errors.InvalidStep(
-                    f"{_named(method, self)} cannot be called so: {error}. It is {form}"
+                    f"{_named(method, self)} cannot be called like this: {error}. It is {form}"
                     f"{_options(signature)}."
                 ) from None
             return method(self, *args, **kwargs)

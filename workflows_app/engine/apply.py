@@ -9,7 +9,7 @@ from workflows_app import conf
 from workflows_app.definition import Kind
 from workflows_app.engine import payloads, snapshots, telling, values
 from workflows_app.engine.change import Change
-from workflows_app.models import Run, StepSnapshot
+from workflows_app.models import StepSnapshot
 from workflows_app.planner import decisions as d
 from workflows_app.planner.outcomes import Changes
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -243,22 +243,11 @@ def _count_out(change: Change, step: StepSnapshot) -> bool:
 def _merge(change: Change, changes: Changes) -> None:
     run = change.model
     if changes.state or changes.made:
-        run.state = state_with(run, changes)
+        run.state = changes.over(run.state)
         change.touch("state")
     if changes.context or changes.context_removed:
-        run.request_context = context_with(run, changes)
+        run.request_context = changes.over_context(run.request_context)
         change.touch("request_context")
-
-
-def state_with(run: Run, changes: Changes) -> dict[str, Any]:
-    """Return a run's state with what an attempt did to it."""
-    return changes.over(run.state)
-
-
-def context_with(run: Run, changes: Changes) -> dict[str, Any]:
-    """Return a run's request context with what an attempt did to it."""
-    kept = {k: v for k, v in run.request_context.items() if k not in changes.context_removed}
-    return {**kept, **changes.context}
 
 
 def _kept_changes(changes: Changes) -> Mapping[str, Any]:

@@ -12,11 +12,11 @@ from typing import Any, Final
 import orjson
 from pydantic import BaseModel
 
+from workflows_app.definition.faithful import MOST_DEPTH
+
 #: Types that hold nothing.
 _SINGLE: Final = frozenset({type(None), str, int, float, bool})
 _CONTAINERS: Final = frozenset({dict, list, tuple})
-#: What is nested more deeply is refused when it is written.
-_MOST_DEPTH: Final = 200
 
 
 def drained(value: Any, *, is_open: bool = True) -> Any:
@@ -38,7 +38,7 @@ def drained(value: Any, *, is_open: bool = True) -> Any:
 
 
 def _drained(value: Any, is_open: bool, depth: int) -> Any:  # noqa: FBT001 - of one module
-    if type(value) in _SINGLE or depth > _MOST_DEPTH:
+    if type(value) in _SINGLE or depth > MOST_DEPTH:
         return value
     if isinstance(value, Iterator):
         # Item by item: what runs in C alone could not be interrupted.

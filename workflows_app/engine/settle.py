@@ -24,7 +24,7 @@ from workflows_app.engine import (
     surroundings,
     transactions,
 )
-from workflows_app.engine.apply import apply, context_with, state_with
+from workflows_app.engine.apply import apply
 from workflows_app.engine.change import Change, perform
 from workflows_app.engine.claim import take
 from workflows_app.engine.claims import HOOK, Claim
@@ -350,10 +350,10 @@ def _with_room(changing: Change, mine: _Brought) -> Outcome:
     changes: Changes = getattr(mine.outcome, "changes", NO_CHANGES)
     try:
         if (changes.state or changes.made) and run.state != held.state:
-            whole = dumps(state_with(run, changes))
+            whole = dumps(changes.over(run.state))
             payloads.check_size(whole, f"The state as {held.path} changed it")
         if changes.context and run.request_context != held.request_context:
-            whole = dumps(context_with(run, changes))
+            whole = dumps(changes.over_context(run.request_context))
             payloads.check_size(whole, f"The request context as {held.path} changed it")
     except errors.PayloadTooLarge as refused:
         return Failed(failures.describe(refused), may_retry=False)

@@ -40,7 +40,7 @@ _LASTING: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _WARNING: Final = "%s left %s. It was rolled back, and what was written in it is gone."
-_CHANGED: Final = "%s changed how the connection to the database works. It was put right again."
+_CHANGED: Final = "%s changed how the connection to the database works. It was restored."
 #: What the driver's connection makes of what it reads.
 _FACTORIES: Final = {
     "sqlite": ("row_factory", "text_factory"),
@@ -191,7 +191,7 @@ def _put_back(standing: _Standing, what: str) -> None:
     if standing.is_plain:
         _tidy(connection, standing, is_changed=is_changed)
     else:
-        _mend(connection, standing, is_changed=is_changed)
+        _repair(connection, standing, is_changed=is_changed)
 
 
 def _replace(other: Any, mine: Any) -> None:
@@ -209,7 +209,7 @@ def _is_changed(standing: _Standing) -> bool:
     return ways is not None and ways != standing.ways
 
 
-def _mend(connection: Any, standing: _Standing, *, is_changed: bool) -> None:
+def _repair(connection: Any, standing: _Standing, *, is_changed: bool) -> None:
     """Let a connection whose transaction goes on work as before; what lasts ends with that."""
     if standing.watch.has_lasting:
         connection.close_at = 0  # by Django's clock: it is too old

@@ -1,9 +1,9 @@
-"""Ids and resources with capitals are found however they are spelled, along an index.
+"""Find ids and resources with capitals along an index, however they are spelled.
 
-PostgreSQL alone has these: SQLite looks through the ids whatever is asked for. What is all small, as
-ids of our own are, is in neither. PostgreSQL reckons with what it knows of a part of a table only
-where that is told to it of the whole: hence the statistics. No model names any of this, since none
-says how texts are compared.
+For PostgreSQL alone: SQLite reads through the ids in any case. The indexes hold only what has
+capitals, which our own ids do not. PostgreSQL estimates rows for an expression index with a
+condition only from statistics of the whole table, so these are made, too. No model declares any of
+this, because Django's indexes cannot say how texts are compared.
 """
 
 from typing import Any

@@ -26,6 +26,11 @@ class Changes:
         """Return a state with these changes."""
         return {**self.made, **state, **self.state}
 
+    def over_context(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Return a request context with these changes."""
+        kept = {key: item for key, item in context.items() if key not in self.context_removed}
+        return {**kept, **self.context}
+
 
 NO_CHANGES = Changes()
 

@@ -207,7 +207,7 @@ def test_an_unknown_option_of_a_clone_is_named_like_one_of_a_step():
     [
         (
             lambda: Workflow("q", nosuch=1),
-            r"Workflow\(\) cannot be called so: .*'nosuch'\. It is "
+            r"Workflow\(\) cannot be called like this: .*'nosuch'\. It is "
             r"Workflow\(\"id\", input=.*title",
         ),
         (lambda: Workflow("q", int), "Workflow.* too many positional"),
