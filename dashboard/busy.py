@@ -69,11 +69,11 @@ class Busy:
 
     def held_for(self, start: datetime, end: datetime) -> timedelta:
         """Return for how long only the time of a sleep or a next attempt was waited for."""
-        return sum((last - first for first, last in cut(self.held, start, end)), timedelta())
+        return length_in(self.held, start, end)
 
     def ran_for(self, start: datetime, end: datetime) -> timedelta:
         """Return for how long at least one step ran between two moments."""
-        return sum((last - first for first, last in cut(self.ran, start, end)), timedelta())
+        return length_in(self.ran, start, end)
 
     def runs_at(self, moment: datetime) -> bool:
         """Return whether a step ran at a moment."""
@@ -134,6 +134,7 @@ def _read(run: Run, known: _Ended) -> tuple[Busy, _Ended]:
 
 
 #: Where in a row of values stands when the step ended, and what tells that it paused.
+_START: Final = 4
 _END: Final = 5
 _PAUSED: Final = slice(6, 9)
 _KIND: Final = 9
@@ -199,7 +200,7 @@ def _with_waits(rows: Sequence[Sequence[Any]], told: _Told, forks: Mapping[str, 
     """Return when these records ran, and when what they are in waited for them."""
     ran, queued = _spans_of(rows, told)
     held: list[Span] = [(at, again) for each in told.attempts.values() for at, _, again in each]
-    held += [(row[4], row[_END]) for row in rows if row[_KIND] == SLEEP and row[4]]
+    held += [(row[_START], row[_END]) for row in rows if row[_KIND] == SLEEP and row[_START]]
     return Busy(
         ran,
         queued,
@@ -216,13 +217,13 @@ def _stood(
     """Return when something inside waited and nothing inside ran, by what holds it."""
     waits: dict[str, list[Span]] = {}
     for row in rows:
-        is_asleep = row[_KIND] == SLEEP and row[4] is not None
-        waited = [(row[4], row[_END])] if is_asleep else told.idle.get(row[1], ())
+        is_asleep = row[_KIND] == SLEEP and row[_START] is not None
+        waited = [(row[_START], row[_END])] if is_asleep else told.idle.get(row[1], ())
         for holder in _holders_of(row[1], forks) if waited else ():
             waits.setdefault(holder, []).extend(waited)
     ran: dict[str, list[Span]] = {holder: [] for holder in waits}
     for row in rows if waits else ():
-        if row[_KIND] == SLEEP or row[4] is None:
+        if row[_KIND] == SLEEP or row[_START] is None:
             continue
         spans = list(_ran_of(row, told))
         for holder in _holders_of(row[1], forks) & waits.keys():
@@ -379,6 +380,11 @@ def cut(
         begun, until = max(first, start), min(last or end, end)
         if begun < until:
             yield begun, until
+
+
+def length_in(spans: Iterable[Span], start: datetime, end: datetime) -> timedelta:
+    """Return how long these stretches are together, between two moments."""
+    return sum((last - first for first, last in cut(spans, start, end)), timedelta())
 
 
 class _Kept:

@@ -129,8 +129,8 @@ class Side:
         if self.earlier is None:
             length = self.run.duration or timedelta()
             return max(length - self.times.held_for(self.started_at, self.ended_at), timedelta())
-        waits = busy.cut(self.times.stood.get("", ()), self.started_at, self.ended_at)
-        waited = sum((last - first for first, last in waits), timedelta())
+        stood = self.times.stood.get("", ())
+        waited = busy.length_in(stood, self.started_at, self.ended_at)
         return self.ended_at - self.started_at - waited
 
     @property

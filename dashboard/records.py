@@ -325,10 +325,15 @@ def with_holders(graph: Graph, found: Tallies, leaves_of: Callable[[set[str]], L
 
 
 def _leaves(run: Run, bases: set[str]) -> Leaves:
+    return _open_leaves(past.rows_of(run), bases).order_by()[:MOST_INSIDE]
+
+
+def _open_leaves(rows: QuerySet[StepSnapshot], bases: set[str]) -> QuerySet[Any, Any]:
+    """Return what is open at these entries and holds no others: path, entry, status as shown."""
     leaves = Q(kind__in=(*busy.LEAVES, busy.SLEEP)) | Q(worker__isnull=False)
-    rows = past.rows_of(run).filter(leaves, base_path__in=bases, status__in=ASKING)
-    shown = rows.annotate(shown=retrying.shown_status_of_steps()).order_by()
-    return shown.values_list("path", "base_path", "shown")[:MOST_INSIDE]
+    found = rows.filter(leaves, base_path__in=bases, status__in=ASKING)
+    shown = found.annotate(shown=retrying.shown_status_of_steps())
+    return shown.values_list("path", "base_path", "shown")
 
 
 @lru_cache(maxsize=4)
@@ -352,11 +357,8 @@ def inside_of(
     bases = set().union(*below.values())
     if not bases:
         return {}
-    leaves = Q(kind__in=(*busy.LEAVES, busy.SLEEP)) | Q(worker__isnull=False)
-    open_ones = rows.filter(leaves, base_path__in=bases, status__in=ASKING)
-    told = open_ones.annotate(shown=retrying.shown_status_of_steps()).order_by(_LIVELY)
     found: dict[str, set[str]] = {}
-    for path, base, status in told.values_list("path", "base_path", "shown")[:MOST_INSIDE]:
+    for path, base, status in _open_leaves(rows, bases).order_by(_LIVELY)[:MOST_INSIDE]:
         for step in holders:
             # A fork does not stand in the paths of its arms, but in the same item as they do.
             item = step.path[: step.path.rfind("]") + 1]

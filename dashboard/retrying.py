@@ -1,7 +1,7 @@
-"""Which runs wait for nothing but a next attempt, as the database tells it of all runs at once.
+"""Which runs only wait for a next attempt, found in the database for all runs at once.
 
-They are running by their rows, since a time that comes changes no row. One is waiting where all its
-active steps are between two attempts: `standing` says the same of the run that a page shows.
+Their rows say running, because no row changes when the time of an attempt comes. A run is waiting
+if all its active steps are between two attempts; `standing` has the same rule for one run.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ from typing import Final
 
 from django.utils import timezone
 
-from dashboard.busy import NOTHING, Attempt, Busy, Span, cut, merged
+from dashboard.busy import NOTHING, SLEEP, Attempt, Busy, Span, length_in, merged
 from workflows_app import results
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, RunStatus, StepStatus
@@ -116,14 +116,14 @@ def took(
     waits = merged([*_asked(step, known), *_retried(known.attempts.get(step.path, ()))])
     if step.kind in HOLDERS:
         waits = iter(known.stood.get(step.path, ()))
-    return max(end - step.started_at - _together(cut(waits, step.started_at, end)), timedelta())
+    return max(end - step.started_at - length_in(waits, step.started_at, end), timedelta())
 
 
 def asked_for(step: StepSnapshot, end: datetime, known: Busy = NOTHING) -> timedelta:
     """Return for how long a step waited for answers, up to a moment."""
     if step.started_at is None:
         return timedelta()
-    return _together(cut(_asked(step, known), step.started_at, end))
+    return length_in(_asked(step, known), step.started_at, end)
 
 
 def _asked(step: StepSnapshot, known: Busy) -> Sequence[Span]:
@@ -140,8 +140,13 @@ def _retried(attempts: Sequence[Attempt]) -> list[Span]:
 
 def between_attempts(attempts: Sequence[Attempt], start: datetime, end: datetime) -> timedelta:
     """Return for how long a step waited for its next attempt, between two moments."""
-    return _together(cut(_retried(attempts), start, end))
+    return length_in(_retried(attempts), start, end)
 
 
-def _together(spans: Iterable[tuple[datetime, datetime]]) -> timedelta:
-    return sum((last - first for first, last in spans), timedelta())
+def is_growing(step: StepSnapshot, status: str) -> bool:
+    """Return whether the time of a step shown with this status grows.
+
+    Not while it waits for people or for its next attempt.
+    """
+    is_lively = step.kind == SLEEP or status in {StepStatus.RUNNING, StepStatus.QUEUED}
+    return step.ended_at is None and is_lively

@@ -29,8 +29,6 @@ MOST_SHOWN: Final = 50
 MOST_LOGGED: Final = 200
 MOST_ATTEMPTS: Final = 100
 MOST_TIMELINES: Final = 50
-#: Statuses in which the time that a step takes is growing.
-_LIVELY: Final = (StepStatus.RUNNING, StepStatus.QUEUED)
 RETRY: Final = "workflow-step-retry"
 #: What a step wrote is told under this type, or under one of its own that begins so.
 OUTPUT: Final = "workflow-step-output"
@@ -130,9 +128,8 @@ class StepPage:
 
     @property
     def is_going(self) -> bool:
-        """Whether its time is growing: not while it waits for people or for its next attempt."""
-        is_lively = self.step.kind == busy.SLEEP or self.card.status in _LIVELY
-        return self.step.ended_at is None and is_lively
+        """Whether its time is growing."""
+        return standing.is_growing(self.step, self.card.status)
 
     @property
     def waits_until(self) -> datetime | None:
@@ -151,8 +148,7 @@ class StepPage:
         if self.step.started_at is None or not self.place.is_container:
             return timedelta()
         end = self.step.ended_at or timezone.now()
-        parts = busy.cut(spans, self.step.started_at, end)
-        return sum((last - first for first, last in parts), timedelta())
+        return busy.length_in(spans, self.step.started_at, end)
 
     @property
     def between_attempts(self) -> timedelta:

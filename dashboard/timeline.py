@@ -61,9 +61,8 @@ class Row:
 
     @property
     def is_going(self) -> bool:
-        """Whether its time is growing: not while it waits for people or for its next attempt."""
-        is_lively = self.step.kind == "sleep" or self.status in {"running", "queued"}
-        return self.step.ended_at is None and is_lively
+        """Whether its time is growing."""
+        return standing.is_growing(self.step, self.status)
 
     @property
     def depth(self) -> int:

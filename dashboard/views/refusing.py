@@ -1,6 +1,6 @@
-"""What is no page refuses an address that it does not understand, since it cannot say so beside it.
+"""Files, images and JSON refuse an address that they do not understand: they cannot say so.
 
-A file with the whole trail, where a filter was asked for, looks as if it were what was asked for.
+Without that, a file with the whole trail would look like the part that somebody asked for.
 """
 
 from collections.abc import Callable
