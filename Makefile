@@ -120,7 +120,7 @@ lint: $(VENV)/.dev ## Check style, types, import floors, templates and migration
 ci: ## Run all that must pass before a change lands
 	@bash .ci/run
 
-lock: ## Resolve the exact versions anew (needs uv)
+lock: ## Resolve the exact versions again (needs uv)
 	uv pip compile pyproject.toml --universal --python-version 3.11 --quiet --no-annotate \
 	  --generate-hashes --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --output-file requirements.lock
