@@ -1,7 +1,7 @@
-"""What the address of each page may say: a page tells what it does not understand.
+"""Which words the address of each page may contain; a page says which ones it does not understand.
 
-A list that ignores a filter shows more than was asked for, and looks as if it were the answer. A
-file or an image has no room for such a sentence, so the request is refused: see `views.refusing`.
+A list that ignores a filter shows more than was asked for and looks like the answer. A file or an
+image has no room for such a sentence, so the request is refused: see `request.refusing`.
 """
 
 from __future__ import annotations
@@ -12,23 +12,25 @@ from uuid import UUID
 
 from django.http import HttpRequest
 
-from dashboard import inbox_page, overview_page
-from dashboard.columns import ALWAYS, COLUMNS, NONE
-from dashboard.filters import WINDOWS, day
-from dashboard.graph_look import FIT, STEPS
-from dashboard.paging import number
-from dashboard.run_view import GROUPS, TABS, amount, keys
 from workflows_app.planner.statuses import RunStatus
 
-#: Says whether a value means something.
+from .graph.look import FIT, STEPS
+from .inbox.query import NEWEST
+from .inbox.query import TABS as INBOX_TABS
+from .lists.columns import ALWAYS, COLUMNS, NONE
+from .lists.filters import WINDOWS, day
+from .lists.paging import number
+from .overview import page as overview_page
+from .request import ignoring
+from .run.view import GROUPS, TABS, amount, keys
+
+#: Tells whether a value is valid.
 Check = Callable[[str], bool]
 
-#: Words of one address that are named at most, and characters of each.
+#: How many words of one address a page names at most, and how many characters of each.
 MOST: Final = 5
 LONGEST: Final = 60
-#: Where a request keeps the words that name nothing.
-_LOOKED_UP: Final = "_signalbox_ignored"
-#: Words of one address that are looked at.
+#: How many words of one address are checked at most.
 LOOKED_AT: Final = 200
 
 
@@ -82,16 +84,26 @@ _trail: Final[Mapping[str, Check]] = dict.fromkeys(("person", "verb", "run"), _a
 _raw: Final[Mapping[str, Check]] = {"download": _one_of("01")}
 
 _BY_PATH: Final = (
-    *("settings", "sign-in-link", "sign-out", "inbox-count", "inbox-claim", "inbox-release"),
+    *(
+        "settings",
+        "tokens",
+        "sign-in-link",
+        "sign-out",
+        "inbox-count",
+        "inbox-claim",
+        "inbox-release",
+    ),
     *("inbox-take-over", "inbox-later", "inbox-again", "run-travel-value", "run-answer"),
-    *("value-run", "value-step", "run-act"),
+    *("value-run", "value-step", "workflow-intake"),
     *("schedule-pause", "schedule-unpause", "schedule-trigger"),
 )
 
-#: By the name of each address, what it may say besides its path. What a word names, such as a step
-#: of the run, is looked up by the view, which then calls `ignore`.
+#: The words that each address may contain apart from its path, by the address's name. The name of
+#: something that must exist, such as a step of the run, is looked up by the view, which then calls
+#: `ignoring.ignore`.
 KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     "home": {"window": _one_of(overview_page.WINDOWS)},
+    "run-act": {"step": _anything},
     "runs": {
         "status": _one_of(RunStatus),
         "workflow": _anything,
@@ -107,10 +119,10 @@ KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     },
     "inbox": {
         **_page,
-        "tab": _one_of(inbox_page.TABS),
+        "tab": _one_of(INBOX_TABS),
         "item": _reads(UUID),
         "who": _one_of(("me",)),
-        "sort": _one_of((inbox_page.NEWEST,)),
+        "sort": _one_of((NEWEST,)),
         "next": _number,
     },
     "workflows": {},
@@ -125,7 +137,7 @@ KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     "run-graph": {**_run, "theme": _theme},
     "run-step": {"timeline": _number, "first": _number},
     "run-log": {"before": _number},
-    # Anything but a number gives all events, because too many do no harm and a missing one would.
+    # Anything but a number gives all events: too many do no harm, but a missing one would.
     "run-events": {"after": _anything},
     "run-compare": {
         **dict.fromkeys(("a", "b", "run"), _anything),
@@ -146,12 +158,12 @@ KNOWN: Final[Mapping[str, Mapping[str, Check]]] = {
     **{name: {} for name in _BY_PATH},
 }
 
-#: Words that may stand more than once in an address, and how often they are read.
+#: Words that may occur more than once in an address, and how many of them are read.
 _OFTEN: Final[Mapping[tuple[str, str], int]] = {
     ("runs", "col"): len(COLUMNS) + 1,
     ("run-compare", "run"): 2,
 }
-#: By page and word, those beside which the word is not read.
+#: By page and word: the words that make this word have no effect.
 _INSTEAD: Final[Mapping[tuple[str, str], str]] = {
     ("runs", "since"): "window",
     ("runs", "until"): "window",
@@ -159,29 +171,20 @@ _INSTEAD: Final[Mapping[tuple[str, str], str]] = {
     ("run", "timeline"): "at",
     **{(page, "before"): "after" for page in ("runs", "inbox", "audit", "schedule")},
 }
-#: Pages on which `since` and `until` are two ends of one part, and say nothing one by one.
+#: Pages on which `since` and `until` are two ends of one range, so that one of them alone means
+#: nothing.
 _PARTS: Final = frozenset({"run", "run-graph"})
 
 
-def ignore(request: HttpRequest, word: str) -> None:
-    """Remember that what a word of the address names is not there, so that the page says it."""
-    request.__dict__.setdefault(_LOOKED_UP, []).append(word)
-
-
 def not_understood(request: HttpRequest) -> list[str]:
-    """Return what the address of a request says that its page does not understand, as written."""
+    """Return the words of a request's address that its page does not understand, as written."""
     match = request.resolver_match
     name = match.url_name if match else None
     if name is None or name not in KNOWN or not request.GET:
         return []
-    strange = dict.fromkeys((*_strange(request, name), *request.__dict__.get(_LOOKED_UP, ())))
+    strange = dict.fromkeys((*_strange(request, name), *ignoring.ignored(request)))
     found = list(strange)[:MOST]
     return [word if len(word) <= LONGEST else word[: LONGEST - 1] + "…" for word in found]
-
-
-def in_words(strange: list[str]) -> str:
-    """Return as the middle of a sentence what is not understood."""
-    return ", ".join(f"“{word}”" for word in strange)
 
 
 def _strange(request: HttpRequest, page: str) -> Iterator[str]:
@@ -198,13 +201,13 @@ def _strange(request: HttpRequest, page: str) -> Iterator[str]:
 
 
 def _read(page: str, name: str, values: list[str]) -> list[str]:
-    """Return which of several values of a word are read: of most words, the last one."""
+    """Return which of several values of a word are read: for most words, the last one."""
     most = _OFTEN.get((page, name))
     return values[-1:] if most is None else values[:most]
 
 
 def _is_beside(request: HttpRequest, page: str, name: str) -> bool:
-    """Return whether a word is not read because of what else the address says, or does not say."""
+    """Return whether a word has no effect because of other words that are there, or missing."""
     if page in _PARTS and name in {"since", "until"}:
         first, last = (amount(request.GET.get(word, "")) for word in ("since", "until"))
         return first is None or last is None or first >= last

@@ -1,6 +1,7 @@
 """What the settings take from the environment: the database, the secret key, the hosts.
 
-Read once, while `dashboard.settings` is imported, so it must not import Django's apps or ours.
+It is read once, while `dashboard.settings` is imported, so it must not import Django's apps or
+ours.
 """
 
 import contextlib
@@ -8,6 +9,7 @@ import os
 import secrets
 import tempfile
 from collections.abc import Mapping
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,16 +24,16 @@ _FALSE: Final = frozenset({"", "0", "false", "no", "off"})
 # (not a crash of the process) may lose the last commits.
 _PRAGMAS: Final = "PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL; PRAGMA foreign_keys=ON;"
 
-# Worker threads, requests and live pages each hold a connection while they work and give it back
-# after; a pool smaller than all of them together would let one starve the others.
-#: A server that does not answer any more is noticed within half a minute, not after hours.
+# Worker threads, requests and live pages each hold a connection while they work and then give it
+# back. If the pool were smaller than all of them together, one could starve the others.
+#: A server that no longer answers is noticed within half a minute instead of after hours.
 _LIFELINES: Final = {
     "connect_timeout": 10,
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 20_000,
-    # The same for the server: a worker whose machine is gone must not keep its locks.
+    # The same on the server: a worker whose machine is gone must not keep its locks.
     "options": "-c tcp_keepalives_idle=10 -c tcp_keepalives_interval=5 -c tcp_keepalives_count=3",
 }
 _POOL: Final = {"min_size": 0, "max_size": 64, "timeout": 20.0, "max_idle": 60.0}
@@ -40,7 +42,7 @@ _POOL: Final = {"min_size": 0, "max_size": 64, "timeout": 20.0, "max_idle": 60.0
 def flag(environment: Mapping[str, str], name: str) -> bool:
     """Return the boolean in variable `name`; unset and empty mean False.
 
-    Raises ImproperlyConfigured for a word that is neither yes nor no.
+    Raises ImproperlyConfigured for a word that means neither yes nor no.
     """
     word = environment.get(name, "").strip().lower()
     if word in _TRUE:
@@ -53,6 +55,39 @@ def flag(environment: Mapping[str, str], name: str) -> bool:
 def words(environment: Mapping[str, str], name: str) -> list[str]:
     """Return the comma-separated words in variable `name`, without blanks."""
     return [word for part in environment.get(name, "").split(",") if (word := part.strip())]
+
+
+def optional_flag(environment: Mapping[str, str], name: str) -> bool | None:
+    """Return the boolean in variable `name`; unset and empty mean None: nobody has said.
+
+    Raises ImproperlyConfigured for a word that is neither yes nor no.
+    """
+    return flag(environment, name) if environment.get(name, "").strip() else None
+
+
+def choice(environment: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    """Return which of `words` variable `name` says; the first where it says nothing.
+
+    Raises ImproperlyConfigured for any other word.
+    """
+    word = environment.get(name, "").strip().lower() or words[0]
+    if word not in words:
+        raise ImproperlyConfigured(f"{name} is {word!r}; it must be one of {', '.join(words)}.")
+    return word
+
+
+def networks(environment: Mapping[str, str], name: str) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Return the addresses and networks in variable `name`, which are separated by commas.
+
+    Raises ImproperlyConfigured for what is neither.
+    """
+    try:
+        return tuple(ip_network(word, strict=False) for word in words(environment, name))
+    except ValueError as refusal:
+        raise ImproperlyConfigured(
+            f"{name} cannot be read: {refusal}. Give addresses or networks, separated by commas: "
+            "10.0.0.7, 10.1.0.0/16."
+        ) from refusal
 
 
 def database(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
@@ -81,9 +116,9 @@ def database(environment: Mapping[str, str], folder: Path) -> dict[str, Any]:
 
 
 def redis_url(environment: Mapping[str, str]) -> str:
-    """Return REDIS_URL; empty when there is none.
+    """Return REDIS_URL, or an empty string if it is not set.
 
-    Raises ImproperlyConfigured for one that names no server.
+    Raises ImproperlyConfigured for a URL that names no server.
     """
     url = environment.get("REDIS_URL", "").strip()
     if not url:
@@ -103,7 +138,8 @@ def redis_url(environment: Mapping[str, str]) -> str:
 def hosts(environment: Mapping[str, str]) -> list[str]:
     """Return the hosts to answer to: those of this machine, and DJANGO_ALLOWED_HOSTS.
 
-    Raises ImproperlyConfigured for what is no host name: Django would answer to nobody with it.
+    Raises ImproperlyConfigured for text that is not a host name, because Django would then answer
+    to nobody.
     """
     named = words(environment, "DJANGO_ALLOWED_HOSTS")
     if wrong := [host for host in named if "/" in host]:
@@ -115,9 +151,9 @@ def hosts(environment: Mapping[str, str]) -> list[str]:
 
 
 def key_file(described: Mapping[str, Any], folder: Path) -> Path:
-    """Return where the secret key is kept: beside the SQLite file, else in `folder`.
+    """Return the path of the secret key: beside the SQLite file, or else in `folder`.
 
-    Named after the database, so that two of them in one folder do not share a key.
+    It is named after the database, so that two databases in one folder do not share a key.
     """
     if described["ENGINE"] == "django.db.backends.sqlite3":
         return Path(described["NAME"]).with_suffix(".secret-key")
@@ -125,9 +161,10 @@ def key_file(described: Mapping[str, Any], folder: Path) -> Path:
 
 
 def secret_key(environment: Mapping[str, str], execution: str, file: Path) -> str:
-    """Return DJANGO_SECRET_KEY, or the key kept in `file`, which is made at the first call.
+    """Return DJANGO_SECRET_KEY, or the key kept in `file`, which the first call creates.
 
-    Raises ImproperlyConfigured in the distributed mode without one: its processes must share it.
+    Raises ImproperlyConfigured in distributed mode if the variable is not set, because all
+    processes must share the key.
     """
     if key := environment.get("DJANGO_SECRET_KEY", ""):
         return key
@@ -146,13 +183,16 @@ def secret_key(environment: Mapping[str, str], execution: str, file: Path) -> st
 
 
 def trusted_origins(hosts: list[str]) -> list[str]:
-    """Return the HTTPS origins of `hosts`, from which forms are taken when a proxy ends TLS."""
+    """Return the HTTPS origins of `hosts`; forms are accepted from them behind a TLS proxy."""
     named = (host for host in hosts if host not in (*LOCAL_HOSTS, "*"))
     return [f"https://{'*' if host.startswith('.') else ''}{host}" for host in named]
 
 
 def _file(name: str) -> Path:
-    """Return the path of the SQLite file that a URL names, which all threads must see."""
+    """Return the path of the SQLite file that a URL names.
+
+    Raises ImproperlyConfigured for a database in memory, which other threads cannot see.
+    """
     if name in ("", ":memory:"):
         raise ImproperlyConfigured(
             "DATABASE_URL names an SQLite database in memory, which worker threads cannot see. "
@@ -162,16 +202,16 @@ def _file(name: str) -> Path:
 
 
 def _sqlite(parsed: dict[str, Any], file: Path) -> dict[str, Any]:
-    """Complete an SQLite database: several threads write to it, one at a time."""
+    """Complete the settings of an SQLite database, which several threads write to in turn."""
     options = {
-        # Taking the write lock at the start is what lets the timeout help: a transaction that
-        # reads first and then writes fails at once when another wrote in between.
+        # Only a transaction that takes the write lock at its start waits for the timeout: one that
+        # reads first and then writes fails at once if another wrote in between.
         "transaction_mode": "IMMEDIATE",
         "timeout": 20,
         "init_command": _PRAGMAS,
     }
-    # A file, since worker threads must reach the test database too; one for each process, since
-    # two test runs may go on in one folder.
+    # A file, because worker threads must reach the test database too; one for each process, because
+    # two test runs may share a folder.
     test = {"NAME": str(file.with_name(f"test-{os.getpid()}.sqlite3"))}
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -189,18 +229,18 @@ def _sqlite(parsed: dict[str, Any], file: Path) -> dict[str, Any]:
 
 
 def _postgresql(parsed: dict[str, Any]) -> dict[str, Any]:
-    """Complete a PostgreSQL database: connections come from a pool and go back to it."""
+    """Complete the settings of a PostgreSQL database: connections come from a pool."""
     options = {"pool": dict(_POOL), "application_name": "signalbox", **_LIFELINES}
     return {
         **parsed,
         "OPTIONS": options | parsed.get("OPTIONS", {}),
-        "CONN_MAX_AGE": 0,  # excluded by the pool, which keeps connections open by itself
-        "CONN_HEALTH_CHECKS": True,  # one that died in the pool is replaced, not handed out
+        "CONN_MAX_AGE": 0,  # the pool keeps connections open by itself and allows no other value
+        "CONN_HEALTH_CHECKS": True,  # the pool replaces a dead connection instead of handing it out
     }
 
 
 def _kept(file: Path) -> str:
-    """Return the key in `file`, which is made, whole or not at all, when it is not there."""
+    """Return the key in `file`; if there is no such file, create it, completely or not at all."""
     if not file.exists():
         _make(file)
     if key := file.read_text(encoding="ascii").strip():
@@ -211,14 +251,14 @@ def _kept(file: Path) -> str:
 
 
 def _make(file: Path) -> None:
-    """Write a new key to `file` unless another process was first."""
+    """Write a new key to `file` unless another process was faster."""
     file.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=file.parent, prefix=".secret-key-")  # mode 0600
     draft = Path(name)
     try:
         with os.fdopen(handle, "w", encoding="ascii") as out:
             out.write(secrets.token_urlsafe(50) + "\n")
-        # A link appears whole, and only for the first of two processes.
+        # A link appears with its whole content, and only for the first of two processes.
         with contextlib.suppress(FileExistsError):
             os.link(draft, file)
     finally:

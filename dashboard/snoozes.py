@@ -1,80 +1,54 @@
-"""Questions that a person put off: gone from their inbox, and from nobody else's, for a time."""
+"""Until when the pages offer to put a question off."""
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Final
 
-from django.db.models import Exists, OuterRef, QuerySet, Subquery
 from django.utils import timezone
+from django.utils.translation import gettext
 
+from workflows_app import snoozes
 from workflows_app.actions import Person
-from workflows_app.engine import clock
-from workflows_app.models import Snooze, StepSnapshot
+from workflows_app.engine.host import clock
+from workflows_app.models import StepSnapshot
 
-#: When the day of somebody begins who puts a question off until tomorrow.
+#: When the day begins for a person who snoozes a question until tomorrow.
 MORNING: Final = time(9)
 
 
 @dataclass(frozen=True)
-class Choice:
-    """Until when a question may be put off."""
+class SnoozeChoice:
+    """One moment until which a question may be snoozed."""
 
     name: str
     label: str
     until: datetime
 
 
-def choices(now: datetime) -> list[Choice]:
+def choices(now: datetime) -> list[SnoozeChoice]:
     """Return the choices at a moment; mornings are those of the current time zone."""
     today = timezone.localtime(now)
     monday = today + timedelta(days=7 - today.weekday())
     return [
-        Choice("hour", "For an hour", now + timedelta(hours=1)),
-        Choice("tomorrow", "Until tomorrow, 9:00", _morning(today + timedelta(days=1))),
-        Choice("monday", "Until Monday, 9:00", _morning(monday)),
+        SnoozeChoice("hour", gettext("For an hour"), now + timedelta(hours=1)),
+        SnoozeChoice(
+            "tomorrow",
+            gettext("Until tomorrow, 9:00"),
+            _morning(today + timedelta(days=1)),
+        ),
+        SnoozeChoice("monday", gettext("Until Monday, 9:00"), _morning(monday)),
     ]
 
 
-def put_off(step: StepSnapshot, person: Person, name: str) -> datetime | None:
-    """Hide a question from one person; return until when, or None where the choice is none.
-
-    The last choice counts. What the person put off before and is over is forgotten.
-    """
-    now = clock.now()
-    moment = next((choice.until for choice in choices(now) if choice.name == name), None)
-    if moment is not None and step.suspension is not None:
-        mine = Snooze.objects.filter(person=person.pk)
-        mine.filter(until__lte=now).delete()
-        mine.update_or_create(
-            person_id=person.pk,
-            suspension=step.suspension,
-            defaults={"until": moment, "run_id": step.run_id},
-        )
+def put_off(step: StepSnapshot, person: Person, name: str, *, door: str = "") -> datetime | None:
+    """Hide a question from one person; return until when, or None where the choice is none."""
+    found = choices(clock.now())
+    moment = next((choice.until for choice in found if choice.name == name), None)
+    if moment is not None:
+        snoozes.put_off(step, person, moment, door=door)
     return moment
-
-
-def show_again(suspension: uuid.UUID, person: Person) -> bool:
-    """Show a question to the person again; return whether it was put off."""
-    mine = Snooze.objects.filter(person=person.pk, suspension=suspension)
-    return bool(mine.delete()[0])
-
-
-def hides(person: Person) -> Exists:
-    """Return the condition that a step's question is put off by this person now."""
-    return Exists(_mine(person))
-
-
-def until(person: Person) -> Subquery:
-    """Return until when a step's question is put off by this person; NULL where it is not."""
-    return Subquery(_mine(person).values("until")[:1])
-
-
-def _mine(person: Person) -> QuerySet[Snooze]:
-    mine = Snooze.objects.filter(suspension=OuterRef("suspension"), until__gt=clock.now())
-    return mine.filter(person=person.pk)
 
 
 def _morning(day: datetime) -> datetime:

@@ -8,15 +8,18 @@ from collections.abc import Iterator
 import pytest
 from django import conf
 from django.db import connections
+from django.utils import translation
 from dramatiq.errors import QueueJoinTimeout
 from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
-from dashboard import readers
+from dashboard.live import readers
 from tests import servers
-from worker import actors, database, process
+from worker import process
+from workflows_app import permissions
+from workflows_app.engine.run import versions
 
-# The machine is shared: slow is no fault there, and what CI refuses must fail again tomorrow.
+# The machine is shared, so slow is not an error; and what fails in CI must fail again tomorrow.
 settings.register_profile(
     "signalbox",
     deadline=None,
@@ -25,7 +28,7 @@ settings.register_profile(
 )
 settings.load_profile("signalbox")
 
-#: The turns of background threads that stand still from one test to the next.
+#: The locks of background threads that are paused between tests.
 _paused: list[threading.Lock] = []
 
 
@@ -45,10 +48,19 @@ def _threads_stop_before_their_database_goes(
 
 
 @pytest.fixture(autouse=True)
+def _nothing_is_remembered() -> Iterator[None]:
+    """Forget rows of the test before, whose keys are used again, and the language of its pages."""
+    versions._forget()
+    permissions._elsewhere.forget()
+    yield
+    translation.deactivate()
+
+
+@pytest.fixture(autouse=True)
 def _threads_are_quiet_before_the_tables_are_emptied(
     request: pytest.FixtureRequest, _django_db_marker: None
 ) -> Iterator[None]:
-    """Let threads end what they write: emptying all tables beside them is a deadlock."""
+    """Let threads finish their writes, because emptying all tables beside them is a deadlock."""
     _let_background_threads_go_on()
     yield
     marker = request.node.get_closest_marker("django_db")
@@ -57,10 +69,10 @@ def _threads_are_quiet_before_the_tables_are_emptied(
     for thread in threading.enumerate():
         if thread.name.startswith("signalbox-run"):
             thread.join(timeout=2.0)
-    for queue in actors.in_process.queues:
+    for queue in process.here.in_process.queues:
         with contextlib.suppress(QueueJoinTimeout):
-            actors.in_process.join(queue, timeout=2000)
-    turns = (database.SWEEPING, database.BEATING)
+            process.here.in_process.join(queue, timeout=2000)
+    turns = (process.here.sweep.turn, process.here.heartbeat.turn)
     _paused.extend(turn for turn in turns if turn.acquire(timeout=5))
 
 

@@ -1,4 +1,4 @@
-"""Doubles: a run in memory, to which the planner's decisions are applied without a database."""
+"""Doubles: a run in memory that applies the planner's decisions without a database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -6,11 +6,11 @@ from typing import Any
 
 from workflows_app.planner import decisions as d
 from workflows_app.planner.statuses import ENDED, MOVES, STEP_ENDED, RunStatus, StepStatus
-from workflows_app.planner.view import Row, RunView
+from workflows_app.planner.view import HELD, Row, RunView
 
 S = StepStatus
 
-#: Which count of the run a row is in; a running one only while a worker holds it.
+#: The count of the run that includes a row; a running row only while a worker holds it.
 COUNTED = {
     S.QUEUED: "active",
     S.RUNNING: "active",
@@ -22,15 +22,15 @@ COUNTED = {
 
 @dataclass
 class Board:
-    """A run in memory: the planner's view of it, and what its decisions make of it.
+    """A run in memory: the planner's view of it, and the effect of its decisions.
 
-    Like the database it refuses a move that the table of moves does not have.
+    Like the database it refuses moves that are not in the table of moves.
     """
 
     rows: dict[str, Row] = field(default_factory=dict)
     run: RunView = field(default_factory=RunView)
     finished: RunStatus | None = None
-    #: What earlier timelines left behind.
+    #: Rows of earlier timelines.
     superseded: list[Row] = field(default_factory=list)
 
     # The planner's view.
@@ -70,13 +70,27 @@ class Board:
         self._move(path, S.RUNNING, is_held=True)
 
     def resume(self, path: str) -> None:
-        """Answer a suspended step, or let a paused one go."""
+        """Answer a suspended step, or let a paused one go; of a held run, an answered one waits."""
         self._count_out(self.rows[path])
-        self._move(path, S.QUEUED)
-        self._count("active", 1)
+        self._move(path, S.PAUSED if self.run.is_stopped else S.QUEUED)
+        self._count("paused" if self.run.is_stopped else "active", 1)
+
+    def hold(self) -> None:
+        """Let nothing of the run start any more."""
+        self.run = replace(self.run, allowance=HELD)
+        for row in self.having(S.QUEUED):
+            self._count_out(row)
+            self._move(row.path, S.PAUSED)
+            self._count("paused", 1)
+
+    def let_on(self) -> None:
+        """End the hold, and let go of all that waits for that."""
+        self.run = replace(self.run, allowance=None)
+        for row in self.having(S.PAUSED):
+            self.resume(row.path)
 
     def begin_again(self) -> None:
-        """Let a run that has ended go on, on a new timeline."""
+        """Let a run that has ended continue on a new timeline."""
         assert self.finished in ENDED
         self.finished = None
         self.run = RunView()
@@ -119,8 +133,8 @@ class Board:
                     concurrency=decision.concurrency,
                 )
             case d.AskLoop(path):
-                self._move(path, S.QUEUED)
-                self._count("active", 1)
+                self._move(path, S.PAUSED if decision.is_paused else S.QUEUED)
+                self._count("paused" if decision.is_paused else "active", 1)
             case d.RecordResult(path, status):
                 self._count_out(self.rows[path])
                 self._move(path, status, is_held=False)
@@ -129,7 +143,11 @@ class Board:
                 self._move(path, S.SUSPENDED, is_held=False)
                 self._count("suspended", 1)
             case d.RetryStep(path, retry_count):
-                self._move(path, S.QUEUED, is_held=False, retry_count=retry_count)
+                if decision.is_paused:
+                    self._count("active", -1)
+                    self._count("paused", 1)
+                target = S.PAUSED if decision.is_paused else S.QUEUED
+                self._move(path, target, is_held=False, retry_count=retry_count)
             case d.CountPart(path):
                 self._change(path, unfinished=self.rows[path].unfinished - 1)
             case d.CancelSteps(paths):

@@ -1,5 +1,6 @@
-"""Every page and state of the product, for its pictures and for what every page must hold to."""
+"""Every page and state of the product, for pictures and for the rules of all pages."""
 
+import os
 import re
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any, Final, cast
 from urllib.parse import quote
 
+import django
+from django.http import HttpRequest
 from playwright.sync_api import Browser, BrowserContext, Page
 
 from tests.product import Product
@@ -53,7 +56,7 @@ It costs **€ 1,280**, which is over the limit of `500`.
 > Please decide soon.
 """
 
-#: Adds up how far what is seen moves by itself, as Chromium scores it, and keeps what moved most.
+#: Adds up Chromium's scores for layout shifts, and keeps what moved most.
 SHIFTS: Final = """
 window.shifted = 0; window.shiftedAt = 0; window.movers = [];
 new PerformanceObserver((list) => {
@@ -114,7 +117,7 @@ def visit(page: Page, address: str, name: str, where: str) -> None:
 
 
 def shifts(page: Page) -> Iterator[str]:
-    """Tell what moved by itself on the page that is open, once it is quiet; needs `SHIFTS`."""
+    """Yield what moved by itself on the open page, once it is quiet; needs `SHIFTS`."""
     page.wait_for_function("() => performance.now() > window.shiftedAt + 400")
     if (score := page.evaluate("window.shifted")) > MOST_SHIFTED:
         movers = page.evaluate("window.movers.sort().reverse().slice(0, 3)")
@@ -177,7 +180,7 @@ def _start_times(page: Page, where: str) -> None:
 
 def _start_python(page: Page, where: str) -> None:
     page.goto(where)
-    page.get_by_role("button", name="Show as Python").click()
+    page.get_by_role("button", name="Show as code").click()
     page.locator("#python").wait_for()
 
 
@@ -236,9 +239,13 @@ def _without_socket(page: Page, where: str) -> None:
 
 def _broken(page: Page, where: str) -> None:
     """Show the page of an error, as no address of the product has one."""
-    text = (Path(__file__).parent.parent / "templates" / "500.html").read_text()
-    text = re.sub(r'{% static "(.*?)" %}', r"/static/\1", text.replace("{% load static %}", ""))
-    page.route("**/broken/", lambda route: route.fulfill(status=500, body=text))
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
+    django.setup()
+    from dashboard import site  # noqa: PLC0415 - it needs Django to be set up
+
+    answer = site.handler500(HttpRequest())
+    body, kind = answer.content.decode(), answer["Content-Type"]
+    page.route("**/broken/", lambda route: route.fulfill(status=500, body=body, content_type=kind))
     page.goto(where)
 
 
@@ -330,7 +337,7 @@ def _pages(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "run-gone", "/runs/nobody/"
     yield "page-gone", "/nowhere/"
     yield "step", f"/runs/{done}/steps/{quote(first)}/"
-    for name in ("cancel", "retry", "restart", "proceed", "rerun", "delete"):
+    for name in ("cancel", "retry", "restart", "pause", "proceed", "rerun", "delete"):
         yield f"act-{name}", f"/runs/{done}/{name}/"
     yield "act-cancel-possible", f"/runs/{asking}/cancel/"
     yield "act-retry-possible", f"/runs/{failed}/retry/"
@@ -375,6 +382,7 @@ def _others(page: Page, address: str, asking: str, done: str) -> Iterator[tuple[
     yield "audit", "/audit/"
     yield "audit-nothing", "/audit/?person=nobody"
     yield "settings", "/settings/"
+    yield "tokens", "/settings/tokens/"
     yield "account-menu", "/settings/"
     yield "keys", "/settings/"
     yield "polling", "/runs/?alone=1"

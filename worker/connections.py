@@ -1,21 +1,20 @@
-"""Connections to Redis, one client for each way of using it. No process forks with one open."""
+"""Connections to Redis, one kind for each use. A forked process starts without any."""
 
 import threading
 from collections.abc import Sequence
-from functools import cache
+from functools import cached_property
 from typing import Any, Final
 
 import redis
-from django.conf import settings
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-#: Before every key and channel, so that others may share the server.
+from workflows_app import conf
+
+#: Prefix of every key and channel, so that others may share the server.
 PREFIX: Final = "signalbox:"
 
-_local = threading.local()
-
-#: Seconds after which a process that only wants to say something gives up.
+#: Seconds after which a process that only wants to send something gives up.
 QUICK_SECONDS: Final = 0.2
 
 
@@ -24,24 +23,8 @@ def named(name: str) -> str:
     return PREFIX + name
 
 
-@cache
-def _quick() -> Any:
-    """Return how to connect for what must not hold anybody up: it gives up after 200 ms."""
-    options = {"socket_timeout": QUICK_SECONDS, "socket_connect_timeout": QUICK_SECONDS}
-    return _client(**options).connection_pool
-
-
-def ask(*commands: Sequence[str | bytes | int]) -> list[Any]:
-    """Send commands at once, and return the answer to each. Raises `redis.RedisError`.
-
-    For what must not hold anybody up. The calling thread keeps its connection: a client's pool and
-    its pipelines take twice as long as Redis does. Nothing is sent a second time.
-    """
-    return send(*commands).answers()
-
-
-class Asked:
-    """Commands that were sent, and whose answers nobody has read yet."""
+class SentCommands:
+    """Commands that were sent, and whose answers are not read yet."""
 
     def __init__(self, connection: Any, number: int) -> None:
         self._connection = connection
@@ -57,7 +40,7 @@ class Asked:
         return self._answers
 
     def read(self) -> None:
-        """Read the answers, unless that was done; what goes wrong is kept for who asks."""
+        """Read the answers, unless they were read; keep an error for the thread that asked."""
         number, self._number = self._number, 0
         try:
             self._answers += [self._connection.read_response() for _ in range(number)]
@@ -69,52 +52,98 @@ class Asked:
             raise
 
 
-def send(*commands: Sequence[str | bytes | int]) -> Asked:
-    """Do what `ask` does, but wait for the answers when they are needed, in the same thread."""
-    connection: Any = getattr(_local, "connection", None)
-    if connection is None:
-        connection = _local.connection = _own()
-    else:
-        _local.asked.read()
-    try:
-        if _is_stale(connection):
+class _Mine(threading.local):
+    """The calling thread's connection, and the last commands that it sent there."""
+
+    connection: Any = None
+    last: SentCommands
+
+
+class Connections:
+    """How this process talks to the Redis of `REDIS_URL`."""
+
+    def __init__(self, url: str | None = None) -> None:
+        """`url` is used instead of `REDIS_URL`."""
+        self._url = url
+        self._mine = _Mine()
+
+    def ask(self, *commands: Sequence[str | bytes | int]) -> list[Any]:
+        """Send commands together, and return the answer to each. Raises `redis.RedisError`.
+
+        It gives up after 200 ms, and sends nothing twice. Each thread keeps its connection, because
+        a client's pool and its pipelines take twice as long as Redis does.
+        """
+        return self.send(*commands).answers()
+
+    def send(self, *commands: Sequence[str | bytes | int]) -> SentCommands:
+        """Do what `ask` does, but read the answers later, in the same thread."""
+        connection = self._mine.connection
+        if connection is None:
+            connection = self._mine.connection = self._own()
+        else:
+            self._mine.last.read()
+        try:
+            if _is_stale(connection):
+                connection.disconnect()
+            connection.send_packed_command(connection.pack_commands(commands), check_health=False)
+        except BaseException:
             connection.disconnect()
-        connection.send_packed_command(connection.pack_commands(commands), check_health=False)
-    except BaseException:
-        connection.disconnect()
-        _local.asked = Asked(connection, 0)
-        raise
-    asked = _local.asked = Asked(connection, len(commands))
-    return asked
+            self._mine.last = SentCommands(connection, 0)
+            raise
+        sent = self._mine.last = SentCommands(connection, len(commands))
+        return sent
 
+    def subscribed(self, channel: str) -> Any:
+        """Return a connection that is subscribed to a channel. Raises `redis.RedisError`."""
+        connection = self._own()
+        try:
+            connection.send_command("SUBSCRIBE", channel, check_health=False)
+            connection.read_response(push_request=True)
+        except BaseException:
+            connection.disconnect()
+            raise
+        return connection
 
-def _own() -> Any:
-    """Return a connection that is not the pool's, which holds on to those of ended threads."""
-    pool = _quick()
-    return pool.connection_class(**pool.connection_kwargs)
+    def blocking(self) -> "redis.Redis":
+        """Return a new client for a thread that waits for news."""
+        return self._client(socket_timeout=5.0, socket_connect_timeout=1.0, health_check_interval=5)
 
+    def popper(self) -> "Popper":
+        """Return a new connection for a thread that waits for values in lists."""
+        return Popper(self)
 
-def _is_stale(connection: Any) -> bool:
-    """Return whether the server has closed a connection, or said what nobody asked."""
-    try:
-        return bool(connection.can_read(timeout=0))
-    except (redis.RedisError, OSError):
-        return True
+    @cached_property
+    def _quick(self) -> Any:
+        """Options for connections that must not delay callers."""
+        options = {"socket_timeout": QUICK_SECONDS, "socket_connect_timeout": QUICK_SECONDS}
+        return self._client(**options).connection_pool
+
+    def _own(self) -> Any:
+        """Return a connection without a pool, which would keep those of threads that ended."""
+        return self._quick.connection_class(**self._quick.connection_kwargs)
+
+    def _client(self, **options: Any) -> "redis.Redis":
+        url = conf.redis_url() if self._url is None else self._url
+        client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options)
+        # Always bytes, whatever the URL says.
+        client.connection_pool.connection_kwargs["decode_responses"] = False
+        return client
 
 
 class Popper:
-    """A thread's own connection that waits for what comes to lists, and wakes at once for it."""
+    """A thread's own connection that waits for values in lists, and wakes at once."""
 
-    def __init__(self) -> None:
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
         self._connection: Any = None
 
     def pop(self, keys: Sequence[str], seconds: float) -> tuple[str, bytes] | None:
-        """Take the first of what is in these lists, in their order; return its list, and it.
+        """Take the first value from these lists, in their order; return the list and the value.
 
         None: nothing came in this time. Raises `redis.RedisError`.
         """
         if self._connection is None:
-            pool = blocking().connection_pool
+            pool = self._connections.blocking().connection_pool
             self._connection = pool.connection_class(**pool.connection_kwargs)
         connection = self._connection
         try:
@@ -131,25 +160,9 @@ class Popper:
             self._connection.disconnect()
 
 
-def subscribed(channel: str) -> Any:
-    """Return a connection that hears what is published there. Raises `redis.RedisError`."""
-    connection = _own()
+def _is_stale(connection: Any) -> bool:
+    """Return whether the server has closed a connection, or sent something unasked."""
     try:
-        connection.send_command("SUBSCRIBE", channel, check_health=False)
-        connection.read_response(push_request=True)
-    except BaseException:
-        connection.disconnect()
-        raise
-    return connection
-
-
-def blocking() -> "redis.Redis":
-    """Return a client of its own for a thread that waits for news."""
-    return _client(socket_timeout=5.0, socket_connect_timeout=1.0, health_check_interval=5)
-
-
-def _client(**options: Any) -> "redis.Redis":
-    client = redis.Redis.from_url(settings.REDIS_URL, retry=Retry(NoBackoff(), 0), **options)
-    # Bytes, whatever the address asks for.
-    client.connection_pool.connection_kwargs["decode_responses"] = False
-    return client
+        return bool(connection.can_read(timeout=0))
+    except (redis.RedisError, OSError):
+        return True

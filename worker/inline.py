@@ -1,104 +1,186 @@
-"""Running a run's steps in the process that called: in the calling thread, and beside it.
+"""Runs the steps of a run in the calling process: in the calling thread, and in helpers.
 
-No recovery, no timers after exit. Inside a `TestCase` all stays in the calling thread, on its
-connection, since nobody else can see what the test wrote.
+There is no recovery, and there are no timers after the process exits. Inside a `TestCase` all work
+stays in the calling thread, on its connection, because nobody else sees the test's writes.
 """
 
 import logging
 import threading
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from datetime import datetime
-from typing import Final
+from functools import partial
+from typing import Final, NamedTuple
 
-from django.db import connection
+from django.db.models import Exists, OuterRef, Subquery
 
-from worker import heartbeat
-from workflows_app.engine import attempts, clock, ports, timers, transactions, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.work import work
-from workflows_app.models import StepSnapshot
+from workflows_app.engine.host import clock, ports, timers, transactions, workers
+from workflows_app.engine.work import attempts
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.turn import work
+from workflows_app.models import Run, StepSnapshot
+from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
+from workflows_app.planner.view import HELD
+
+from .heartbeat import Heartbeat
 
 logger = logging.getLogger(__name__)
 
-#: Threads beside the calling one, for steps that run side by side.
+#: Most helper threads beside the calling one, for steps that run side by side.
 MOST_HELPERS: Final = 8
 
-#: Seconds for which sleeps and retries are waited for inside a `TestCase`.
-PATIENCE: Final = 2.0
+#: Seconds that sleeps and retries may take in all inside a `TestCase`.
+PATIENCE: Final = 1.0
 
 #: Seconds between looks at the database while others work on the run.
 _LOOK_AGAIN: Final = 0.5
 
-_local = threading.local()
-_helpers = threading.BoundedSemaphore(MOST_HELPERS)
+#: Seconds for which a thread of its own waits for a run. A longer wait keeps no thread and no
+#: connection: a timer begins another thread.
+_STAYS: Final = 2.0
 
 
-def is_driving(run: uuid.UUID) -> bool:
-    """Return whether this thread is running the steps of `run` already."""
-    return getattr(_local, "run", None) == run
+class _Patience:
+    """The seconds left for waiting; work does not count."""
+
+    def __init__(self, seconds: float) -> None:
+        self._left = seconds
+
+    def lasts(self, seconds: float) -> bool:
+        """Use up some seconds; if fewer are left, use none and return False."""
+        if seconds > self._left:
+            return False
+        self._left -= seconds
+        return True
 
 
-def drive(run: uuid.UUID, patience: float | None = None) -> None:
-    """Run everything the run has to do, until nothing goes on by itself.
+class _Driven(threading.local):
+    """The run whose steps the calling thread is running."""
 
-    A step may call this for another run; its own time may be up meanwhile, but is not over before
-    the other run has settled. Inside a `TestCase` it waits no longer than `patience` in all
-    (seconds; None: `PATIENCE`) for sleeps and retries: whatever comes later is left as it is.
-    """
-    left = None
-    if transactions.is_inside_testcase():
-        left = _Patience(PATIENCE if patience is None else patience)
-    attempt = attempts.current()
-    with nullcontext() if attempt is None else attempt.shielded():
-        _drive(run, left)
+    run: uuid.UUID | None = None
 
 
-def _drive(run: uuid.UUID, left: "_Patience | None") -> None:
-    changed = threading.Event()
-    unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
-    try:
-        with _driving(run), heartbeat.while_holding():
-            while True:
-                changed.clear()
-                if not _work_once(run) and not _wait(run, changed, left):
-                    return
-    finally:
-        unsubscribe()
+class InlineRuns:
+    """The runs that threads of this process drive without a worker."""
 
+    def __init__(self, heartbeat: Heartbeat) -> None:
+        self._heartbeat = heartbeat
+        self._helpers = threading.BoundedSemaphore(MOST_HELPERS)
+        self._driven = _Driven()
 
-def drive_apart(run: uuid.UUID) -> None:
-    """Drive the run in a thread of its own."""
-    threading.Thread(target=_apart, args=(run,), name=f"signalbox-run-{run}", daemon=True).start()
+    def is_driving(self, run: uuid.UUID) -> bool:
+        """Return whether this thread is running the steps of `run` already."""
+        return self._driven.run == run
 
+    def drive(self, run: uuid.UUID, patience: float | None = None) -> None:
+        """Run the steps of a run until nothing continues by itself.
 
-def help_with(wakes: Sequence[ports.Wake]) -> None:
-    """Take steps that can run beside the one that this thread goes on with."""
-    if transactions.is_inside_testcase():
-        return
-    for wake in wakes:
-        if wake.wake_at is None and _helpers.acquire(blocking=False):
-            threading.Thread(
-                target=_help, args=(wake.run, wake.step), name="signalbox-run-helper", daemon=True
-            ).start()
+        A step may call this for another run. If the step's time limit passes meanwhile, it ends the
+        step only after the other run has settled. Inside a `TestCase` sleeps and retries take at
+        most `patience` seconds in all (None: `PATIENCE`); later ones are left alone.
+        """
+        left = None
+        if transactions.is_inside_testcase():
+            left = _Patience(PATIENCE if patience is None else patience)
+        attempt = attempts.current()
+        with nullcontext() if attempt is None else attempt.shielded():
+            self._drive(run, partial(_wait, left=left))
 
+    def drive_apart(self, run: uuid.UUID) -> None:
+        """Drive the run in a thread of its own."""
+        threading.Thread(
+            target=self._apart, args=(run,), name=f"signalbox-run-{run}", daemon=True
+        ).start()
 
-def _work_once(run: uuid.UUID) -> bool:
-    """Claim and run the oldest claimable step, others beside it; False when there is none."""
-    now = clock.now()
-    slept = StepSnapshot.objects.slept(now).filter(run=run).order_by("wake_at")
-    steps = StepSnapshot.objects.claimable(now).filter(run=run).order_by("pk")
-    ready = [
-        *slept.values_list("pk", "queue")[: MOST_HELPERS + 1],
-        *steps.values_list("pk", "queue")[: MOST_HELPERS + 1],
-    ]
-    if not ready:
+    def help_with(self, wakes: Sequence[ports.ClaimableStep]) -> None:
+        """Let helpers take steps that can run beside the one of this thread."""
+        if transactions.is_inside_testcase() or clock.is_stopped():
+            return
+        for wake in wakes:
+            if wake.wake_at is None and self._helpers.acquire(blocking=False):
+                threading.Thread(
+                    target=self._help, args=(wake.run, wake.step), name="signalbox-run-helper",
+                    daemon=True,
+                ).start()  # fmt: skip
+
+    def _drive(self, run: uuid.UUID, wait: Callable[[uuid.UUID, threading.Event], bool]) -> None:
+        changed = threading.Event()
+        unsubscribe = ports.hub().subscribe(run, lambda _seq, _events: changed.set())
+        try:
+            with self._driving(run), self._heartbeat.while_holding():
+                while True:
+                    changed.clear()
+                    if not self._work_once(run) and not wait(run, changed):
+                        return
+        finally:
+            unsubscribe()
+
+    def _work_once(self, run: uuid.UUID) -> bool:
+        """Claim and run the oldest claimable step, others beside it; False if there is none."""
+        now = clock.now()
+        slept = StepSnapshot.objects.slept(now).filter(run=run).order_by("wake_at")
+        steps = StepSnapshot.objects.claimable(now).filter(run=run).order_by("pk")
+        ready = [
+            *slept.values_list("pk", "queue")[: MOST_HELPERS + 1],
+            *steps.values_list("pk", "queue")[: MOST_HELPERS + 1],
+        ]
+        if not ready:
+            return False
+        self.help_with([ports.ClaimableStep(step, run, queue) for step, queue in ready[1:]])
+        _run_step(ready[0][0])
+        return True
+
+    def _help(self, run: uuid.UUID, step: int) -> None:
+        try:
+            with self._driving(run):
+                _run_step(step)
+        except BaseException:
+            logger.exception("A step of run %s was interrupted in its thread.", run)
+        finally:
+            self._helpers.release()
+            ports.hub().publish(run, None)
+            connection_here().close()
+
+    def _apart(self, run: uuid.UUID) -> None:
+        """Drive the run; a step that ended by a foreign exception counts as lost and runs again."""
+        try:
+            while not self._drive_once(run):
+                logger.warning("A step of run %s was interrupted; it is run again.", run)
+        except Exception:
+            logger.exception(
+                "Run %s stopped in its background thread; restart() goes on with it.", run
+            )
+        finally:
+            connection_here().close()
+
+    def _drive_once(self, run: uuid.UUID) -> bool:
+        try:
+            self._drive(run, self._wait_apart)
+        except Exception:
+            raise
+        except BaseException:  # noqa: BLE001 - the engine has counted the attempt as lost
+            return False
+        return True
+
+    def _wait_apart(self, run: uuid.UUID, changed: threading.Event) -> bool:
+        """Wait as `_wait` does, but keep no thread for a long wait: a timer begins another one."""
+        ahead = _ahead(run)
+        wakes_at = None if ahead.has_claims or ahead.allowance == HELD else ahead.wakes_at
+        seconds = 0.0 if wakes_at is None else _seconds_until(wakes_at, clock.now())
+        if seconds < _STAYS or clock.is_stopped():
+            return _wait(run, changed)
+        timers.after(seconds, partial(self.drive_apart, run))
         return False
-    help_with([ports.Wake(step, run, queue) for step, queue in ready[1:]])
-    _run_step(ready[0][0])
-    return True
+
+    @contextmanager
+    def _driving(self, run: uuid.UUID) -> Iterator[None]:
+        before, self._driven.run = self._driven.run, run
+        try:
+            yield
+        finally:
+            self._driven.run = before
 
 
 def _run_step(step: int) -> None:
@@ -106,81 +188,53 @@ def _run_step(step: int) -> None:
         work(held)
 
 
-class _Patience:
-    """The seconds that are left for waiting; work does not count."""
-
-    def __init__(self, seconds: float) -> None:
-        self._left = seconds
-
-    def lasts(self, seconds: float) -> bool:
-        """Take so many seconds; False, and nothing is taken, when fewer are left."""
-        if seconds > self._left:
-            return False
-        self._left -= seconds
-        return True
-
-
-def _wait(run: uuid.UUID, changed: threading.Event, left: "_Patience | None") -> bool:
-    """Wait for the next thing to do; False when nothing will come by itself, or not in time."""
+def _wait(run: uuid.UUID, changed: threading.Event, left: _Patience | None = None) -> bool:
+    """Wait for the next thing to do; return False if nothing comes by itself, or not in time."""
     now = clock.now()
-    steps = StepSnapshot.objects.current().filter(run=run)
-    queued = steps.filter(status__in=[StepStatus.QUEUED, StepStatus.WAITING])
-    times = [time for time in queued.values_list("wake_at", flat=True) if time is not None]
-    held = steps.filter(status=StepStatus.RUNNING, worker__isnull=False)
-    if times:
-        seconds = _seconds_until(min(times), now)
+    ahead = _ahead(run)
+    if ahead.allowance == HELD and not ahead.has_claims:
+        return False  # a paused run has settled, whatever sleeps in it
+    if ahead.wakes_at is not None:
+        seconds = _seconds_until(ahead.wakes_at, now)
+        if clock.is_stopped() and seconds:
+            return False
         if left is not None and not left.lasts(seconds):
             return False
         changed.wait(seconds)
         return True
-    if held.exists():
+    if ahead.has_claims or ahead.stretches:
         changed.wait(_LOOK_AGAIN)
         return True
-    return queued.exists()
+    return ahead.is_queued
+
+
+class _Ahead(NamedTuple):
+    """What a run still has to do: when its first wait is over, what is queued and what is held."""
+
+    wakes_at: datetime | None = None
+    is_queued: bool = False
+    has_claims: bool = False
+    stretches: int = 0
+    allowance: int | None = None
+
+
+def _ahead(run: uuid.UUID) -> _Ahead:
+    """Return what a run still has to do, read in one statement.
+
+    With several, a helper that ends one step and takes the next between them would be seen in
+    neither, and the run taken for one that has nothing left to do.
+    """
+    steps = StepSnapshot.objects.current().filter(run=OuterRef("pk"))
+    queued = steps.filter(status__in=[StepStatus.QUEUED, StepStatus.WAITING])
+    waits = queued.filter(wake_at__isnull=False).order_by("wake_at")
+    seen = Run.objects.filter(pk=run).annotate(
+        wakes_at=Subquery(waits.values("wake_at")[:1]),
+        is_queued=Exists(queued),
+        has_claims=Exists(steps.filter(status=StepStatus.RUNNING, worker__isnull=False)),
+    )
+    found = seen.values_list(*_Ahead._fields).first()
+    return _Ahead() if found is None else _Ahead._make(found)
 
 
 def _seconds_until(time: datetime, now: datetime) -> float:
     return min(max((time - now).total_seconds(), 0.0), timers.LONGEST_WAIT)
-
-
-def _help(run: uuid.UUID, step: int) -> None:
-    try:
-        with _driving(run):
-            _run_step(step)
-    except BaseException:
-        logger.exception("A step of run %s was interrupted in its thread.", run)
-    finally:
-        _helpers.release()
-        ports.hub().publish(run, None)
-        connection.close()
-
-
-def _apart(run: uuid.UUID) -> None:
-    """Drive the run; a step that leaves by a foreign exception was lost, and is run again."""
-    try:
-        while not _drive_once(run):
-            logger.warning("A step of run %s was interrupted; it is run again.", run)
-    except Exception:
-        logger.exception("Run %s stopped in its background thread; restart() goes on with it.", run)
-    finally:
-        connection.close()
-
-
-def _drive_once(run: uuid.UUID) -> bool:
-    try:
-        drive(run)
-    except Exception:
-        raise
-    except BaseException:  # noqa: BLE001 - the engine has counted the attempt as lost
-        return False
-    return True
-
-
-@contextmanager
-def _driving(run: uuid.UUID) -> Iterator[None]:
-    before = getattr(_local, "run", None)
-    _local.run = run
-    try:
-        yield
-    finally:
-        _local.run = before

@@ -1,9 +1,9 @@
-"""Worker processes that offer a thread, over Redis, to whoever makes a step ready.
+"""Offers: worker processes offer an idle thread over Redis to verbs that make a step ready.
 
-A verb that takes an offer claims the step for that process in its own statement, and hands the
-claim over: nobody has to look for it. An offer is good for a moment only, so that nothing is given
-to a process that has died long ago; whatever else goes wrong is a claim that its process does not
-know of, which its sweep frees again (`recover.orphans`). `worker.stand` is the thread.
+A verb that takes an offer claims the step for that process in its own statement, and sends the
+claim there, so that nobody has to look for the step. An offer is valid for a moment only, because
+its process may die. If a claim is lost on its way, its process does not know it, and the sweep of
+that process frees it (`recover.orphans`). `worker.idle_thread` is the thread.
 """
 
 from __future__ import annotations
@@ -18,30 +18,34 @@ from typing import Final, NamedTuple, Self
 
 import redis
 
-from worker import connections, lines
-from workflows_app.engine import clock, handover, ports
-from workflows_app.engine.claims import Claim
-from workflows_app.engine.handing import Slot
-from workflows_app.engine.rare import Rare, note
-from workflows_app.engine.recover import put_back
+from workflows_app.engine.host import clock, ports
+from workflows_app.engine.host.rare import Rare, note
+from workflows_app.engine.run import transfer
+from workflows_app.engine.run.claims import Claim
+from workflows_app.engine.verbs.idle_worker import Slot
+from workflows_app.engine.work.recover import put_back
 from workflows_app.planner.enter import DEFAULT_QUEUE
+
+from . import signing
+from .connections import Connections, named
+from .reply_channel import ReplyChannel
 
 logger = logging.getLogger(__name__)
 
-#: For so long an offer is good.
+#: How long an offer is valid.
 GOOD_FOR: Final = timedelta(seconds=1)
-#: Seconds after which an idle process makes its offer anew.
+#: Seconds after which an idle process makes its offer again.
 RENEW_SECONDS: Final = 0.4
-#: So long after it was made a claim that comes is left to the sweep, which may have freed it.
+#: A claim that arrives this late is left to the sweep, which may have freed it.
 LATE: Final = timedelta(seconds=0.9)
-#: Seconds after which an offer that somebody took, and nothing came of, is made again.
+#: Seconds after which an offer is made again if somebody took it and no claim came.
 FORGET_SECONDS: Final = 2.0
 #: Seconds for which Redis keeps offers, or claims, that nobody takes.
 KEPT_SECONDS: Final = 20
 
 
-class Offer(NamedTuple):
-    """One idle thread of a worker process, as it stands in Redis."""
+class ThreadOffer(NamedTuple):
+    """One idle thread of a worker process, as Redis keeps it."""
 
     worker: uuid.UUID
     #: When it was made, in seconds since 1970, by the database's clock.
@@ -49,12 +53,12 @@ class Offer(NamedTuple):
 
     @property
     def text(self) -> str:
-        """The offer as it stands in Redis."""
+        """The offer as Redis keeps it."""
         return f"{self.worker.hex}:{self.at}"
 
     @classmethod
     def parsed(cls, text: bytes) -> Self:
-        """Return the offer that stands in Redis."""
+        """Return the offer that Redis kept."""
         worker, at = text.decode().split(":")
         return cls(uuid.UUID(worker), float(at))
 
@@ -63,52 +67,77 @@ class Offer(NamedTuple):
         return clock.now().timestamp() - self.at <= GOOD_FOR.total_seconds()
 
 
-def _offers() -> str:
-    """Return the key of the list of offers; a release that writes claims otherwise has its own."""
-    return connections.named(f"offers:{DEFAULT_QUEUE}:{handover.FORM}")
+def claims_key(worker: uuid.UUID) -> str:
+    """Return the key of the list of claims for a process."""
+    return named(f"handed:{worker.hex}")
 
 
-def handed_to(worker: uuid.UUID) -> str:
-    """Return the key of the list of claims that were made for a process."""
-    return connections.named(f"handed:{worker.hex}")
+class Offers:
+    """The offers of all processes. Every method raises `redis.RedisError`."""
 
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+        #: A release that packs claims in another form uses another list.
+        self._key = named(f"offers:{DEFAULT_QUEUE}:{transfer.FORM}")
 
-def _push(key: str, text: str) -> None:
-    """Add to a list, which goes by itself when nobody takes from it."""
-    connections.ask(("RPUSH", key, text), ("EXPIRE", key, KEPT_SECONDS))
+    def take(self) -> Callable[[], ThreadOffer | None]:
+        """Ask for the newest offer; return a function that waits for the answer."""
+        sent = self._connections.send(("RPOP", self._key))
 
+        def taken() -> ThreadOffer | None:
+            (found,) = sent.answers()
+            text = None if found is None else signing.opened(self._key, found)
+            if text is None:
+                return None
+            offer = ThreadOffer.parsed(text)
+            if not offer.is_good():
+                self._connections.ask(("DEL", self._key))  # the other offers are older
+                return None
+            return offer
 
-def take() -> Callable[[], Offer | None]:
-    """Ask for the newest offer; return what waits for it. Both raise `redis.RedisError`."""
-    asked = connections.send(("RPOP", _offers()))
+        return taken
 
-    def taken() -> Offer | None:
-        (found,) = asked.answers()
-        if found is None:
-            return None
-        offer = Offer.parsed(found)
-        if not offer.is_good():
-            connections.ask(("DEL", _offers()))  # the others are older
-            return None
-        return offer
+    def make(self, offer: ThreadOffer) -> None:
+        """Publish an offer."""
+        self._push(self._key, offer.text)
 
-    return taken
+    def withdraw(self, offer: ThreadOffer) -> bool:
+        """Take an offer back; return False if somebody took it."""
+        message = signing.signed(self._key, offer.text)
+        (left,) = self._connections.ask(("LREM", self._key, -1, message))
+        return bool(left)
+
+    def send_claim(self, worker: uuid.UUID, text: str) -> None:
+        """Send a packed claim to its process."""
+        self._push(claims_key(worker), text)
+
+    def _push(self, key: str, text: str) -> None:
+        """Add to a list, which Redis drops if nobody takes from it."""
+        message = signing.signed(key, text)
+        self._connections.ask(("RPUSH", key, message), ("EXPIRE", key, KEPT_SECONDS))
 
 
 class OfferedSlot(Slot):
-    """An idle thread of another process, if there is one; its claim travels to it over Redis."""
+    """An idle thread of another process, if there is one; its claim is sent to it over Redis."""
 
     is_here = False
 
-    def __init__(self, taken: Callable[[], Offer | None]) -> None:
-        """`taken` waits for the offer, which is on its way while the verb looks at its values."""
+    def __init__(
+        self,
+        offers: Offers,
+        taken: Callable[[], ThreadOffer | None],
+        reply_channel: Callable[[], ReplyChannel],
+    ) -> None:
+        """`taken` waits for the offer, which arrives while the verb checks its values."""
         super().__init__(
             uuid.UUID(int=0), self._serves, lambda _: None, self._make_again, lambda _: None
         )
+        self._offers = offers
         self._taken = taken
+        self._reply_channel = reply_channel
 
     @cached_property
-    def _offer(self) -> Offer | None:
+    def _offer(self) -> ThreadOffer | None:
         offer = self._taken()
         if offer is not None:
             self.worker = offer.worker
@@ -119,83 +148,81 @@ class OfferedSlot(Slot):
         _ = self._offer
 
     def await_end(self) -> None:
-        """Have the process that works on the run tell this thread what comes of it."""
-        line = lines.mine()
+        """Let the process that works on the run send its result to this thread."""
+        channel = self._reply_channel()
         try:
-            line.open()
+            channel.open()
         except redis.RedisError:
-            logger.debug("No line could be opened; the caller waits for the news.", exc_info=True)
+            logger.debug("No reply channel: the caller waits for the news.", exc_info=True)
         else:
             super().await_end()
-            self.ear = line
+            self.ear = channel
 
     def _serves(self, queue: str) -> bool:
-        """Return whether a step may be claimed now: the verb may have taken its time."""
+        """Return whether a step may be claimed now, because the offer may be too old by now."""
         offer = self._offer
         return offer is not None and queue == DEFAULT_QUEUE and offer.is_good()
 
     def end(self) -> None:
-        """Hand the claim over, or let others have the offer. Never raises."""
+        """Send the claim, or make the offer again for others. Never raises."""
         if self.claim is None:
             self._make_again()
             return
         try:
-            self._hand_over(self.claim)
+            self._send(self.claim)
         except redis.RedisError as error:
-            note(Rare.HANDOVER_LOST)
+            note(Rare.TRANSFER_LOST)
             logger.warning("Redis is away (%s); a worker finds its claim by looking.", error)
         except Exception:
-            note(Rare.HANDOVER_LOST)
-            logger.exception("A claim was not handed over; its worker finds it by looking.")
+            note(Rare.TRANSFER_LOST)
+            logger.exception("A claim was not sent; its worker finds it by looking.")
 
-    def _hand_over(self, held: Claim) -> None:
+    def _send(self, held: Claim) -> None:
         try:
-            text = handover.pack(held, None if self.ear is None else self.ear.address)
+            text = transfer.pack(held, None if self.ear is None else self.ear.address)
         except LookupError:
             put_back(held, now=clock.now())
-            ports.wake([ports.Wake(held.step, held.run, held.queue)])
+            ports.wake([ports.ClaimableStep(held.step, held.run, held.queue)])
         else:
-            _push(handed_to(self.worker), text)
+            self._offers.send_claim(self.worker, text)
 
     def _make_again(self) -> None:
         try:
             offer = self._offer
             if offer is not None and offer.is_good():
-                _push(_offers(), offer.text)
+                self._offers.make(offer)
         except Exception:
-            logger.debug("An offer was lost; it will be made anew.", exc_info=True)
+            logger.debug("An offer was lost; its process will make it again.", exc_info=True)
 
 
-class Standing:
+class OwnOffer:
     """The one offer that this process makes."""
 
-    def __init__(self, worker: uuid.UUID) -> None:
+    def __init__(self, offers: Offers, worker: uuid.UUID) -> None:
+        self._offers = offers
         self._worker = worker
-        self._offer: Offer | None = None
+        self._offer: ThreadOffer | None = None
         self._made_at = 0.0
 
     def renew(self) -> None:
-        """Make the offer, or make it anew if it has stood for a while.
-
-        Raises `redis.RedisError`.
-        """
+        """Make the offer, or make it again when it is old. Raises `redis.RedisError`."""
         now = time.monotonic()
         if self._offer is not None and now - self._made_at < RENEW_SECONDS:
             return
         if not self.withdraw() and now - self._made_at < FORGET_SECONDS:
-            return  # taken: its claim is on the way
-        self._offer = Offer(self._worker, clock.now().timestamp())
+            return  # it was taken, and its claim is on the way
+        self._offer = ThreadOffer(self._worker, clock.now().timestamp())
         self._made_at = now
-        _push(_offers(), self._offer.text)
+        self._offers.make(self._offer)
 
     def withdraw(self) -> bool:
         """Take the offer back; return False if somebody took it. Raises `redis.RedisError`."""
         if self._offer is None:
             return True
-        (left,) = connections.ask(("LREM", _offers(), -1, self._offer.text))
-        if left:
+        is_withdrawn = self._offers.withdraw(self._offer)
+        if is_withdrawn:
             self._offer = None
-        return bool(left)
+        return is_withdrawn
 
     def is_answered(self) -> None:
         """Note that a claim came for it."""

@@ -1,7 +1,7 @@
-"""Several worker processes under one: started, replaced when they die, stopped together.
+"""A process that starts several worker processes, replaces those that die, and stops them all.
 
-Each is `manage.py worker --processes 1`, so that nothing is shared after a fork: no connection, no
-lock, no thread.
+Each is its own `manage.py worker --processes 1`, not a fork, so they share no connection, no lock
+and no thread.
 """
 
 import logging
@@ -15,15 +15,15 @@ from typing import Final
 
 logger = logging.getLogger(__name__)
 
-#: Seconds before a process that died is replaced: longer with each that lived for a short time.
+#: Seconds before a dead process is replaced. The pause doubles while processes die young.
 FIRST_PAUSE: Final = 0.2
 LAST_PAUSE: Final = 10.0
-#: A process that lived for so many seconds was well.
+#: Seconds after which a process does not count as having died young.
 WELL_SECONDS: Final = 30.0
 
 
 class Supervisor:
-    """Keeps so many processes of one command alive until it is told to stop."""
+    """Keeps a number of processes of one command alive until a signal asks it to stop."""
 
     def __init__(self, command: Sequence[str], processes: int, stop_seconds: float) -> None:
         self._command = list(command)
@@ -32,7 +32,7 @@ class Supervisor:
         self._children = [_Child(self._command) for _ in range(processes)]
 
     def run(self) -> int:
-        """Stay until SIGTERM or SIGINT; return 0 when all children ended well."""
+        """Run until SIGTERM or SIGINT; return 0 if every child ended well."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked)
         while not self._stop.wait(0.1):
@@ -44,9 +44,10 @@ class Supervisor:
         self._stop.set()
 
     def _end(self) -> int:
-        """Ask all to stop, wait, and kill what does not end; return 0 or a code that is not.
+        """Ask all to stop, wait, and kill those that do not end; return 0 or an error code.
 
-        One that was still starting has no ears yet, and ends by the signal itself: that is well.
+        A child that was still starting has no signal handler yet. The signal itself ends it, which
+        counts as ending well.
         """
         for child in self._children:
             child.ask_to_stop()

@@ -1,6 +1,7 @@
 """Durable workflows for Django: define them in typed Python, run, watch and steer them.
 
-Safe to import before Django's apps are ready: what needs the tables is loaded when first used.
+Safe to import before Django's apps are ready, because names that need the tables are loaded when
+first used.
 """
 
 from importlib import import_module
@@ -20,8 +21,9 @@ from workflows_app.definition import (
 from workflows_app.workflow import Workflow, get_workflow, list_workflows
 
 if TYPE_CHECKING:
-    from workflows_app.engine.context import StepContext
-    from workflows_app.engine.travel import TravelPlan
+    from workflows_app.engine.verbs.travel import TravelPlan
+    from workflows_app.engine.work.context import StepContext
+    from workflows_app.outside import aemit, emit
     from workflows_app.pages import RunPage
     from workflows_app.results import ErrorInfo, RunTimeline, StepResult, WorkflowResult
     from workflows_app.run import Run
@@ -29,8 +31,10 @@ if TYPE_CHECKING:
     from workflows_app.stream import RunStream, StreamEvent
 
 _LATER = {
-    "StepContext": "workflows_app.engine.context",
+    "StepContext": "workflows_app.engine.work.context",
     "RunPage": "workflows_app.pages",
+    "aemit": "workflows_app.outside",
+    "emit": "workflows_app.outside",
     "ErrorInfo": "workflows_app.results",
     "StepResult": "workflows_app.results",
     "WorkflowResult": "workflows_app.results",
@@ -38,7 +42,7 @@ _LATER = {
     "RunStream": "workflows_app.stream",
     "RunTimeline": "workflows_app.results",
     "ScheduleTrigger": "workflows_app.schedules",
-    "TravelPlan": "workflows_app.engine.travel",
+    "TravelPlan": "workflows_app.engine.verbs.travel",
     "WorkflowSchedule": "workflows_app.schedules",
     "StreamEvent": "workflows_app.stream",
 }
@@ -67,6 +71,8 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
     "TravelPlan",
     "WorkflowResult",
     "WorkflowSchedule",
+    "aemit",
+    "emit",
     # Looking back
     "get_workflow",
     "list_workflows",
@@ -76,7 +82,7 @@ __all__ = [  # noqa: RUF022 - grouped by what they are for
 
 
 def __getattr__(name: str) -> Any:
-    """Load what needs the tables when it is first asked for."""
+    """Load a name that needs the tables when it is first used."""
     if name in _LATER:
         return getattr(import_module(_LATER[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

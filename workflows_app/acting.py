@@ -1,6 +1,6 @@
-"""Doing what a person asked for: the registry's names on one side, the verbs of a run on the other.
+"""Performs an action that a person chose: looks up its name and calls the verb of the run.
 
-Every door calls these, so that the same act has the same effect and the same line in the trail.
+Every door calls this module, so an action has the same effect and audit line from each.
 """
 
 from collections.abc import Callable, Mapping
@@ -12,9 +12,9 @@ Act = Callable[[Run, Any, str], str]
 
 
 def perform(name: str, run: Run, *, actor: Any, door: str) -> str:
-    """Do what the action of this name means, without waiting; return the run to look at next.
+    """Perform the action of this name without waiting; return the id of the run to look at next.
 
-    Empty when there is none any more. Raises what the verb raises.
+    Empty if the run is gone. Raises what the verb raises.
     """
     return ACTS[name](run, actor, door)
 
@@ -39,6 +39,21 @@ def _proceed(run: Run, actor: Any, door: str) -> str:
     return run.run_id
 
 
+def _pause(run: Run, actor: Any, door: str) -> str:
+    run.pause(actor=actor, door=door)
+    return run.run_id
+
+
+def _skip_wait(run: Run, actor: Any, door: str) -> str:
+    run.skip_wait(actor=actor, door=door, wait=False)
+    return run.run_id
+
+
+def _give_up(run: Run, actor: Any, door: str) -> str:
+    run.give_up(actor=actor, door=door, wait=False)
+    return run.run_id
+
+
 def _rerun(run: Run, actor: Any, door: str) -> str:
     return run.rerun(actor=actor, door=door, wait=False).run_id
 
@@ -53,6 +68,9 @@ ACTS: Final[Mapping[str, Act]] = {
     "cancel": _cancel,
     "retry": _retry,
     "restart": _restart,
+    "pause": _pause,
+    "skip-wait": _skip_wait,
+    "give-up": _give_up,
     "proceed": _proceed,
     "rerun": _rerun,
     "delete": _delete,

@@ -1,8 +1,8 @@
-"""The one registry of what a person may do to a run or a schedule: every door reads it.
+"""The one registry of what a person may do to runs, schedules and workflows; every door reads it.
 
-A button, a menu item, a page that refuses: all ask here whether an action is possible now, who
-may do it, and with what words to say no. It decides nothing for the engine, whose verbs refuse by
-themselves, and it writes nothing: the verbs keep the audit trail.
+Buttons, menus and pages ask here whether an action is possible now, who may do it, and how to word
+a refusal. The engine does not ask, because its verbs refuse by themselves. Nothing is written here:
+the verbs keep the audit trail.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,8 +11,11 @@ from typing import Any, Final
 
 from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
+from django.utils.translation import gettext
 
-from workflows_app.models import Run, Schedule
+from workflows_app import terms
+from workflows_app.languages import gettext_lazy
+from workflows_app.models import Run, Schedule, Workflow
 from workflows_app.planner.statuses import ACTIVE, RunStatus
 
 APP: Final = "workflows_app"
@@ -26,20 +29,20 @@ Person = AbstractBaseUser | AnonymousUser
 
 @dataclass(frozen=True)
 class Action:
-    """One thing that a person may do: its name everywhere, its words, and its permission."""
+    """One thing that a person may do: its name, its words and its permission."""
 
     name: str
     label: str
     permission: str
-    #: What someone without the permission is told.
+    #: The sentence for a person without the permission.
     need: str
-    #: Why it is not possible for this run, or schedule, now; empty: it is possible.
+    #: Why it is not possible now for this run, schedule or workflow; empty if it is possible.
     refusal: Callable[[Any], str]
 
 
 @dataclass(frozen=True)
 class Offer:
-    """An action as it is offered to one person: to do, or with the reason why not."""
+    """An action as one person sees it: possible, or with the reason why not."""
 
     action: Action
     why_not: str = ""
@@ -51,121 +54,191 @@ class Offer:
 
     @property
     def is_dangerous(self) -> bool:
-        """Whether it ends something, or cannot be taken back."""
+        """Whether it ends something, or cannot be undone."""
         return self.action.name in DANGEROUS
 
 
 def _why_no_start(run: Run) -> str:
+    if run.waits_to_begin:
+        return gettext(
+            "This run has been started; it begins when the intake of its workflow is resumed."
+        )
     if run.status != RunStatus.PENDING:
-        return "This run was started before; a run starts once."
+        return gettext("This run has already been started; a run starts only once.")
     return ""
 
 
 def _why_no_resume(run: Run) -> str:
     if run.is_ended:
-        return f"This run has ended ({run.status}), so nothing waits for an answer any more."
+        return gettext(
+            "This run has ended ({status}), so nothing waits for an answer any more."
+        ).format(status=terms.status(run.status))
     if not run.suspended_count:
-        return "No step of this run waits for an answer."
+        return gettext("No step of this run waits for an answer.")
     if run.is_canceling:
-        return "This run is being canceled."
+        return gettext("This run is being canceled.")
     return ""
 
 
 def _why_no_cancel(run: Run) -> str:
     if run.is_ended:
-        return f"This run has ended ({run.status}), so there is nothing to cancel."
+        return gettext("This run has ended ({status}), so there is nothing to cancel.").format(
+            status=terms.status(run.status)
+        )
     if run.is_canceling:
-        return "This run is being canceled already: its running steps are asked to stop."
+        return gettext("This run is being canceled already: its running steps are asked to stop.")
     return ""
 
 
 def _why_no_restart(run: Run) -> str:
     if run.is_canceling:
-        return "This run is being canceled, so nothing of it starts anew."
+        return gettext("This run is being canceled, so none of its steps starts again.")
     if run.status not in ACTIVE:
-        return f"This run is {run.status}; only one that is under way has steps to restart."
+        return gettext(
+            "This run is {status}; only a run that is under way has steps to restart."
+        ).format(status=terms.status(run.status))
     return ""
 
 
 def _why_no_retry(run: Run) -> str:
     if run.status != RunStatus.FAILED:
-        return f"This run is {run.status}; only one that failed has something to run again."
+        return gettext(
+            "This run is {status}; only a failed run has something to run again."
+        ).format(status=terms.status(run.status))
+    return ""
+
+
+def _why_no_pause_run(run: Run) -> str:
+    if run.is_ended:
+        return gettext("This run has ended ({status}), so there is nothing to pause.").format(
+            status=terms.status(run.status)
+        )
+    if run.is_canceling or run.ending:
+        return gettext("This run is ending, so nothing of it starts any more.")
+    if run.is_held:
+        return gettext("This run is paused already; it goes on when somebody continues it.")
     return ""
 
 
 def _why_no_proceed(run: Run) -> str:
-    if run.status != RunStatus.PAUSED:
-        return f"This run is {run.status}; only one that is paused waits to be let on."
+    is_held = run.is_held and not run.is_ended
+    if run.status != RunStatus.PAUSED and not is_held:
+        return gettext("This run is {status}; only a paused run can proceed.").format(
+            status=terms.status(run.status)
+        )
+    return ""
+
+
+def _why_no_wait(run: Run) -> str:
+    if run.is_ended or run.status == RunStatus.PENDING:
+        return gettext("This run is {status}, so no step of it waits by itself.").format(
+            status=terms.status(run.status)
+        )
+    if run.is_canceling or run.ending:
+        return gettext("This run is ending, so nothing of it waits.")
     return ""
 
 
 def _why_no_rerun(run: Run) -> str:
     if run.started_at is None:
-        return "This run was never started, so there is nothing to run again."
+        return gettext("This run was never started, so there is nothing to run again.")
     return ""
 
 
 def _why_no_travel(run: Run) -> str:
     if run.status in ACTIVE:
-        return "This run is under way; cancel it or wait until it settles, then travel."
+        return gettext("This run is under way; cancel it or wait until it settles, then travel.")
     return "" if run.started_at is not None else _why_no_rerun(run)
 
 
 def _why_no_delete(run: Run) -> str:
     if run.status in ACTIVE:
-        return "This run is under way; cancel it first, or wait until it settles."
+        return gettext("This run is under way; cancel it first, or wait until it settles.")
     return ""
 
 
 _STEER: Final = f"{APP}.steer_run"
-_NEED_STEER: Final = "You need the permission to steer runs."
-_NEED_START: Final = "You need the permission to start runs."
+_NEED_STEER: Final = gettext_lazy("You need the permission to steer runs.")
+_NEED_START: Final = gettext_lazy("You need the permission to start runs.")
 
 
 def _why_not_defined(schedule: Schedule) -> str:
     if not schedule.is_defined:
-        return "The code has this schedule no more, so it does not fire; its history stays."
+        return gettext(
+            "The code no longer has this schedule, so it does not fire; its history stays."
+        )
     return ""
 
 
 def _why_no_pause(schedule: Schedule) -> str:
     if schedule.status == "paused":
-        return "This schedule is paused already."
+        return gettext("This schedule is paused already.")
     return _why_not_defined(schedule)
 
 
 def _why_no_unpause(schedule: Schedule) -> str:
     if schedule.status != "paused":
-        return "This schedule is not paused."
+        return gettext("This schedule is not paused.")
     return _why_not_defined(schedule)
 
 
-START: Final = Action("start", "Start", f"{APP}.start_run", _NEED_START, _why_no_start)
+START: Final = Action(
+    "start",
+    gettext_lazy("Start"),
+    f"{APP}.start_run",
+    _NEED_START,
+    _why_no_start,
+)
 RESUME: Final = Action(
     "resume",
-    "Answer",
+    gettext_lazy("Answer"),
     f"{APP}.resume_run",
-    "You need the permission to answer suspended steps.",
+    gettext_lazy("You need the permission to answer suspended steps."),
     _why_no_resume,
 )
-RETRY: Final = Action("retry", "Re-run from the failed step", _STEER, _NEED_STEER, _why_no_retry)
-PROCEED: Final = Action("proceed", "Continue", _STEER, _NEED_STEER, _why_no_proceed)
-RESTART: Final = Action("restart", "Restart", _STEER, _NEED_STEER, _why_no_restart)
-RERUN: Final = Action("rerun", "Run again", f"{APP}.start_run", _NEED_START, _why_no_rerun)
-TRAVEL: Final = Action("time-travel", "Time travel", _STEER, _NEED_STEER, _why_no_travel)
-FORK: Final = Action("fork", "Fork", f"{APP}.start_run", _NEED_START, _why_no_travel)
+RETRY: Final = Action(
+    "retry",
+    gettext_lazy("Re-run from the failed step"),
+    _STEER,
+    _NEED_STEER,
+    _why_no_retry,
+)
+PROCEED: Final = Action("proceed", gettext_lazy("Continue"), _STEER, _NEED_STEER, _why_no_proceed)
+PAUSE: Final = Action("pause", gettext_lazy("Pause"), _STEER, _NEED_STEER, _why_no_pause_run)
+SKIP_WAIT: Final = Action("skip-wait", gettext_lazy("Go on now"), _STEER, _NEED_STEER, _why_no_wait)
+GIVE_UP: Final = Action(
+    "give-up", gettext_lazy("Give up the step"), _STEER, _NEED_STEER, _why_no_wait
+)
+RESTART: Final = Action("restart", gettext_lazy("Restart"), _STEER, _NEED_STEER, _why_no_restart)
+RERUN: Final = Action(
+    "rerun",
+    gettext_lazy("Run again"),
+    f"{APP}.start_run",
+    _NEED_START,
+    _why_no_rerun,
+)
+TRAVEL: Final = Action(
+    "time-travel", gettext_lazy("Time travel"), _STEER, _NEED_STEER, _why_no_travel
+)
+FORK: Final = Action(
+    "fork",
+    gettext_lazy("Fork"),
+    f"{APP}.start_run",
+    _NEED_START,
+    _why_no_travel,
+)
 CANCEL: Final = Action(
     "cancel",
-    "Cancel run",
+    gettext_lazy("Cancel run"),
     f"{APP}.cancel_run",
-    "You need the permission to cancel runs.",
+    gettext_lazy("You need the permission to cancel runs."),
     _why_no_cancel,
 )
 DELETE: Final = Action(
     "delete",
-    "Delete run",
+    gettext_lazy("Delete run"),
     f"{APP}.delete_run",
-    "You need the permission to delete runs.",
+    gettext_lazy("You need the permission to delete runs."),
     _why_no_delete,
 )
 
@@ -173,12 +246,13 @@ DELETE: Final = Action(
 ACTIONS: Final = {
     action.name: action
     for action in (
-        START, RESUME, RETRY, PROCEED, RERUN, TRAVEL, FORK, RESTART, CANCEL, DELETE,
+        START, RESUME, RETRY, PROCEED, RERUN, TRAVEL, FORK, SKIP_WAIT, GIVE_UP,
+        PAUSE, RESTART, CANCEL, DELETE,
     )
 }  # fmt: skip
-#: What cannot be taken back, or ends something.
+#: Actions that cannot be undone, or that end something.
 DANGEROUS: Final = frozenset({CANCEL.name, DELETE.name})
-#: The one action that most people want of a run as it stands.
+#: The action that most people want, by the status of the run.
 _LIKELY: Final = {
     RunStatus.PENDING: START,
     RunStatus.RUNNING: CANCEL,
@@ -192,43 +266,67 @@ _LIKELY: Final = {
 
 
 def likely(run: Run, *, is_lost: bool = False) -> Action:
-    """Return the action that stands out as a button; the others are in the menu.
+    """Return the action to show as the main button; the others are in the menu.
 
-    `is_lost`: a step of the run is held by a worker that gives no sign of life.
+    `is_lost`: the worker that holds a step of the run has fallen silent.
     """
     if is_lost and not _why_no_restart(run):
         return RESTART
+    if run.is_held and not _why_no_proceed(run):
+        return PROCEED
     return _LIKELY[RunStatus(run.status)]
+
+
+def _why_no_pause_intake(workflow: Workflow) -> str:
+    if workflow.intake is not None:
+        return gettext("The intake of this workflow is paused already.")
+    return ""
+
+
+def _why_no_resume_intake(workflow: Workflow) -> str:
+    if workflow.intake is None:
+        return gettext("The intake of this workflow is not paused.")
+    return ""
+
+
+PAUSE_INTAKE: Final = Action(
+    "pause-intake", gettext_lazy("Pause intake"), _STEER, _NEED_STEER, _why_no_pause_intake
+)
+RESUME_INTAKE: Final = Action(
+    "resume-intake", gettext_lazy("Resume intake"), _STEER, _NEED_STEER, _why_no_resume_intake
+)
+#: Every action on a workflow by name.
+WORKFLOW_ACTIONS: Final = {action.name: action for action in (PAUSE_INTAKE, RESUME_INTAKE)}
 
 
 PAUSE_SCHEDULE: Final = Action(
     "pause-schedule",
-    "Pause",
+    gettext_lazy("Pause"),
     f"{APP}.pause_schedule",
-    "You need the permission to pause schedules.",
+    gettext_lazy("You need the permission to pause schedules."),
     _why_no_pause,
 )
 UNPAUSE_SCHEDULE: Final = Action(
     "unpause-schedule",
-    "Unpause",
+    gettext_lazy("Unpause"),
     f"{APP}.pause_schedule",
-    "You need the permission to pause and unpause schedules.",
+    gettext_lazy("You need the permission to pause and unpause schedules."),
     _why_no_unpause,
 )
 TRIGGER_SCHEDULE: Final = Action(
     "trigger-schedule",
-    "Trigger now",
+    gettext_lazy("Trigger now"),
     f"{APP}.trigger_schedule",
-    "You need the permission to trigger schedules.",
+    gettext_lazy("You need the permission to trigger schedules."),
     _why_not_defined,
 )
 
 
 CREATE_SCHEDULE: Final = Action(
     "create-schedule",
-    "Create schedule",
+    gettext_lazy("Create schedule"),
     f"{APP}.add_schedule",
-    "You need the permission to create schedules.",
+    gettext_lazy("You need the permission to create schedules."),
     lambda _: "",
 )
 
@@ -240,23 +338,26 @@ SCHEDULE_ACTIONS: Final = {
 
 
 def offer(
-    action: Action, person: Person, target: Run | Schedule | None, specials: Iterable[str] = ()
+    action: Action,
+    person: Person,
+    target: Run | Schedule | Workflow | None,
+    specials: Iterable[str] = (),
 ) -> Offer:
-    """Return whether `person` may do this now, and the sentence why not.
+    """Return the action for this person: possible now, or with the reason why not.
 
-    `specials` are the permissions that the workflow, or the step to answer, asks for on top, as
-    `permissions` says: `app.codename`, or `group:<name>`. Without a target, only the person is
-    asked about.
+    `specials` are the permissions that the workflow or the step to answer also needs (see
+    `permissions`): `app.codename` or `group:<name>`. Without a target, only the person's
+    permissions are checked.
     """
     if not _has(person, action.permission):
-        return Offer(action, action.need)
+        return Offer(action, str(action.need))
     if (special := missing(person, specials)) is not None:
         return Offer(action, _need_of(special))
     return Offer(action, action.refusal(target) if target is not None else "")
 
 
 def missing(person: Person, specials: Iterable[str]) -> str | None:
-    """Return the first of these permissions that the person does not hold; None: all are held."""
+    """Return the first of these permissions that the person lacks; None if they have all."""
     return next((name for name in specials if not holds(person, name)), None)
 
 
@@ -266,7 +367,7 @@ def may_view(person: Person) -> bool:
 
 
 def holds(person: Person, permission: str) -> bool:
-    """Whether the person has `app.codename`, or is in the group of `group:<name>`."""
+    """Whether the person has `app.codename`, or is a member of the group in `group:<name>`."""
     if not permission.startswith(GROUP):
         return _has(person, permission)
     is_super = bool(getattr(person, "is_superuser", False))
@@ -279,13 +380,13 @@ def _has(person: Person, permission: str) -> bool:
 
 
 def note_groups(person: Person, names: frozenset[str]) -> None:
-    """Take the names of a person's groups as known, where they were read with something else."""
+    """Remember the names of a person's groups, when another query has read them already."""
     setattr(person, _GROUPS, names)
 
 
 def _groups(person: Person) -> frozenset[str]:
-    """Return the names of the person's groups, asked for once per person object."""
-    # By attribute: a request's person stands behind a proxy with a dictionary of its own.
+    """Return the names of the person's groups, read once per person object."""
+    # Through the attribute, because the user of a request is a proxy with its own `__dict__`.
     known: frozenset[str] | None = getattr(person, _GROUPS, None)
     if known is None:
         groups: Any = getattr(person, "groups", None)
@@ -294,7 +395,20 @@ def _groups(person: Person) -> frozenset[str]:
     return known
 
 
+def named(permission: str) -> str:
+    """Return what people call a permission that an action needs besides its own."""
+    if permission.startswith(GROUP):
+        return gettext("membership of the group '{group}'").format(
+            group=permission.removeprefix(GROUP)
+        )
+    return gettext("the permission '{permission}'").format(permission=permission)
+
+
 def _need_of(permission: str) -> str:
     if permission.startswith(GROUP):
-        return f"Only members of the group “{permission.removeprefix(GROUP)}” may do this."
-    return f"You need the permission “{permission}” to do this."
+        return gettext("Only members of the group “{permission}” may do this.").format(
+            permission=permission.removeprefix(GROUP)
+        )
+    return gettext("You need the permission “{permission}” to do this.").format(
+        permission=permission
+    )

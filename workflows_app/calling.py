@@ -1,4 +1,4 @@
-"""What verbs are given by keyword: unknown names and wrong types are refused before all else."""
+"""Checks of what verbs get by keyword: unknown names and wrong types are refused first."""
 
 from __future__ import annotations
 
@@ -11,17 +11,20 @@ from typing import Any, Final
 from workflows_app import errors
 from workflows_app.jsontext import clean_text
 
-#: The largest whole number that all databases have a column for.
+#: The largest whole number that fits a column in every database.
 MOST: Final = 2**31 - 1
-#: All the time that there is.
+#: The first and the last moment that Python can hold.
 _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
-#: Of a whole number that Python writes as text.
+#: Most bits of a whole number that Python writes as text.
 _MOST_BITS: Final = 10_000
 
 
 def check(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
-    """Refuse what a verb does not take, or not so. Raises InvalidInput, InvalidRequestContext."""
+    """Refuse options that a verb does not have, and values of the wrong type.
+
+    Raises InvalidInput, InvalidRequestContext.
+    """
     for name, value in options.items():
         if name not in known:
             raise errors.InvalidArguments(
@@ -50,8 +53,8 @@ def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
         )
     if "\0" in str(value) or clean_text(str(value)) != str(value):
         raise errors.InvalidInput(
-            f"{of} was given {name}={errors.shown(value)}; no {name} has a NUL or half of a "
-            "character pair."
+            f"{of} was given {name}={errors.shown(value)}; {name} must not have a NUL or "
+            "half of a character pair."
         )
     return str(value)
 
@@ -59,8 +62,8 @@ def text(value: Any, name: str, of: str, most: int = 0) -> str | None:
 def whole_number(value: Any, name: str, of: str, least: int = 0) -> int:
     """Return a whole number that is `least` or more. Raises InvalidInput.
 
-    A larger one than a database counts to becomes the largest that leaves room for one more, since
-    a page reads one row more than it shows.
+    A number too large for a database becomes the largest that leaves room for one more, because a
+    page reads one row more than it shows.
     """
     if not _is_count(value) or value < least:
         raise errors.InvalidInput(
@@ -73,7 +76,7 @@ def whole_number(value: Any, name: str, of: str, least: int = 0) -> int:
 def moment(value: Any, name: str, of: str) -> datetime | None:
     """Return a datetime with a time zone, or None. Raises InvalidInput.
 
-    One before or after all that UTC has is its first or its last moment.
+    A moment outside the range of UTC becomes its first or its last moment.
     """
     if value is None:
         return None
@@ -90,7 +93,7 @@ def moment(value: Any, name: str, of: str) -> datetime | None:
 
 
 def one_of(value: Any, name: str, of: str, allowed: Collection[str]) -> str | None:
-    """Return one of the texts allowed, or None. Raises InvalidInput."""
+    """Return one of the allowed texts, or None. Raises InvalidInput."""
     if value is None or (isinstance(value, str) and value in allowed):
         return value
     raise errors.InvalidInput(
@@ -148,6 +151,7 @@ _RULES: Final[Mapping[str, tuple[Callable[[Any], bool], str]]] = {
     "timeout": (_is_time, "a number of seconds, 0 or more"),
     "door": _TEXT,
     "reason": _TEXT,
+    "note": _TEXT,
     "label": _TEXT,
     "plan": (_is_text, "the token of plan_time_travel()"),
     "suspension": (_is_id, "the id of a question, as suspended_steps() has it"),

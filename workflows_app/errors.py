@@ -1,7 +1,7 @@
-"""Every error of the product, each with one sentence: the fact, the rule, the way out.
+"""Every error of the product. A message has one sentence: the fact, the rule, the way out.
 
-All derive from `WorkflowError`. Messages are written for the person who reads them; the class
-says what kind of refusal it is, and the HTTP doors map classes to status codes.
+All derive from `WorkflowError`. Messages are for people; the class is for programs, and HTTP maps
+classes to status codes.
 """
 
 from typing import Any
@@ -10,21 +10,21 @@ from typing import Any
 class WorkflowError(Exception):
     """The root of every error that this library raises on purpose."""
 
-    #: What a program may want to know besides the message: `errors`, Pydantic's list, for values
-    #: that do not fit. None where there is nothing to add.
+    #: Facts for programs besides the message, or None: for values that do not fit, Pydantic's list
+    #: as `errors`.
     details: dict[str, Any] | None = None
 
 
 def shown(value: object) -> str:
-    """Return a value as it stands in a sentence: not too long, whatever its `repr` does."""
+    """Return a value as text for a sentence: not too long, whatever its `repr` does."""
     try:
         text = repr(value)
-    except Exception:  # noqa: BLE001 - also of numbers with more digits than Python writes
+    except Exception:  # noqa: BLE001 - also for numbers with more digits than Python writes
         return f"<{type(value).__name__}>"
     return text if len(text) <= 200 else f"{text[:199]}…"  # noqa: PLR2004 - a part of a sentence
 
 
-# Definition: raised where the mistake is made, with the name of the offender.
+# Definition: raised where the mistake is made, with the name of what is wrong.
 
 
 class DefinitionError(WorkflowError):
@@ -36,7 +36,7 @@ class InvalidId(DefinitionError, ValueError):
 
 
 class InvalidStep(DefinitionError, TypeError):
-    """A step, a condition or a mapping is not something that can run as one."""
+    """A step, a condition or a mapping cannot work as one."""
 
 
 class DuplicateStep(DefinitionError):
@@ -64,7 +64,7 @@ class DuplicateSchedule(DefinitionError):
 
 
 class InvalidSchedule(DefinitionError, ValueError):
-    """A schedule has no id in a list, or a time zone, overlap or span that cannot be."""
+    """A schedule has no id in a list, or an invalid time zone, overlap or span."""
 
 
 class InvalidCron(DefinitionError, ValueError):
@@ -102,7 +102,7 @@ class InvalidInput(WorkflowError, ValueError):
 
 
 class InvalidArguments(InvalidInput, TypeError):
-    """A call has arguments that the function does not take; also Python's own TypeError."""
+    """A call has arguments that the function does not take; it is also a TypeError."""
 
 
 class InvalidResumeData(WorkflowError, ValueError):
@@ -125,7 +125,7 @@ class PayloadTooLarge(WorkflowError, ValueError):
     """A value is larger than `MAX_PAYLOAD_BYTES` (a joined list: `MAX_LIST_BYTES`)."""
 
 
-# What a person may not do.
+# Permissions.
 
 
 class NotPermitted(WorkflowError):
@@ -136,11 +136,11 @@ class NotAllowedToAnswer(NotPermitted):
     """The actor lacks the permission of a step that the verb answers, leaves out or replaces."""
 
 
-# What a run's state refuses.
+# Refusals because of a run's state.
 
 
 class RunAlreadyStarted(WorkflowError):
-    """The run was started before; a run starts once."""
+    """The run has already been started; a run starts only once."""
 
 
 class RunNotSuspended(WorkflowError):
@@ -148,7 +148,7 @@ class RunNotSuspended(WorkflowError):
 
 
 class StepNotSuspended(WorkflowError):
-    """The step named does not wait for an answer, or not for this one."""
+    """The named step does not wait for an answer, or not for this one."""
 
 
 class MultipleSuspendedSteps(WorkflowError):
@@ -164,19 +164,27 @@ class RunStillRunning(WorkflowError):
 
 
 class NothingToRestart(WorkflowError):
-    """The run was never started, so there is nothing to go on with."""
+    """The run was never started, so there is nothing to continue."""
 
 
 class RunNotActive(WorkflowError):
-    """The verb goes on with an active run, and this one is not."""
+    """The verb needs an active run, and this one is not active."""
 
 
 class RunNotFailed(WorkflowError):
-    """Only a failed run is retried."""
+    """The verb needs a failed run, and this one has not failed."""
 
 
 class RunNotPaused(WorkflowError):
-    """Only a paused run proceeds."""
+    """The verb needs a paused run, and this one is not paused."""
+
+
+class StepNotWaiting(WorkflowError):
+    """No such step sleeps or waits for its next attempt."""
+
+
+class MultipleWaitingSteps(WorkflowError):
+    """Several steps sleep or wait for their next attempt, and the call does not say which."""
 
 
 class MissingStepResult(WorkflowError, LookupError):
@@ -184,23 +192,23 @@ class MissingStepResult(WorkflowError, LookupError):
 
 
 class PlanOutdated(WorkflowError):
-    """The run, or its workflow, has changed since the time travel was planned."""
+    """The run or its workflow has changed since the time travel was planned."""
 
 
 class WaitTimeout(WorkflowError, TimeoutError):
-    """The run did not settle within `timeout` seconds; it goes on."""
+    """The run did not settle within `timeout` seconds; it continues."""
 
 
 class WaitTooDeep(WorkflowError):
-    """A step waits for a run, and so many do already that no thread is left to work on it."""
+    """A step waits for a run, but so many steps do that no thread is left to work on it."""
 
 
 class WaitInsideTransaction(WorkflowError):
-    """A waiting verb was called inside an open transaction, which no worker can see."""
+    """A verb would wait inside an open transaction, which no worker can see."""
 
 
 class InsideEventLoop(WorkflowError, RuntimeError):
-    """A verb that blocks was called on a running event loop, which would stand still meanwhile."""
+    """A blocking verb was called on a running event loop, which it would stop."""
 
 
 class NotMigrated(WorkflowError):
@@ -208,22 +216,22 @@ class NotMigrated(WorkflowError):
 
 
 class DefinitionChanged(WorkflowError):
-    """The workflow's definition differs from the one the run would go on under."""
+    """The workflow's definition no longer fits the run."""
 
 
-# What a step can fail with, besides its own exceptions.
+# Errors of a step besides its own exceptions.
 
 
 class InvalidStepInput(WorkflowError, ValueError):
-    """What came to a step does not fit its input type."""
+    """The input of a step does not fit its type."""
 
 
 class InvalidStepOutput(WorkflowError, ValueError):
-    """What a step returned does not fit its output type."""
+    """The output of a step does not fit its type."""
 
 
 class InvalidSuspendPayload(WorkflowError, ValueError):
-    """What a step passed to `suspend` does not fit its suspend type."""
+    """The argument of `suspend` does not fit the step's suspend type."""
 
 
 class InvalidState(WorkflowError, ValueError):
@@ -236,6 +244,10 @@ class SerializationError(WorkflowError, TypeError):
 
 class StepTimeout(WorkflowError, TimeoutError):
     """An attempt took longer than the step's timeout."""
+
+
+class EventTimeout(WorkflowError, TimeoutError):
+    """An event that a step waited for did not come within its timeout."""
 
 
 class WorkerLost(WorkflowError):

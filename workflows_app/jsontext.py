@@ -1,11 +1,10 @@
-"""JSON as text: how every value of a run is written to and read from the database.
+"""JSON as text: how the values of runs are written to and read from the database.
 
-Knows nothing of Django. Text, not `jsonb`: what a step returned must come back as it was, NUL
-characters and big numbers included, and PostgreSQL parses none of it on the hot path.
-
-A secret stands in the text as an object of one key (`SECRET`). Read, it is a `Hidden`: a string of
-asterisks wherever it is shown, written back as it was by `dumps`. Only the code of steps gets the
-value (`revealed`, `revealed_text`). What encrypts secrets one day changes these three places.
+Knows nothing of Django. Text, not `jsonb`, because a step's output must come back unchanged, NUL
+characters and big numbers included, and PostgreSQL need not parse it on the hot path. A secret is
+an object with one key (`SECRET`) in the text. It is read as a `Hidden`: a string of asterisks that
+`dumps` writes back unchanged. Only the code of steps gets the value (`revealed`, `revealed_text`).
+Encryption of secrets would change these three functions.
 """
 
 import json
@@ -16,13 +15,13 @@ import orjson
 from pydantic import Secret, SecretStr
 from pydantic_core import from_json
 
-#: Values longer than this many characters stand once; others refer to them.
+#: Values longer than this many characters are stored once and referred to.
 INLINE_LIMIT: Final = 1024
 
-#: The key of the object that stands for a secret text; that of one of another type holds JSON.
+#: The key of the object for a secret text, and the key of one that holds another type as JSON.
 SECRET: Final = "$signalbox:secret"  # noqa: S105 - a name
 SECRET_JSON: Final = "$signalbox:secret-json"  # noqa: S105 - a name
-#: What a secret looks like.
+#: How a secret is shown.
 MASK: Final = "**********"
 
 _BEGINS: Final = f'{{"{SECRET}'
@@ -33,13 +32,13 @@ _HALF: Final = re.compile("[\ud800-\udfff]")
 
 
 class Raw(str):
-    """A string that already is JSON text; `dumps` and the model fields write it as it stands."""
+    """A string that already is JSON text; `dumps` and the model fields write it unchanged."""
 
     __slots__ = ()
 
 
 class Hidden(str):
-    """A secret of a run, as it is read: shown as asterisks, and written as it was."""
+    """A secret that was read from a run: shown as asterisks, and written back unchanged."""
 
     __slots__ = ("key", "secret")
 
@@ -47,17 +46,17 @@ class Hidden(str):
     secret: str
 
     def __new__(cls, secret: str, key: str = SECRET) -> Self:
-        """Hide a secret; `key` says how it was written."""
+        """Hide a secret; `key` says in which form it was written."""
         made = super().__new__(cls, MASK)
         made.key, made.secret = key, secret
         return made
 
     def __getnewargs__(self) -> tuple[str, str]:  # type: ignore[override]
-        """Return what a copy is made of."""
+        """Return the arguments for a copy."""
         return self.secret, self.key
 
     def __eq__(self, other: object) -> bool:
-        """Compare what is hidden with another secret, and what is shown with a text."""
+        """Compare the hidden value with another secret, and the asterisks with text."""
         if isinstance(other, Hidden):
             return (self.secret, self.key) == (other.secret, other.key)
         return super().__eq__(other)
@@ -66,7 +65,9 @@ class Hidden(str):
         return super().__hash__()
 
     def reveal(self) -> Any:
-        """Return the value, for the code of a step: text as a `SecretStr`, others as a `Secret`."""
+        """Return the value for the code of a step: text as a `SecretStr`, other types as a
+        `Secret`.
+        """
         if self.key == SECRET:
             return SecretStr(self.secret)
         return Secret[Any](json.loads(self.secret))
@@ -79,10 +80,7 @@ NULL: Final = Raw("null")
 
 
 def dumps(value: object) -> Raw:
-    """Return `value` as compact JSON text.
-
-    Raises TypeError or ValueError for what JSON cannot hold.
-    """
+    """Return `value` as compact JSON text. Raises TypeError or ValueError if JSON cannot."""
     if isinstance(value, Raw):
         return value
     try:
@@ -102,9 +100,9 @@ def loads(text: str | bytes) -> Any:
 
 
 def loads_shown(text: str | bytes) -> Any:
-    """Return what `loads` does, and a number that Python does not read as its digits.
+    """Return what `loads` returns, with numbers that Python does not read as their digits.
 
-    For pages: earlier releases wrote such numbers.
+    For pages, because earlier releases wrote such numbers.
     """
     try:
         return loads(text)
@@ -120,13 +118,13 @@ def _whole(digits: str) -> int | str:
 
 
 def loads_revealed(text: str | bytes) -> Any:
-    """Return the value that `text` holds, for the code of a step: with its secrets."""
+    """Return the value that `text` holds with its secrets, for the code of a step."""
     value = loads(text)
     return revealed(value) if _holds_secret(text) else value
 
 
 def joined(parts: list[tuple[str, str]]) -> Raw:
-    """Return an object whose values are JSON texts already, without parsing them again."""
+    """Return an object whose values are JSON texts already, without parsing them."""
     body = ",".join(f"{dumps(key)}:{text}" for key, text in parts)
     return Raw("{" + body + "}")
 
@@ -143,21 +141,21 @@ def clean_text(text: str) -> str:
 
 
 def clean_key(key: Any) -> Any:
-    """Return a key with `clean_text`; a number, or another that becomes text later, as it is."""
+    """Return a text key cleaned by `clean_text`; other keys, which become text later, unchanged."""
     return clean_text(key) if isinstance(key, str) else key
 
 
 def clean(value: Any) -> Any:
-    """Return a JSON value with `clean_text` of all its texts and keys.
+    """Return a JSON value with all its texts and keys cleaned by `clean_text`.
 
-    Raises ValueError when two keys of one object become the same.
+    Raises ValueError if two keys of one object become the same.
     """
     if isinstance(value, str):
         return clean_text(value)
     if isinstance(value, dict):
         cleaned = {clean_text(key): clean(item) for key, item in value.items()}
         if len(cleaned) != len(value):
-            raise ValueError("two keys of one object differ in half of a character pair alone")
+            raise ValueError("two keys of one object differ only in half of a character pair")
         return cleaned
     if isinstance(value, (list, tuple)):
         return [clean(item) for item in value]
@@ -168,7 +166,7 @@ def clean(value: Any) -> Any:
 
 
 def blanked(value: Any) -> Any:
-    """Return a value that was read without its secrets: for somebody to fill in."""
+    """Return a value with its secrets left empty, for somebody to fill in."""
     if isinstance(value, Hidden):
         return ""
     if isinstance(value, dict):
@@ -179,12 +177,12 @@ def blanked(value: Any) -> Any:
 
 
 def masked_text(text: str) -> str:
-    """Return JSON text, which may be cut off, with asterisks in the place of secrets."""
+    """Return JSON text, which may be cut off, with asterisks instead of secrets."""
     return _WRITTEN.sub(f'"{MASK}"', text) if _BEGINS in text else text
 
 
 def revealed_text(text: str | bytes) -> str | bytes:
-    """Return JSON text with the values of its secrets, for a type to read."""
+    """Return JSON text with the values of its secrets, so that a type can read it."""
     if not _holds_secret(text):
         return text
     plain = text if isinstance(text, str) else text.decode()
@@ -192,7 +190,7 @@ def revealed_text(text: str | bytes) -> str | bytes:
 
 
 def revealed(value: Any) -> Any:
-    """Return a value that was read with its secrets as the code of a step gets them."""
+    """Return a value with its secrets revealed, as the code of a step gets them."""
     if isinstance(value, Hidden):
         return value.reveal()
     if isinstance(value, dict):
@@ -234,7 +232,7 @@ def _subclass(value: object) -> Any:
 
 
 def _parsed(value: Any) -> Any:
-    """Turn every `Raw` inside `value` back into what it says, for the encoder that knows none."""
+    """Replace every `Raw` inside `value` by its value, for an encoder that does not know `Raw`."""
     if isinstance(value, Raw):
         return _parsed(loads(value))
     if isinstance(value, Hidden):

@@ -1,4 +1,4 @@
-"""What a stream hears of its run: that there is more, and the transient events, in their place."""
+"""News for a stream: that its run's log has grown, and transient events in their place."""
 
 from __future__ import annotations
 
@@ -8,46 +8,46 @@ from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from workflows_app.engine import ports
-from workflows_app.engine.live import PLACE, Event
+from workflows_app.engine.host import ports
+from workflows_app.engine.host.live import PLACE, Event
 
 if TYPE_CHECKING:
     import uuid
 
-#: Transient events that are kept for a stream that is not read: of more, the latest.
+#: Most transient events that are kept for a stream that nobody reads; the oldest are dropped.
 MOST_KEPT: Final = 10_000
-#: What a step emits by its writer, besides events of its own types.
+#: The type of a step's output from its writer, besides its custom events.
 _OUTPUT: Final = "workflow-step-output"
 _OWN: Final = "data-"
 _START: Final = "workflow-step-start"
 
 
-class News:
-    """Hears of one run from `open()` on until `close()`. Safe from every thread."""
+class NewsListener:
+    """Listens to one run between `open()` and `close()`. Safe from every thread."""
 
     def __init__(self, run: uuid.UUID) -> None:
         self._run = run
         self._kept: deque[Event] = deque(maxlen=MOST_KEPT)
         self._is_new = threading.Event()
         self._unsubscribe: Callable[[], None] | None = None
-        #: Up to which number it has heard that the run's log has grown.
-        self.told = 0
-        #: Called with each piece of news.
+        #: The newest event number that it has heard.
+        self.newest = 0
+        #: A function to call at each piece of news.
         self.call: Callable[[], object] | None = None
 
     def open(self) -> None:
-        """Listen from now on; a second time changes nothing."""
+        """Listen from now on; a second call changes nothing."""
         if self._unsubscribe is None:
             self._unsubscribe = ports.hub().subscribe(self._run, self._hear)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         unsubscribe, self._unsubscribe = self._unsubscribe, None
         if unsubscribe is not None:
             unsubscribe()
 
     def expect(self) -> None:
-        """Let `wait` wait for what comes from now on."""
+        """Let `wait` wait for news from now on."""
         self._is_new.clear()
 
     def take(self) -> list[Event]:
@@ -58,11 +58,11 @@ class News:
         return taken
 
     def wait(self, seconds: float) -> bool:
-        """Wait for news since `expect`, so long at most; return whether there is any."""
+        """Wait up to `seconds` for news since `expect`; return whether there is any."""
         return self._is_new.wait(seconds)
 
     def _hear(self, seq: int | None, transient: list[Event]) -> None:
-        self.told = max(self.told, seq or 0)
+        self.newest = max(self.newest, seq or 0)
         self._kept.extend(transient)
         self._is_new.set()
         call = self.call
@@ -71,14 +71,14 @@ class News:
 
 
 class Order:
-    """Puts transient events where they belong among the recorded ones, which have numbers.
+    """Puts transient events in their place among the recorded ones, which have numbers.
 
-    A transient event follows all that its step had emitted before it, also what is recorded later
-    than the transient event comes; and it comes before all that its step emits later.
+    A transient event follows everything that its step emitted before it, even events that are
+    recorded after the transient event arrives. It precedes everything that its step emits later.
     """
 
     def __init__(self, after: int) -> None:
-        """`after` is the number of the last event that is not asked for."""
+        """`after` is the number of the last event before the stream."""
         self.seen = after
         self._first = after
         #: How many events each step has emitted since it began, by path.
@@ -86,7 +86,7 @@ class Order:
         self._held: list[Event] = []
 
     def arrange(self, transient: Iterable[Event], recorded: Iterable[Event]) -> Iterator[Event]:
-        """Yield all that is known to have its place now, in order."""
+        """Yield the events whose place is known now, in order."""
         self._held.extend(transient)
         yield from self._leave(self._is_due)
         for event in recorded:
@@ -102,7 +102,7 @@ class Order:
                 yield from self._leave(self._is_due)
 
     def rest(self) -> Iterator[Event]:
-        """Yield what is left at the end."""
+        """Yield the remaining events at the end."""
         yield from self._leave(lambda _held: True)
 
     def _is_due(self, held: Event) -> bool:
@@ -123,7 +123,7 @@ class Order:
 
 
 def _is_before(seq: int, path: str, held: Event) -> bool:
-    """Return whether a transient event is of the attempt that this recorded event ends."""
+    """Return whether a transient event belongs before a recorded event that ends its attempt."""
     began, _ = _place(held)
     return _path(held) == path and began < seq
 

@@ -4,11 +4,13 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import Q
 
 from workflows_app import calling, errors
-from workflows_app.engine import clock, steering, transactions
+from workflows_app.engine.host import clock, transactions
+from workflows_app.engine.verbs import steering
 from workflows_app.models import Run as RunRow
 from workflows_app.planner.statuses import ACTIVE, RunStatus
 from workflows_app.run import Run
@@ -17,7 +19,7 @@ from workflows_app.workflow import Workflow
 
 @dataclass(frozen=True)
 class RunPage:
-    """Some runs, newest first, and where the next page begins."""
+    """One page of runs, newest first, and the cursor of the next page."""
 
     runs: list[Run]
     next_cursor: str | None
@@ -42,7 +44,7 @@ def list_runs(
     limit: int,
     cursor: str | None,
 ) -> RunPage:
-    """Return a page of a workflow's runs. `total` counts all that match, on every page."""
+    """Return a page of a workflow's runs. `total` counts all matching runs, on every page."""
     of = "list_runs()"
     statuses = [each.value for each in RunStatus]
     filters = {
@@ -66,7 +68,7 @@ def list_runs(
 
 
 def _has_status(status: str | None) -> Q:
-    """Return what picks the runs that have a status as the caller sees it; None: any."""
+    """Return the condition for runs with a status, as the caller sees it; None: any status."""
     if status is None:
         return Q()
     awaiting = Q(status__in=list(ACTIVE), pk__in=transactions.awaiting_commit())
@@ -80,18 +82,18 @@ def _key(cursor: str) -> uuid.UUID:
         return uuid.UUID(cursor)
     except (ValueError, AttributeError):
         raise errors.InvalidInput(
-            f"{cursor!r} is no cursor; take next_cursor from the page before."
+            f"{cursor!r} is not a cursor; take next_cursor from the previous page."
         ) from None
 
 
 def list_active_runs(workflow: Workflow) -> list[Run]:
-    """Return a workflow's runs with work that goes on by itself, oldest first."""
+    """Return a workflow's runs with work that continues by itself, oldest first."""
     rows = RunRow.objects.active().filter(workflow_id=workflow.id).order_by("pk")
     rows = rows.exclude(pk__in=transactions.awaiting_commit())
     return [Run(workflow, row) for row in rows]
 
 
-def restart_all_active_runs(workflow: Workflow) -> list[str]:
+def restart_all_active_runs(workflow: Workflow, *, actor: Any, door: str) -> list[str]:
     """Restart a workflow's runs that lost their worker; return their ids."""
     workflow.require_committed()
-    return steering.restart_lost(workflow, clock.now())
+    return steering.restart_lost(workflow, clock.now(), actor=actor, door=door)

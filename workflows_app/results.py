@@ -11,21 +11,22 @@ from typing import Any, Final
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 from workflows_app.definition import BODY, LOOPS, REPEATING, Kind
-from workflows_app.engine import payloads, places, transactions
-from workflows_app.engine.claims import HOOK
-from workflows_app.engine.recall import Recalled
+from workflows_app.engine.host import transactions
+from workflows_app.engine.run import payloads, step_paths
+from workflows_app.engine.run.claims import HOOK
+from workflows_app.engine.run.recall import Recalled
 from workflows_app.jsontext import Raw, loads, loads_shown
 from workflows_app.models import Run, StepSnapshot, Timeline, statements
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
 from workflows_app.threads import in_thread
 
-#: What a result shows of a step.
+#: The rows from which a result shows a step.
 Shown = StepSnapshot | Recalled
 
-#: Entries without a record of their own, and what is no entry.
+#: Kinds without a record of their own, and hooks, which are not entries.
 HIDDEN: Final = (Kind.PARALLEL.value, Kind.BRANCH.value, HOOK)
 
-#: Entries with a record of their own that hold others.
+#: Kinds of containers with a record of their own.
 CONTAINERS: Final = (Kind.WORKFLOW.value, *sorted(kind.value for kind in REPEATING))
 
 
@@ -36,9 +37,10 @@ SUSPENDED: Final = statements.Reader(
     "run",
     and_where="AND superseded_on IS NULL AND status = 'suspended' ORDER BY id",
 )
-#: What people know as steps, and what waits for an answer inside a foreach or loop.
+#: The snapshots that people know as steps, and those inside a foreach or loop that wait for an
+#: answer.
 _CONDITION: Final = (
-    "AND {0}superseded_on IS NULL AND {0}status NOT IN ('queued', 'planned') "
+    "AND {0}superseded_on IS NULL AND {0}status <> 'queued' "
     f"AND ({{0}}status = 'suspended' OR {{0}}base_path NOT LIKE '%%{BODY}') ORDER BY {{0}}id"
 )
 _SHOWN: Final = statements.Reader(StepSnapshot, "run", and_where=_CONDITION.format(""))
@@ -51,7 +53,7 @@ _ALL_SUSPENDED: Final = (
 
 
 class ErrorInfo(BaseModel):
-    """An error as it was kept: `type` is the bare class name."""
+    """An error as it was stored; `type` is the bare class name."""
 
     type: str
     message: str
@@ -59,17 +61,17 @@ class ErrorInfo(BaseModel):
     cause: ErrorInfo | None = None
     #: Custom attributes of the exception that JSON can hold.
     details: dict[str, Any] = Field(default_factory=dict)
-    #: The errors in it, where it is a group (`ExceptionGroup`).
+    #: The errors of a group (`ExceptionGroup`).
     errors: list[ErrorInfo] = Field(default_factory=list)
-    #: What was added to it with `add_note`.
+    #: The notes that `add_note` added.
     notes: list[str] = Field(default_factory=list)
 
 
 class StepResult(BaseModel):
-    """What is known of one step of a run.
+    """What is known about one step of a run.
 
-    A foreach has the lists of its inputs and outputs, a loop those of its latest round; both have
-    `iterations`, read when they are asked for.
+    A foreach has the lists of its inputs and outputs, a loop those of its latest iteration. Both
+    have `iterations`, which are read on first use.
     """
 
     status: str
@@ -84,19 +86,21 @@ class StepResult(BaseModel):
     resumed_at: datetime | None = None
     retry_count: int = 0
     metadata: dict[str, Any] = Field(default_factory=dict)
-    _place: Place | None = PrivateAttr(default=None)
+    _entry: RepeatedEntry | None = PrivateAttr(default=None)
     _iterations: list[StepResult] | None = PrivateAttr(default=None)
 
     @property
     def iterations(self) -> list[StepResult]:
-        """The items of a foreach or the rounds of a loop, in order; read from the database once."""
+        """The items of a foreach or the iterations of a loop, in order; read from the database
+        once.
+        """
         if self._iterations is None:
-            self._iterations = [] if self._place is None else iterations_of(self._place)
+            self._iterations = [] if self._entry is None else iterations_of(self._entry)
         return self._iterations
 
 
 class WorkflowResult(BaseModel):
-    """Where a run stood when a verb returned, and what came of it."""
+    """The state of a run when a verb returned, and its result."""
 
     model_config = ConfigDict(arbitrary_types_allowed=True)
 
@@ -124,7 +128,7 @@ class WorkflowResult(BaseModel):
 def build(
     pk: uuid.UUID, *, include_state: bool = False, include_resume_labels: bool = False
 ) -> WorkflowResult:
-    """Return the result of a run as it stands."""
+    """Return the current result of a run."""
     return of(
         _RUN.get(pk), include_state=include_state, include_resume_labels=include_resume_labels
     )
@@ -138,7 +142,7 @@ def of(
     include_state: bool = False,
     include_resume_labels: bool = False,
 ) -> WorkflowResult:
-    """Return the result of a run whose row was read just now; `shown`: its steps, if known."""
+    """Return the result of a run from its row, just read, and from its steps if known."""
     if shown is None:
         shown = _SHOWN.all(run.pk)
     snapshots = [row for row in shown if isinstance(row, StepSnapshot)]
@@ -162,35 +166,36 @@ def of(
     )
 
 
-def standing(pk: uuid.UUID) -> tuple[Run, list[StepSnapshot]]:
-    """Return a run as it stands and those of its steps that its result shows, in one look.
+def run_and_steps(pk: uuid.UUID) -> tuple[Run, list[StepSnapshot]]:
+    """Return a run and the steps that its result shows, in one query.
 
-    Raises `Run.DoesNotExist` when it was deleted.
+    Raises `Run.DoesNotExist` if it was deleted.
     """
     shown, run = _WITH_RUN.all_of_one(_ALL_SHOWN, [statements.key(pk)])
     return (_RUN.get(pk), []) if run is None else (run, shown)
 
 
 def asking(pk: uuid.UUID) -> tuple[Run | None, list[StepSnapshot]]:
-    """Return a run and its snapshots that wait for an answer, in one look; None: there are none."""
+    """Return a run and its snapshots that wait for an answer, in one query; None if none do."""
     suspended, run = _WITH_RUN.all_of_one(_ALL_SUSPENDED, [statements.key(pk)])
     return run, suspended
 
 
 def suspended_steps(pk: uuid.UUID) -> list[StepSnapshot]:
-    """Return the run's snapshots that wait for an answer, in order of their making."""
+    """Return the run's snapshots that wait for an answer, in order of creation."""
     return SUSPENDED.all(pk)
 
 
 def _named_once(suspended: Sequence[StepSnapshot]) -> list[list[str]]:
-    """Return the paths as lists of ids; the items of one foreach are named once."""
-    return [list(ids) for ids in dict.fromkeys(tuple(places.ids_of(s.path)) for s in suspended)]
+    """Return the paths as lists of ids, with one entry for all items of a foreach."""
+    return [list(ids) for ids in dict.fromkeys(tuple(step_paths.ids_of(s.path)) for s in suspended)]
 
 
 def visible(pk: uuid.UUID, timeline: int | None = None) -> list[StepSnapshot]:
-    """Return the snapshots that people know as steps, in order of their making.
+    """Return the snapshots that people know as steps, in order of creation.
 
-    Of the current timeline, or of the one with this number. Items and rounds are not among them.
+    They are those of the current timeline, or of the one with this number, without items and
+    iterations.
     """
     steps = StepSnapshot.objects.all()
     rows = steps.current() if timeline is None else steps.on_timeline(pk, timeline)
@@ -200,12 +205,12 @@ def visible(pk: uuid.UUID, timeline: int | None = None) -> list[StepSnapshot]:
 
 def labels_of(suspended: Sequence[StepSnapshot]) -> dict[str, dict[str, Any]]:
     """Return the resume labels of suspended steps, and which step each one means."""
-    return {label: places.label_place(row) for row in suspended for label in row.resume_labels}
+    return {label: step_paths.label_place(row) for row in suspended for label in row.resume_labels}
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where the iterations of a foreach or loop are to be read."""
+class RepeatedEntry:
+    """A foreach or loop of a run, whose iterations can be read."""
 
     run: uuid.UUID
     path: str
@@ -214,16 +219,24 @@ class Place:
 
 
 def step_results(rows: Sequence[Shown], timeline: int) -> dict[str, StepResult]:
-    """Return the results of these snapshots by path, as they stand on a timeline."""
+    """Return the results of these snapshots on a timeline, by path."""
     open_ones = [row for row in rows if row.kind in CONTAINERS and _is_open(row)]
     inside = _statuses_inside(open_ones, timeline)
     return {row.path: _result_of(row, timeline, inside.get(row.path)) for row in rows}
 
 
-def iterations_of(place: Place) -> list[StepResult]:
-    """Return the items or rounds of one entry, in order."""
-    rows = StepSnapshot.objects.on_timeline(place.run, place.timeline).filter(
-        base_path=f"{place.base_path}{BODY}", path__startswith=f"{place.path}["
+def statuses_now(rows: Sequence[StepSnapshot], timeline: int) -> dict[str, str]:
+    """Return the statuses of these snapshots by path: open ones have those of their insides."""
+    inside = _statuses_inside(
+        [row for row in rows if row.kind in CONTAINERS and _is_open(row)], timeline
+    )
+    return {row.path: inside.get(row.path, row.status) for row in rows}
+
+
+def iterations_of(entry: RepeatedEntry) -> list[StepResult]:
+    """Return the items or iterations of one entry, in order."""
+    rows = StepSnapshot.objects.on_timeline(entry.run, entry.timeline).filter(
+        base_path=f"{entry.base_path}{BODY}", path__startswith=f"{entry.path}["
     )
     ordered = rows.exclude(status=StepStatus.QUEUED).order_by("position")
     return [_step_result(row) for row in ordered.iterator(chunk_size=2000)]
@@ -234,7 +247,7 @@ def _result_of(row: Shown, timeline: int, status: str | None) -> StepResult:
     if status:
         result.status = status
     if row.kind in REPEATING:
-        result._place = Place(row.run_id, row.path, row.base_path, timeline)  # noqa: SLF001 - ours
+        result._entry = RepeatedEntry(row.run_id, row.path, row.base_path, timeline)  # noqa: SLF001 - ours
         if row.kind in LOOPS:
             _show_latest_round(result, row, timeline)
     return result
@@ -277,7 +290,7 @@ def _is_open(row: Shown) -> bool:
 
 
 def _statuses_inside(open_ones: Sequence[Shown], timeline: int) -> dict[str, str]:
-    """Return what open containers show: they have the status of what goes on inside them."""
+    """Return the statuses to show for open containers, which are those of the steps inside."""
     if not open_ones:
         return {}
     ended = [status.value for status in STEP_ENDED]
@@ -290,7 +303,7 @@ def _statuses_inside(open_ones: Sequence[Shown], timeline: int) -> dict[str, str
 
 
 def status_of(row: StepSnapshot, rows: list[StepSnapshot]) -> str:
-    """Return a snapshot's status among others of its run: an open one has that of its inside."""
+    """Return the status to show for a snapshot; an open container has that of the steps inside."""
     if row.kind not in CONTAINERS or not _is_open(row):
         return row.status
     leaves = [r for r in rows if r.kind not in CONTAINERS or r.worker_id is not None]
@@ -307,12 +320,12 @@ def _status_of(row: Shown, inside: list[tuple[str, str]]) -> str:
 
 
 class RunTimeline(BaseModel):
-    """One timeline of a run: what began it, and how it stands, or stood when it was left."""
+    """One timeline of a run: what began it, and its state now or when it was left."""
 
     number: int
     #: start, retry or time-travel.
     cause: str
-    #: Where a retry or a time travel began; None for the first.
+    #: The step at which a retry or a time travel began; None for the first.
     step: str | None = None
     actor: str | None = None
     started_at: datetime | None = None
@@ -341,7 +354,7 @@ class RunTimeline(BaseModel):
 
     @property
     def steps(self) -> dict[str, StepResult]:
-        """What was known of each step on this timeline, by path; read when asked for."""
+        """What was known about each step on this timeline, by path; read on first use."""
         if self._run is None:
             return {}
         return step_results(visible(self._run, self.number), self.number)

@@ -1,11 +1,14 @@
-"""`Run`: one execution of a workflow, what is known of it, and the verbs that act on it."""
+"""`Run`: one execution of a workflow, its data, and the verbs that act on it."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Self
 
-from workflows_app import calling, errors, permissions, results, targets
-from workflows_app.engine import audit, clock, deleting, payloads, timelines, transactions, verbs
+from workflows_app import calling, errors, permissions, results, targets, why_waiting
+from workflows_app.definition.builder import In, Out
+from workflows_app.engine.host import clock, transactions
+from workflows_app.engine.run import audit, deleting, holds, payloads, timelines
+from workflows_app.engine.verbs import starting
 from workflows_app.jsontext import loads_shown
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
@@ -17,19 +20,20 @@ if TYPE_CHECKING:
     import uuid
     from datetime import datetime
 
+    from workflows_app.engine.run.holds import Halt
     from workflows_app.results import StepResult, WorkflowResult
     from workflows_app.workflow import Workflow
 
 
-class Run(Twins):
+class Run(Twins[In, Out]):
     """One execution of a workflow. Its attributes are as last read; `refresh()` reads them again.
 
     Follows the reference `Run` class: start, resume, stream, cancel, restart, time travel, in
-    Python and distributed. The verbs stand in `run_verbs.Verbs`, their async twins in
+    Python and distributed. The verbs are in `run_verbs.Verbs`, their async twins in
     `run_twins.Twins`.
     """
 
-    def __init__(self, workflow: Workflow, row: RunRow) -> None:
+    def __init__(self, workflow: Workflow[In, Out], row: RunRow) -> None:
         """Wrap a row; use `Workflow.create_run` and `Workflow.get_run`."""
         self.workflow = workflow
         self._row = row
@@ -62,16 +66,16 @@ class Run(Twins):
 
     @property
     def status(self) -> str:
-        """Where the run stands: one of the run statuses.
+        """The run's status: one of the run statuses.
 
-        It is `pending` until the commit when a verb let it go on inside `transaction.atomic()`,
-        and what it was before when that is rolled back.
+        If a verb let it continue inside `transaction.atomic()`, it is `pending` until the commit,
+        and the status before if the transaction is rolled back.
         """
         return transactions.status_of(self._row, self._written)
 
     @property
     def request_context(self) -> dict[str, Any]:
-        """The request context as it stands."""
+        """The current request context."""
         context: dict[str, Any] = self._row.request_context
         return context
 
@@ -82,13 +86,28 @@ class Run(Twins):
 
     @property
     def origin(self) -> str | None:
-        """The id of the run that this one was made from, else None."""
+        """The id of the run that this fork or rerun came from, else None."""
         return self._row.origin
 
     @property
     def timeline(self) -> int:
         """The number of the current timeline, from 1."""
         return self._row.timeline
+
+    @property
+    def hold(self) -> Halt | None:
+        """Who holds the run (`reason`, `actor`, `at`), as it stands now; None if nobody does."""
+        return holds.of(self._row)
+
+    @property
+    def why_waiting(self) -> list[dict[str, Any]]:
+        """What the run waits for now, first what comes first; empty while a step of it runs.
+
+        Each is a dict with `kind` (such as hold, answer, sleep, retry or queue), `text`, `until`
+        (a datetime or None) and `holders` (run ids).
+        """
+        row = self.refresh()._row  # noqa: SLF001 - our own
+        return why_waiting.of_runs([row]).get(row.pk, [])
 
     @property
     def created_at(self) -> datetime:
@@ -98,7 +117,7 @@ class Run(Twins):
     @blocking
     def refresh(self) -> Self:
         """Read the run again. Raises RunNotFound when it was deleted."""
-        self._row = verbs.find(self.workflow, self.run_id)
+        self._row = starting.find(self.workflow, self.run_id)
         if self._written is not None and not self._written.is_open():
             self._written = None
         return self
@@ -107,18 +126,20 @@ class Run(Twins):
 
     @blocking
     def result(self, *, include_state: bool = False) -> WorkflowResult:
-        """Return the result as it stands now."""
+        """Return the current result."""
         return results.build(self.pk, include_state=include_state, include_resume_labels=True)
 
     @property
     def steps(self) -> dict[str, StepResult]:
-        """What is known of each step, by path. On an event loop: `(await run.aresult()).steps`."""
+        """The results of the steps by path. On an event loop: `(await run.aresult()).steps`."""
         return results.step_results(results.visible(self.pk), self.refresh().timeline)
 
     @blocking
     def suspended_steps(self) -> list[dict[str, Any]]:
-        """Return what waits for an answer: `id`, `path`, `suspension`, `suspend_payload`,
-        `resume_labels`, `resume_schema`.
+        """Return the steps that wait for an answer.
+
+        Each is a dict with `id`, `path`, `suspension`, `suspend_payload`, `resume_labels` and
+        `resume_schema`.
         """
         return [self._question(step) for step in results.suspended_steps(self.pk)]
 
@@ -141,12 +162,12 @@ class Run(Twins):
 
     @blocking
     def step_output(self, path: Any) -> Any:
-        """Return the output of a step. Raises StepNotFound when the run has no record of it."""
+        """Return the output of a step. Raises StepNotFound if the run has no record of it."""
         return loads_shown(payloads.output_of(self._step(path)))
 
     @blocking
     def step_payload(self, path: Any) -> Any:
-        """Return what came to a step. Raises StepNotFound when the run has no record of it."""
+        """Return the input of a step. Raises StepNotFound if the run has no record of it."""
         return loads_shown(payloads.payload_of(self._step(path)))
 
     def _step(self, path: Any) -> StepSnapshot:
@@ -175,7 +196,7 @@ class Run(Twins):
 
     @blocking
     def delete(self, *, actor: Any = None, door: str = "") -> None:
-        """Delete the run and all that is known of it. Raises RunStillRunning while it is active.
+        """Delete the run with its steps and events. Raises RunStillRunning while it is active.
 
         The audit trail stays, and names `actor` as the one who deleted it. Raises NotPermitted.
         """

@@ -1,4 +1,4 @@
-"""Schedules as callers see them: what is stored, and what may be done with one."""
+"""Schedules as callers see them: their stored data, and their verbs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from django.db.models import Q
 from pydantic import BaseModel
 
 from workflows_app import calling, permissions
-from workflows_app.engine import clock, schedules
+from workflows_app.engine.host import clock
+from workflows_app.engine.verbs import schedules
 from workflows_app.models import Schedule as Row
 from workflows_app.run import Run
 from workflows_app.threads import blocking, in_thread
@@ -20,7 +21,7 @@ from datetime import datetime
 
 
 class ScheduleTrigger(BaseModel):
-    """One time that a schedule came, and what was made of it."""
+    """One time at which a schedule came due, and the outcome."""
 
     scheduled_at: datetime
     fired_at: datetime
@@ -65,12 +66,12 @@ class WorkflowSchedule:
 
     @property
     def note(self) -> str:
-        """Why it is paused, as whoever paused it wrote."""
+        """The reason that was given for the pause."""
         return self._row.note
 
     @property
     def next_fire_at(self) -> datetime | None:
-        """When it fires next, UTC; None while it is paused, and when no time comes any more."""
+        """When it fires next, UTC; None while it is paused, and if no more times come."""
         return self._row.next_fire_at
 
     @property
@@ -85,7 +86,7 @@ class WorkflowSchedule:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """What code says about it."""
+        """Its metadata from the definition."""
         said: dict[str, Any] = self._row.definition.get("metadata") or {}
         return said
 
@@ -96,7 +97,7 @@ class WorkflowSchedule:
 
     @blocking
     def pause(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
-        """Stop it from firing until it is unpaused. A deploy does not undo it.
+        """Stop it from firing until it is unpaused; a deploy does not undo this.
 
         Like every verb here it raises NotPermitted for a person without the workflow's permission.
         """
@@ -107,17 +108,17 @@ class WorkflowSchedule:
 
     @blocking
     def unpause(self, *, actor: Any = None, door: str = "") -> None:
-        """Let it fire again from its next time on; what came meanwhile is not made up for."""
+        """Let it fire again from its next time on; times that have passed are not made up for."""
         permissions.require(self.workflow, actor)
         schedules.unpause(self.id, clock.now(), actor, door)
         self.refresh()
 
     @blocking
     def run_now(self, *, actor: Any = None, door: str = "", run_id: str | None = None) -> Run:
-        """Start a run with what it gives, now, and return it; also while it is paused.
+        """Start a run with its input now, and return the run; this works while it is paused, too.
 
-        `run_id`: that of the new run, so that the same call twice starts one. Raises
-        InvalidSchedule when the workflow refuses what the schedule gives, RunAlreadyStarted,
+        `run_id` names the new run, so that the same call twice starts one run. Raises
+        InvalidSchedule if the workflow refuses the schedule's input, RunAlreadyStarted,
         NotPermitted.
         """
         permissions.require(self.workflow, actor)
@@ -127,7 +128,7 @@ class WorkflowSchedule:
 
     @blocking
     def triggers(self, limit: int = 100) -> list[ScheduleTrigger]:
-        """Return the times that it came, newest first. Raises InvalidInput for a wrong limit."""
+        """Return its triggers, newest first. Raises InvalidInput for a wrong limit."""
         limit = calling.whole_number(limit, "limit", "triggers()", least=1)
         return [
             ScheduleTrigger(
@@ -160,10 +161,36 @@ class WorkflowSchedule:
         return await in_thread(self.triggers)(limit)
 
 
-def of(workflow: Workflow) -> list[WorkflowSchedule]:
-    """Return a workflow's schedules as they are stored, in the order of their definition.
+class WorkflowSchedules(list[WorkflowSchedule]):
+    """The schedules of one workflow, with the verbs on all of them."""
 
-    Those that people made on a page come after them.
+    @blocking
+    def pause_all(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
+        """Pause each schedule that is not paused; `note` says why. Raises NotPermitted."""
+        for schedule in self:
+            if schedule.status != "paused":
+                schedule.pause(note, actor=actor, door=door)
+
+    @blocking
+    def unpause_all(self, *, actor: Any = None, door: str = "") -> None:
+        """Unpause each schedule that is paused. Raises NotPermitted."""
+        for schedule in self:
+            if schedule.status == "paused":
+                schedule.unpause(actor=actor, door=door)
+
+    async def apause_all(self, note: str = "", *, actor: Any = None, door: str = "") -> None:
+        """Async twin of `pause_all`."""
+        await in_thread(self.pause_all)(note, actor=actor, door=door)
+
+    async def aunpause_all(self, *, actor: Any = None, door: str = "") -> None:
+        """Async twin of `unpause_all`."""
+        await in_thread(self.unpause_all)(actor=actor, door=door)
+
+
+def of(workflow: Workflow) -> WorkflowSchedules:
+    """Return a workflow's stored schedules in the order of their definition.
+
+    Those that people made on a page come last.
     """
     workflow.require_committed()
     schedules.store(workflow, clock.now())
@@ -171,4 +198,4 @@ def of(workflow: Workflow) -> list[WorkflowSchedule]:
     wanted = Row.objects.filter(Q(pk__in=keys) | Q(workflow=workflow.id, is_from_code=False))
     rows = {row.pk: row for row in wanted.order_by("created_at", "pk")}
     found = [rows.pop(key) for key in keys] + list(rows.values())
-    return [WorkflowSchedule(workflow, row) for row in found]
+    return WorkflowSchedules(WorkflowSchedule(workflow, row) for row in found)

@@ -1,4 +1,4 @@
-"""Following a run: its recorded events by number, transient ones as they come."""
+"""Following a run: recorded events by number, transient events as they come."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from workflows_app import errors
-from workflows_app.engine import lending, log, ports, transactions, waiting
-from workflows_app.engine.live import Event
+from workflows_app.engine.host import ports, transactions
+from workflows_app.engine.host.live import Event
+from workflows_app.engine.run import log
+from workflows_app.engine.verbs import waiting
+from workflows_app.engine.work import lending
 from workflows_app.models import Run as RunRow
-from workflows_app.news import News, Order
+from workflows_app.news import NewsListener, Order
 from workflows_app.planner.statuses import ENDED, SETTLED
 from workflows_app.threads import in_thread, is_on_loop
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
     from workflows_app.results import WorkflowResult
     from workflows_app.run import Run
 
-#: Events read at a time, and seconds between looks for what another process recorded.
+#: Events read at a time, and seconds between looks for events of other processes.
 _BATCH: Final = 200
 _LOOK_AGAIN: Final = 0.5
 
@@ -54,8 +57,8 @@ class StreamEvent(BaseModel):
 class RunStream:
     """The events of a run from a number on: iterate it, then ask for `result` and `status`.
 
-    Leaving it does not stop the run. What was recorded is never missed; it ends when the run has
-    settled (with `close_on_suspend=False`: ended) and all events were given. A stream that began
+    Leaving it does not stop the run, and no recorded event is missed. It ends when the run has
+    settled (with `close_on_suspend=False`: ended) and all events were yielded. A stream that began
     the run has its transient events, too, each in its place.
     """
 
@@ -68,37 +71,37 @@ class RunStream:
         begin: Callable[[], object] | None = None,
         result: Callable[[], WorkflowResult] | None = None,
     ) -> None:
-        """Follow a run after a number; None: what there is before `begin` is left out.
+        """Follow a run after an event number; None: leave out the events before `begin`.
 
-        `begin` is called when it is first iterated; `result` reads the result as it was asked for.
+        `begin` is called when the stream is first iterated; `result` reads the result.
         """
         self._run = run
         self._order = Order(after or 0)
         self._skips_present = after is None
         self._ends = SETTLED if close_on_suspend else ENDED
         self._begin = begin
-        #: Whether it began what it follows.
+        #: Whether this stream began the run or verb that it follows.
         self._began = False
-        #: Whether no news came for as long as they are waited for.
+        #: Whether it has waited the full time without news.
         self._has_waited = False
         self._read_result = result or run.result
-        #: As it was when it was last iterated to its end on an event loop.
+        #: The result when the stream was last iterated to its end on an event loop.
         self._last_result: WorkflowResult | None = None
-        self._news = News(run.pk)
+        self._news = NewsListener(run.pk)
         weakref.finalize(self, self._news.close)
 
     @property
     def result(self) -> WorkflowResult:
-        """The run's result as it stands; on an event loop, as it stood at the stream's end."""
+        """The run's current result; on an event loop, the result at the stream's end."""
         return self._read_result() if not is_on_loop() else self._at_end()
 
     @property
     def status(self) -> str:
-        """The run's status as it stands; on an event loop, as it stood at the stream's end."""
+        """The run's current status; on an event loop, the status at the stream's end."""
         return self._run.refresh().status if not is_on_loop() else self._at_end().status
 
     async def aresult(self) -> WorkflowResult:
-        """Async twin of `result`: as it stands."""
+        """Async twin of `result`: the current result."""
         return await in_thread(self._read_result)()
 
     def _at_end(self) -> WorkflowResult:
@@ -110,7 +113,7 @@ class RunStream:
         return self._last_result
 
     def begin(self, verb: Callable[[], object]) -> Self:
-        """Listen, call the verb, and return the stream: what the verb begins is not missed."""
+        """Listen, then call the verb, so that no event of it is missed; return the stream."""
         self._news.open()
         self._began = True
         try:
@@ -131,7 +134,8 @@ class RunStream:
                 while not is_over:
                     news.expect()
                     events, is_over = self._read()
-                    # After the read: what came before an event that is recorded is there by then.
+                    # After the read, because transient events before a recorded event have arrived
+                    # by then.
                     yield from map(_as_event, self._order.arrange(news.take(), events))
                     if events or is_over or self._goes_on_here():
                         continue
@@ -173,24 +177,25 @@ class RunStream:
         self._start()
 
     def _goes_on_here(self) -> bool:
-        """Inside a `TestCase`, go on with a run that nobody else sees; return whether it is so.
+        """Inside a `TestCase`, continue a run that nobody else sees; return whether that is the
+        case.
 
-        Raises WaitInsideTransaction where what others do with it would not be seen.
+        Raises WaitInsideTransaction if the work of others on it would not be visible.
         """
         transactions.refuse_waiting("The stream", FOLLOW_LATER)
         return transactions.is_inside_testcase() and waiting.go_on_in_test(self._run.pk)
 
     def _heard(self, events: list[Event]) -> list[Event]:
-        """Keep the recorded events whose news have come: transient ones before them have, too.
+        """Return the recorded events whose news has come, so that earlier transient events are
+        here, too.
 
-        From other processes news come later than what is recorded can be read; if none come for a
-        while, they are not waited for.
+        News from other processes come later than their recorded events; if none come for a while,
+        the stream does not wait for them.
         """
-        is_elsewhere = getattr(ports.notifier(), "listen", None) is not None
         has_waited, self._has_waited = self._has_waited, False
-        if not is_elsewhere or not self._began or has_waited:
+        if not ports.notifier().crosses_processes or not self._began or has_waited:
             return events
-        return [event for event in events if event["seq"] <= self._news.told]
+        return [event for event in events if event["seq"] <= self._news.newest]
 
     def _start(self) -> None:
         if transactions.is_inside_user_transaction() and (self._begin or not self._is_over()):
@@ -204,13 +209,13 @@ class RunStream:
             begin()
 
     def _is_over(self) -> bool:
-        """Return whether nothing is added to what is recorded."""
+        """Return whether no more events will be recorded."""
         row = RunRow.objects.filter(pk=self._run.pk)
         found = row.values_list("status", "hooks_pending").first()
         return found is None or (found[0] in self._ends and found[1] == 0)
 
     def _read(self) -> tuple[list[Event], bool]:
-        """Return what was recorded since, and whether that was the end."""
+        """Return the newly recorded events, and whether they are the last."""
         row = RunRow.objects.filter(pk=self._run.pk)
         found = row.values_list("status", "event_seq", "hooks_pending").first()
         events = self._heard(log.read(self._run.pk, self._order.seen, _BATCH))
@@ -231,7 +236,7 @@ def _ring(loop: asyncio.AbstractEventLoop, is_new: asyncio.Event) -> None:
 
 
 async def _is_soon(is_new: asyncio.Event) -> bool:
-    """Wait for news; return whether some came."""
+    """Wait a moment for news; return whether any came."""
     try:
         return await asyncio.wait_for(is_new.wait(), _LOOK_AGAIN)
     except TimeoutError:

@@ -1,18 +1,19 @@
-"""Which suspended steps a `resume` means: by itself, by step, by path, by label, by suspension."""
+"""Which suspended steps a `resume` means: the only one, or by step, path, label or suspension."""
 
 from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from workflows_app import errors
 from workflows_app.definition.graph import places_of
 from workflows_app.definition.names import listing
-from workflows_app.engine import places
-from workflows_app.engine.transactions import status_of
+from workflows_app.engine.host.transactions import status_of
+from workflows_app.engine.run import step_paths
+from workflows_app.engine.verbs.answering import ANSWERED
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -35,15 +36,15 @@ def path_of(step: Any) -> str:
 
 
 def node_of(definition: Builder, step: Any) -> Node:
-    """Return the place in the graph that a Step, an id, a path or a list of these means.
+    """Return the node of the graph that a Step, an id, a path or a list of these means.
 
     Raises StepNotFound.
     """
     nodes = definition.tree.nodes
     plain: dict[str, Node] = {}
     for path, node in nodes.items():
-        plain.setdefault(places.plain(path), node)
-    found = plain.get(places.plain(name_in(definition, step)))
+        plain.setdefault(step_paths.plain(path), node)
+    found = plain.get(step_paths.plain(name_in(definition, step)))
     if found is None:
         known = listing(sorted(plain))
         raise errors.StepNotFound(
@@ -53,7 +54,7 @@ def node_of(definition: Builder, step: Any) -> Node:
 
 
 @dataclass(frozen=True)
-class Asked:
+class AnswerTarget:
     """What a `resume` names: at most one of step, label and suspension, and an item."""
 
     step: Any = None
@@ -63,20 +64,20 @@ class Asked:
 
 
 def find(
-    definition: Builder, run: Run, suspended: list[StepSnapshot], asked: Asked
+    definition: Builder, run: Run, suspended: list[StepSnapshot], target: AnswerTarget
 ) -> list[StepSnapshot]:
-    """Return those of a run's suspended steps that are meant; raises what `resume` raises.
+    """Return the suspended steps of a run that are meant; raise what `resume` raises.
 
-    Several are meant only where they are items of one foreach.
+    Several steps are meant only if they are items of one foreach.
     """
-    if asked.suspension is not None:
-        found = [_by_suspension(run, suspended, asked.suspension)]
-        return _that_fit(definition, run, found, asked)
-    if asked.label is not None:
-        return _that_fit(definition, run, _by_label(run, suspended, asked.label), asked)
-    if asked.step is not None:
-        return _by_path(definition, run, suspended, asked)
-    return _only(definition, run, suspended, asked)
+    if target.suspension is not None:
+        found = [_by_suspension(run, suspended, target.suspension)]
+        return _that_fit(definition, run, found, target)
+    if target.label is not None:
+        return _that_fit(definition, run, _by_label(run, suspended, target.label), target)
+    if target.step is not None:
+        return _by_path(definition, run, suspended, target)
+    return _only(definition, run, suspended, target)
 
 
 def _by_label(run: Run, suspended: list[StepSnapshot], label: str) -> list[StepSnapshot]:
@@ -89,36 +90,47 @@ def _by_label(run: Run, suspended: list[StepSnapshot], label: str) -> list[StepS
     )
 
 
+def meant(definition: Builder, step: Any) -> Callable[[str], object]:
+    """Return whether a path is that of the step, of its iterations or inside it; None means any.
+
+    Raises StepNotFound.
+    """
+    if step is None:
+        return lambda _: True
+    node_of(definition, step)
+    return pattern(definition, step).match
+
+
 def _that_fit(
-    definition: Builder, run: Run, found: list[StepSnapshot], asked: Asked
+    definition: Builder, run: Run, found: list[StepSnapshot], target: AnswerTarget
 ) -> list[StepSnapshot]:
-    """Check that what a label or suspension means is also the step and item that are named."""
-    wanted = None if asked.step is None else _pattern(definition, asked.step)
+    """Check that the step of a label or suspension is also the named step and item."""
+    wanted = None if target.step is None else pattern(definition, target.step)
     fitting = [
         row
         for row in found
-        if (wanted is None or wanted.match(row.path)) and _is_item(row, asked.foreach_index)
+        if (wanted is None or wanted.match(row.path)) and _is_item(row, target.foreach_index)
     ]
     if not fitting:
         raise errors.StepNotSuspended(
-            f"The answer names {path_of(asked.step) if asked.step else 'an item'}, and what waits "
-            f"is {_listed(found)} of run {run.run_id!r}; name one of the two."
+            f"The answer names {path_of(target.step) if target.step else 'an item'}, but its label "
+            f"or suspension means {_listed(found)} of run {run.run_id!r}; name only one of the two."
         )
     return _of_one_step(run, fitting)
 
 
 def _by_path(
-    definition: Builder, run: Run, suspended: list[StepSnapshot], asked: Asked
+    definition: Builder, run: Run, suspended: list[StepSnapshot], target: AnswerTarget
 ) -> list[StepSnapshot]:
-    wanted = _pattern(definition, asked.step)
+    wanted = pattern(definition, target.step)
     inside = [row for row in suspended if wanted.match(row.path)]
-    fitting = [row for row in inside if _is_item(row, asked.foreach_index)]
+    fitting = [row for row in inside if _is_item(row, target.foreach_index)]
     if fitting:
         return _of_one_step(run, fitting)
-    path = path_of(asked.step)
-    seen = _recorded(run, wanted, asked.foreach_index)
-    if not seen and not inside and not _is_in_graph(definition, asked.step):
-        known = listing(sorted(places.plain(p) for p in definition.tree.nodes))
+    path = path_of(target.step)
+    seen = _recorded(run, wanted, target.foreach_index)
+    if not seen and not inside and not _is_in_graph(definition, target.step):
+        known = listing(sorted(step_paths.plain(p) for p in definition.tree.nodes))
         raise errors.StepNotFound(
             f"Workflow {definition.id!r} has no step {path!r}; it has {known}."
         )
@@ -126,15 +138,15 @@ def _by_path(
         _refuse_if_claimed(run, row)
     _refuse_unless_suspended(run, suspended)
     status = seen[0].status if seen else "not reached"
-    item = "" if asked.foreach_index is None else f" (item {asked.foreach_index})"
+    item = "" if target.foreach_index is None else f" (item {target.foreach_index})"
     raise errors.StepNotSuspended(
-        f"Step {path!r}{item} of run {run.run_id!r} is {status} and waits for no answer; "
+        f"Step {path!r}{item} of run {run.run_id!r} is {status} and does not wait for an answer; "
         f"suspended now: {_listed(suspended)}."
     )
 
 
-def _pattern(definition: Builder, step: Any) -> re.Pattern[str]:
-    """Return what the paths of the step look like: it, its items and rounds, what is inside."""
+def pattern(definition: Builder, step: Any) -> re.Pattern[str]:
+    """Return a pattern for the paths of the step, its iterations and the steps inside it."""
     named = name_in(definition, step)
     parts = [
         re.escape(part) if part.endswith("]") else re.escape(part) + r"(\[\d+\])?"
@@ -144,7 +156,7 @@ def _pattern(definition: Builder, step: Any) -> re.Pattern[str]:
 
 
 def name_in(definition: Builder, step: Any) -> str:
-    """Return the path that a step goes by in the graph: an entry may have a name of its own."""
+    """Return the path of a step in the graph, because its entry may have a name of its own."""
     if isinstance(step, str):
         return step
     if not isinstance(step, Sequence):
@@ -158,19 +170,19 @@ def name_in(definition: Builder, step: Any) -> str:
 
 
 def _find_name(definition: Builder, step: Any, scope: str | None) -> str | None:
-    """Return the path of the outermost entry that is this step, inside `scope` if one is named."""
-    found = [places.plain(path) for path in places_of(definition.tree.nodes, step)]
+    """Return the path of the outermost entry of this step, inside `scope` if given."""
+    found = [step_paths.plain(path) for path in places_of(definition.tree.nodes, step)]
     inside = [path for path in found if scope is None or path.rpartition(".")[0] == scope]
     return min(inside, key=lambda path: path.count("."), default=None)
 
 
 def _is_in_graph(definition: Builder, step: Any) -> bool:
-    plain = {places.plain(path) for path in definition.tree.nodes}
-    return places.plain(name_in(definition, step)) in plain
+    plain = {step_paths.plain(path) for path in definition.tree.nodes}
+    return step_paths.plain(name_in(definition, step)) in plain
 
 
 def _recorded(run: Run, wanted: re.Pattern[str], foreach_index: int | None) -> list[StepSnapshot]:
-    """Return what is recorded of the step that is named, what goes on first."""
+    """Return the snapshots of the named step, those that have not ended first."""
     alive = [StepStatus.RUNNING, StepStatus.QUEUED]
     steps = StepSnapshot.objects.current().light().filter(run=run.pk)
     names = [wanted.match(path) for path in steps.values_list("path", flat=True)]
@@ -184,8 +196,8 @@ def _is_item(row: StepSnapshot, index: int | None) -> bool:
 
 
 def _of_one_step(run: Run, found: list[StepSnapshot]) -> list[StepSnapshot]:
-    """Return them if they are one step, or the items of one foreach; else refuse."""
-    if len({places.plain(row.path) for row in found}) > 1:
+    """Return the steps if they are one step or the items of one foreach; else refuse."""
+    if len({step_paths.plain(row.path) for row in found}) > 1:
         raise _several(run, found)
     return found
 
@@ -199,35 +211,35 @@ def _by_suspension(run: Run, suspended: list[StepSnapshot], suspension: uuid.UUI
         _refuse_if_claimed(run, asked)
     _refuse_unless_suspended(run, suspended)
     raise errors.StepNotSuspended(
-        f"The question {suspension} of run {run.run_id!r} was answered or is asked no more; "
+        f"The question {suspension} of run {run.run_id!r} was answered or is no longer asked; "
         f"suspended now: {_listed(suspended)}."
     )
 
 
 def _only(
-    definition: Builder, run: Run, suspended: list[StepSnapshot], asked: Asked
+    definition: Builder, run: Run, suspended: list[StepSnapshot], target: AnswerTarget
 ) -> list[StepSnapshot]:
-    fitting = [row for row in suspended if _is_item(row, asked.foreach_index)]
+    fitting = [row for row in suspended if _is_item(row, target.foreach_index)]
     if fitting:
         return _of_one_step(run, fitting)
     resumed = StepSnapshot.objects.current().filter(
-        run=run.pk, is_resuming=True, status__in=[StepStatus.RUNNING, StepStatus.QUEUED]
+        run=run.pk, is_resuming=True, status__in=ANSWERED
     )
     for claimed in resumed:
-        if _is_item(claimed, asked.foreach_index):
+        if _is_item(claimed, target.foreach_index):
             _refuse_if_claimed(run, claimed)
     _refuse_unless_suspended(run, suspended)
     raise errors.StepNotSuspended(
-        f"Item {asked.foreach_index} of run {run.run_id!r} waits for no answer; suspended now: "
-        f"{_listed(suspended)}."
+        f"Item {target.foreach_index} of run {run.run_id!r} does not wait for an answer; "
+        f"suspended now: {_listed(suspended)}."
     )
 
 
 def _refuse_if_claimed(run: Run, step: StepSnapshot) -> None:
-    if step.is_resuming and step.status in {StepStatus.RUNNING, StepStatus.QUEUED}:
+    if step.is_resuming and step.status in ANSWERED:
         raise errors.ResumeAlreadyClaimed(
-            f"Step {step.path!r} of run {run.run_id!r} was answered already and runs with that "
-            "answer; wait for what comes of it."
+            f"Step {step.path!r} of run {run.run_id!r} was answered already and goes on with that "
+            "answer; wait for its result."
         )
 
 

@@ -1,4 +1,4 @@
-"""What the verbs of a run are given by keyword, read and checked before anything is written."""
+"""The keyword options of a run's verbs, checked before anything is written."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final, TypedDict
 
 from workflows_app import calling, errors
-from workflows_app.engine import tracing
+from workflows_app.engine.run import tracing
 
-CANCEL: Final = ("wait", "timeout", "actor", "door")
+CANCEL: Final = ("wait", "timeout", "actor", "door", "reason")
 
 
 class Options(TypedDict, total=False):
@@ -23,16 +23,49 @@ class Options(TypedDict, total=False):
     output_options: Mapping[str, bool] | None
     #: A Django user, for the audit trail.
     actor: Any
-    #: Wait until the run settles; else return at once with the status as it stands.
+    #: Wait until the run settles; otherwise return at once with the current status.
     wait: bool
     #: Seconds to wait at most.
     timeout: float | None
-    #: Through which door the call came, for the audit trail.
+    #: The door of the call, for the audit trail.
     door: str
 
 
+class StartOptions(Options, total=False):
+    """What `start` takes by keyword."""
+
+    initial_state: Mapping[str, Any] | None
+    per_step: bool
+
+
+class AnswerOptions(Options, total=False):
+    """What `resume` takes by keyword."""
+
+    step: Any
+    label: str | None
+    suspension: str | uuid.UUID | None
+    foreach_index: int | None
+    retry_count: int | None
+    per_step: bool
+    #: For the audit trail.
+    note: str
+
+
+class RerunOptions(Options, total=False):
+    """What `rerun` takes by keyword."""
+
+    per_step: bool
+    run_id: str | None
+
+
+class ProceedOptions(Options, total=False):
+    """What `proceed` takes by keyword."""
+
+    per_step: bool | None
+
+
 class Travel(TypedDict, total=False):
-    """What a time travel is given besides its step."""
+    """Options of a time travel besides its step."""
 
     input_data: Any
     resume_data: Any
@@ -45,12 +78,24 @@ class TravelOptions(Options, Travel, total=False):
     """What `time_travel` and `fork` take by keyword."""
 
     per_step: bool
-    #: Why, in words, for the audit trail.
+    #: The reason in words, for the audit trail.
     reason: str
 
 
+class TravelNowOptions(TravelOptions, total=False):
+    """What `time_travel` takes by keyword besides: the token of a plan."""
+
+    plan: str | None
+
+
+class ForkOptions(TravelOptions, total=False):
+    """What `fork` takes by keyword besides: the id of the new run."""
+
+    run_id: str | None
+
+
 def output_options(given: Mapping[str, bool] | None) -> dict[str, bool]:
-    """Return what a result is to include. Raises InvalidInput for an option it does not have."""
+    """Return what a result includes. Raises InvalidInput for an unknown option."""
     known = {"include_state", "include_resume_labels"}
     calling.check("a verb", {"output_options": given}, ["output_options"])
     options = dict(given or {})
@@ -70,22 +115,22 @@ def check_all(verb: str, options: Mapping[str, Any], known: Collection[str]) -> 
 
 
 def who(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return who asks, and through which door, as the engine takes it."""
+    """Return the actor and the door as arguments of the engine."""
     return {"actor": options.get("actor"), "door": options.get("door", "")}
 
 
 def travel(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a time travel is given besides its step."""
+    """Return the options of a time travel besides its step."""
     return {name: options[name] for name in Travel.__annotations__ if name in options}
 
 
 def as_uuid(suspension: str | uuid.UUID | None) -> uuid.UUID | None:
-    """Return the id of a suspension. Raises StepNotSuspended for what is none."""
+    """Return the id of a suspension. Raises StepNotSuspended if it is not one."""
     if suspension is None or isinstance(suspension, uuid.UUID):
         return suspension
     try:
         return uuid.UUID(suspension)
     except ValueError:
         raise errors.StepNotSuspended(
-            f"{suspension!r} is no suspension id; take it from suspended_steps()."
+            f"{suspension!r} is not a suspension id; take it from suspended_steps()."
         ) from None

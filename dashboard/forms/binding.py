@@ -1,35 +1,24 @@
-"""Put values to the fields of a form.
+"""Binds values to the fields of a form.
 
-What the fields show is what they send: a value that a field cannot show, or would change, stands
-there as JSON; one that its inputs would write otherwise goes with it as it was given.
+What the fields show is what they send. A value that a field cannot show, or would change, is shown
+as JSON. A value that its inputs would write in another way is sent along as it was given.
 """
 
-import json
-import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from dashboard.forms import documents, durations, values
-from dashboard.forms.bound import (
-    FEW_ROWS,
-    MOST_FIELDS,
-    Bound,
-    BoundChoice,
-    BoundFixed,
-    BoundGroup,
-    BoundMany,
-    BoundNumber,
-    BoundOneOf,
-    BoundRaw,
-    BoundRows,
-    BoundSwitch,
-    BoundText,
-    Line,
+from . import documents, durations, values
+from .bound import FEW_ROWS, MOST_FIELDS, Bound, BoundInput
+from .compound import (
+    BoundDuration,
+    BoundEither,
+    BoundFixedList,
+    BoundPair,
+    BoundPairs,
 )
-from dashboard.forms.compound import BoundDuration, BoundEither, BoundPair, BoundPairs, BoundRow
-from dashboard.forms.documents import same
-from dashboard.forms.fields import (
+from .documents import same
+from .fields import (
     JSON,
     MISSING,
     Choice,
@@ -37,6 +26,7 @@ from dashboard.forms.fields import (
     Either,
     Field,
     Fixed,
+    FixedList,
     Group,
     Many,
     Missing,
@@ -45,19 +35,25 @@ from dashboard.forms.fields import (
     Pair,
     Pairs,
     Raw,
-    Row,
     Rows,
     Switch,
     Text,
 )
-from dashboard.forms.fitting import shape_of
-from dashboard.forms.options import option_name, option_named, option_of
-from dashboard.forms.paths import Path
+from .fitting import shape_of
+from .groups import BoundGroup, BoundOneOf, BoundRows
+from .inputs import (
+    BoundChoice,
+    BoundFixed,
+    BoundMany,
+    BoundNumber,
+    BoundRaw,
+    BoundSwitch,
+    BoundText,
+)
+from .paths import Path
+from .raw import COUNT, names_of, order_of, raw_of, texts_of
 
-#: A number that a page sends of itself: of rows, of a shape, of a kind.
-COUNT = re.compile("[0-9]{1,6}")
-
-LINES: dict[type[Field], type[Line]] = {
+LINES: dict[type[Field], type[BoundInput]] = {
     Text: BoundText,
     Number: BoundNumber,
     Switch: BoundSwitch,
@@ -66,7 +62,7 @@ LINES: dict[type[Field], type[Line]] = {
 
 
 def bind_value(field: Field, value: JSON | Missing = MISSING, path: Path = ()) -> Bound:
-    """Return the field holding `value`; what does not fit its inputs is shown as JSON text."""
+    """Return the field with a value; a value that does not fit its inputs is shown as JSON."""
     start = field.default if isinstance(value, Missing) else value
     if isinstance(start, Missing):
         return _empty(field, path)
@@ -90,25 +86,25 @@ def _bound_to(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
 
 
 def _has_no_empty(field: Field) -> bool:
-    """Whether an empty field is a value of its type here, so that null would become that."""
+    """Whether an empty field is a value of its type, so that null would turn into that value."""
     if isinstance(field, Switch):
         return field.is_checkbox
     return isinstance(field, Group | Rows | Many | OneOf)
 
 
 def _is_long(bound: Bound) -> bool:
-    """Whether there are more fields than anybody reads, and a browser may post."""
+    """Whether there are more fields than anybody reads, or than a browser may post."""
     many = isinstance(bound, BoundGroup | BoundRows | BoundOneOf)
     return many and sum(1 for _ in bound.walk()) > MOST_FIELDS
 
 
 def _keep(bound: Bound, value: JSON) -> None:
-    """Keep the value itself where the inputs, untouched, would say another."""
+    """Keep the value itself if its inputs, untouched, would send another one."""
     if isinstance(bound, BoundRaw):
         return
-    if value is None and not isinstance(bound, Line):
+    if value is None and not isinstance(bound, BoundInput):
         bound.is_null = bound.field.tells_null
-    elif isinstance(bound, Line) and not bound.is_secret:
+    elif isinstance(bound, BoundInput) and not bound.is_secret:
         draft = bound.value()
         is_nothing = value is None and draft is MISSING and bound.field.default is None
         if not is_nothing and not same(draft, value):
@@ -124,7 +120,7 @@ def _pair(field: Pair, value: JSON | Missing, path: Path) -> Bound:
     return BoundPair(field=field, path=path, part=bind_value(field.value, value, path))
 
 
-# Fields of one text.
+# Fields with one text.
 
 
 def _line(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
@@ -139,7 +135,7 @@ def _line(field: Field, value: JSON | Missing, path: Path) -> Bound | None:
 
 
 def _is_shown(field: Field, raw: str) -> bool:
-    """Whether the field's input shows every character of this text, and gives it back."""
+    """Whether the field's input shows every character of this text and returns it unchanged."""
     match field:
         case Raw() | Text(input="password"):
             return True
@@ -149,50 +145,7 @@ def _is_shown(field: Field, raw: str) -> bool:
             return values.is_one_line(raw)
 
 
-def raw_of(field: Field, value: JSON | Missing) -> str | None:
-    """Return the text that a one-text field shows for a value; None: it cannot show it."""
-    if value is None or isinstance(value, Missing):
-        return "" if value is MISSING else _raw_null(field)
-    match field:
-        case Choice():
-            return _raw_choice(field, value)
-        case Text():
-            return values.shown(value, field) if isinstance(value, str) else None
-        case Switch():
-            return json.dumps(value) if isinstance(value, bool) else None
-        case Number():
-            return _raw_number(value)
-        case _:
-            return documents.dump(value)
-
-
-def _raw_null(field: Field) -> str:
-    """Return nothing, which means null; JSON says it where nothing means something else."""
-    is_meant = field.nullable and (field.required or field.has_default)
-    is_default = field.is_optional and field.default is None
-    return "" if is_meant or is_default or not isinstance(field, Raw) else "null"
-
-
-def _raw_choice(field: Choice, value: JSON) -> str | None:
-    if known := option_of(value, field.options):
-        return option_name(known)
-    is_free = isinstance(value, str) and value and option_named(value, field.options) is None
-    return value if is_free else None
-
-
-def _raw_number(value: JSON) -> str | None:
-    """Return a number as text; a string stays, whatever it says."""
-    if isinstance(value, str):
-        return value
-    if not isinstance(value, int | float) or isinstance(value, bool):
-        return None
-    try:
-        return json.dumps(value)
-    except ValueError:  # Python writes no integer of more than 4,300 digits
-        return None
-
-
-# Fields of two inputs.
+# Fields with two inputs.
 
 
 def _compound(field: Either | Duration, value: JSON | Missing, path: Path) -> Bound | None:
@@ -207,8 +160,8 @@ def _is_shown_so(field: Either | Duration, raw: str) -> bool:
     return test(raw)
 
 
-def filled(field: Either | Duration, path: Path, held: tuple[str, str]) -> Line:
-    """Return a field of two inputs that holds these texts."""
+def filled(field: Either | Duration, path: Path, held: tuple[str, str]) -> BoundInput:
+    """Return a field with two inputs that has these texts."""
     start_raw, start_mark = texts_of(field, field.default) or ("", "")
     if isinstance(field, Duration):
         unit, first = (mark if mark in _UNITS else "minutes" for mark in (held[1], start_mark))
@@ -227,34 +180,7 @@ def filled(field: Either | Duration, path: Path, held: tuple[str, str]) -> Line:
 _UNITS = frozenset({*durations.UNITS, durations.AS_WRITTEN})
 
 
-def texts_of(field: Either | Duration, value: JSON | Missing) -> tuple[str, str] | None:
-    """Return the two texts that stand for a value; None: it cannot be shown so."""
-    if value is None or isinstance(value, Missing):
-        return "", ""
-    if isinstance(field, Duration):
-        return durations.read(value) if isinstance(value, str) else None
-    fitting = (n for n, kind in enumerate(field.kinds) if _is_of_kind(kind, value))
-    number = next(fitting, None)
-    if number is None:
-        return None
-    kind = field.kinds[number]
-    raw = "" if isinstance(kind, Fixed) else raw_of(kind, value)
-    return None if raw is None else (raw, str(number))
-
-
-def _is_of_kind(kind: Field, value: JSON) -> bool:
-    match kind:
-        case Fixed(value=fixed):
-            return same(fixed, value)
-        case Number():
-            return values.is_number_of(value, kind)
-        case Text():
-            return isinstance(value, str) and values.is_of_input(value, kind)
-        case _:
-            return False
-
-
-# Any of the options.
+# Fields with any of the options.
 
 
 def _many(field: Many, value: JSON | Missing, path: Path) -> Bound | None:
@@ -264,27 +190,11 @@ def _many(field: Many, value: JSON | Missing, path: Path) -> Bound | None:
     return BoundMany(
         field=field,
         path=path,
-        raws=_named(field, order),
-        start=_named(field, order_of(field, field.default) or ()),
+        raws=names_of(field, order),
+        start=names_of(field, order_of(field, field.default) or ()),
         is_given=isinstance(value, list),
         order=order,
     )
-
-
-def order_of(field: Many, value: JSON | Missing) -> tuple[int, ...] | None:
-    """Return the numbers of the options in a list; None: it is no list of them, each once."""
-    if value is None or isinstance(value, Missing):
-        return ()
-    if not isinstance(value, list):
-        return None
-    found = [option_of(item, field.options) for item in value]
-    places = [field.options.index(option) for option in found if option is not None]
-    return tuple(places) if len(set(places)) == len(value) else None
-
-
-def _named(field: Many, order: tuple[int, ...]) -> list[str]:
-    """Return the names of the options, in the order of the page."""
-    return [option_name(field.options[number]) for number in sorted(order)]
 
 
 # Objects.
@@ -307,7 +217,7 @@ def _group(field: Group, value: JSON | Missing, path: Path) -> Bound | None:
     )
 
 
-def _row(field: Row, value: JSON | Missing, path: Path) -> Bound | None:
+def _row(field: FixedList, value: JSON | Missing, path: Path) -> Bound | None:
     is_given = isinstance(value, list)
     if value is not None and not isinstance(value, Missing | list):
         return None
@@ -315,7 +225,7 @@ def _row(field: Row, value: JSON | Missing, path: Path) -> Bound | None:
         return None
     found = value if isinstance(value, list) else [MISSING for _ in field.fields]
     parts = [bind_value(part, found[n], (*path, n)) for n, part in enumerate(field.fields)]
-    return BoundRow(field=field, path=path, parts=parts, is_given=is_given)
+    return BoundFixedList(field=field, path=path, parts=parts, is_given=is_given)
 
 
 def _one_of(field: OneOf, value: JSON | Missing, path: Path) -> Bound | None:
@@ -356,21 +266,21 @@ def _pairs(field: Pairs, value: JSON | Missing, path: Path) -> Bound | None:
 
 
 def _begun(bound: BoundRows) -> BoundRows:
-    """Return a list with rows to begin with, where nobody gave one."""
+    """Return a list with a few rows to begin with, if none was given."""
     field = bound.field
     while not bound.is_given and len(bound.rows) < max(field.min_items, int(field.required)):
         add_row(bound)
     return bound
 
 
-#: How each kind of field is filled; those with one text are not listed.
+#: How each kind of field is bound; those with one text are not listed.
 BINDERS: dict[type[Field], Callable[[Any, JSON | Missing, Path], Bound | None]] = {
     Fixed: _fixed,
     Group: _group,
     OneOf: _one_of,
     Pair: _pair,
     Pairs: _pairs,
-    Row: _row,
+    FixedList: _row,
     Rows: _rows,
     Either: _compound,
     Duration: _compound,
@@ -389,7 +299,7 @@ def add_row(bound: BoundRows) -> Bound:
 
 
 def remove_row(bound: BoundRows, index: int) -> None:
-    """Take a row out; each behind it moves to its new place."""
+    """Remove a row; the rows after it move up."""
     if index >= len(bound.rows):
         return
     left = bound.rows[:index] + bound.rows[index + 1 :]
@@ -398,7 +308,7 @@ def remove_row(bound: BoundRows, index: int) -> None:
 
 
 def tidied(bound: Bound) -> Bound:
-    """Return the same without empty rows, so that rows and the value's items have one number."""
+    """Return the list without empty rows, so that row numbers match the items of the value."""
     match bound:
         case BoundGroup():
             return replace(bound, parts=[tidied(part) for part in bound.parts])

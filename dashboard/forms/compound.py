@@ -1,4 +1,4 @@
-"""Fields of more than one input: a duration, a kind with its value, a map, a list of one length."""
+"""Fields with several inputs: a duration, a value of a chosen kind, a map, a list of one length."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from dataclasses import dataclass, replace
 from dataclasses import field as each
 from typing import ClassVar, Self
 
-from dashboard.forms import documents, durations, values
-from dashboard.forms.bound import CHOOSE, ENTER, Bound, BoundGroup, BoundRows, Line
-from dashboard.forms.fields import (
+from django.utils.translation import gettext
+
+from . import documents, durations, values
+from .bound import CHOOSE, ENTER, Bound, BoundInput
+from .fields import (
     JSON,
     Duration,
     Either,
@@ -22,15 +24,16 @@ from dashboard.forms.fields import (
     Pairs,
     Text,
 )
-from dashboard.forms.paths import Path, name_of
+from .groups import BoundGroup, BoundRows
+from .paths import Path, name_of
 
-#: By which first letters an error's place speaks of a kind.
+#: The prefixes that errors use for a kind of text.
 TAGS = {"date": "date", "datetime-local": "datetime", "time": "time"}
 
 
 @dataclass(kw_only=True)
-class BoundDuration(Line):
-    """A number and a unit; `raw` is the number, or ISO 8601 where no unit fits."""
+class BoundDuration(BoundInput):
+    """A number and a unit; `raw` is the number, or ISO 8601 if no unit fits."""
 
     field: Duration
     unit: str = "minutes"
@@ -56,25 +59,25 @@ class BoundDuration(Line):
     def choices(self) -> list[tuple[str, str, bool]]:
         """Name, label and whether it is chosen, for each unit from the smallest."""
         named = [(unit, unit) for unit in reversed(durations.UNITS)]
-        named.append((durations.AS_WRITTEN, "as ISO 8601"))
+        named.append((durations.AS_WRITTEN, gettext("as ISO 8601")))
         return [(name, label, name == self.unit) for name, label in named]
 
     def value(self) -> JSON | Missing:
-        """Return the duration in ISO 8601, or the text where it is none."""
+        """Return the duration in ISO 8601, or the text if it is not a number."""
         if self.is_empty:
             return self._when_empty()
         return durations.written(self.raw, self.unit) or self.raw
 
     def check_inputs(self) -> None:
-        """Note a text that is no number."""
+        """Note a text that is not a number."""
         super().check_inputs()
         if not self.is_empty and durations.written(self.raw, self.unit) is None:
             self.errors.append(values.number_problem(self.raw, Number()))
 
 
 @dataclass(kw_only=True)
-class BoundEither(Line):
-    """One text and which kind of value it is."""
+class BoundEither(BoundInput):
+    """One text, and the kind of value that it is."""
 
     field: Either
     kind: int | None = None
@@ -93,7 +96,7 @@ class BoundEither(Line):
 
     @property
     def is_secret(self) -> bool:
-        """Whether the text may not be written into the page."""
+        """Whether the text must not be written into the page."""
         return any(isinstance(k, Text) and k.input == "password" for k in self.field.kinds)
 
     @property
@@ -103,12 +106,12 @@ class BoundEither(Line):
 
     @property
     def inputs(self) -> tuple[object, ...]:
-        """The text, each line ended as a browser ends it, and its kind."""
+        """The text, with line ends as a browser sends them, and its kind."""
         return values.with_plain_lines(self.raw), self.kind
 
     @property
     def is_of_lines(self) -> bool:
-        """Whether the text has several lines, which a field of one line would lose."""
+        """Whether the text has several lines, which a field with one line would lose."""
         return not self.is_secret and not values.is_one_line(self.raw)
 
     @property
@@ -118,7 +121,7 @@ class BoundEither(Line):
         return [(number, label, number == self.kind) for number, label in labels]
 
     def value(self) -> JSON | Missing:
-        """Return the value as the chosen kind; a text that is not of that kind stays text."""
+        """Return the value as the chosen kind; a text that is not of that kind stays a text."""
         match self.chosen:
             case None:
                 return self.raw or self._when_empty()
@@ -133,16 +136,16 @@ class BoundEither(Line):
                 return self.raw
 
     def check_inputs(self) -> None:
-        """Note that no kind was chosen, or what the text is not."""
+        """Note that no kind was chosen, or that the text is not of the chosen kind."""
         match self.chosen:
             case None:
                 if self.raw or not self.field.is_optional:
-                    self.errors.append(CHOOSE)
+                    self.errors.append(str(CHOOSE))
             case Number() as kind if values.number_of(self.raw, kind) is None:
                 what = values.number_problem(self.raw, kind)
                 self.errors.append(ENTER if self.is_empty else what)
             case Text() as kind if not self.raw and kind.input not in {"text", "textarea"}:
-                self.errors.append(ENTER)
+                self.errors.append(str(ENTER))
             case Text() as kind:
                 if problem := values.moment_problem(self.raw, kind):
                     self.errors.append(problem)
@@ -150,7 +153,7 @@ class BoundEither(Line):
                 pass
 
     def is_elsewhere(self, part: str | int) -> bool:
-        """Whether an error speaks of a kind that was not chosen."""
+        """Whether an error is about a kind that was not chosen."""
         said = str(part).removeprefix("constrained-")
         own, *_ = [*_tags(self.chosen), ""]
         known = {tag for kind in self.field.kinds for tag in _tags(kind)}
@@ -174,22 +177,22 @@ def _tags(kind: Field | None) -> list[str]:
 
 
 @dataclass(kw_only=True)
-class BoundRow(BoundGroup):
+class BoundFixedList(BoundGroup):
     """A list of fixed length."""
 
     def draft(self) -> JSON | Missing:
-        """Return the items; one that is not there yet is null, so that each keeps its place."""
+        """Return the items; a missing item is null, so that the others keep their places."""
         if self.is_null or self.is_left_out:
             return self._when_empty()
         found = [part.draft() for part in self.parts]
         return [None if isinstance(item, Missing) else item for item in found]
 
     def child(self, part: str | int) -> Bound | None:
-        """Return the field in this place."""
+        """Return the field at this place."""
         return super().child(str(part))
 
     def moved(self, path: Path) -> Self:
-        """Return the same list elsewhere."""
+        """Return the same list at another path."""
         parts = [part.moved((*path, number)) for number, part in enumerate(self.parts)]
         return replace(self, path=path, parts=parts)
 
@@ -218,42 +221,42 @@ class BoundPair(Bound):
         return self.part.draft()
 
     def check(self) -> None:
-        """Note a key that is not there, and what is wrong with the value."""
+        """Note a missing key, and what is wrong with the value."""
         if not self.key:
-            self.errors.append("Enter a key.")
+            self.errors.append(gettext("Enter a key."))
         self.part.check()
 
     def child(self, part: str | int) -> Bound | None:
-        """Return what is inside the value; `[key]` is how an error speaks of the key."""
+        """Return what is inside the value; errors use `[key]` for the key itself."""
         return self if part == "[key]" else self.part.child(part)
 
     def walk(self) -> Iterator[Bound]:
-        """Yield the key, then the value and all in it."""
+        """Yield the key, then the value and all fields in it."""
         yield self
         yield from self.part.walk()
 
     def moved(self, path: Path) -> Self:
-        """Return the same row elsewhere."""
+        """Return the same row at another path."""
         return replace(self, path=path, part=self.part.moved(path))
 
 
 @dataclass(kw_only=True)
 class BoundPairs(BoundRows):
-    """A map with free keys, one a row."""
+    """A map with free keys, one in each row."""
 
     field: Pairs
     rows: list[BoundPair] = each(default_factory=list)  # type: ignore[assignment]
 
     @property
     def doubles(self) -> list[str]:
-        """Keys that stand in more than one row."""
+        """Keys that occur in more than one row."""
         counted = Counter(row.key for row in self.rows if not row.is_pristine)
         return [key for key, number in counted.items() if number > 1]
 
     def draft(self) -> JSON | Missing:
-        """Return the object, null where a key has no value yet.
+        """Return the object, with null for a key that has no value yet.
 
-        Raises `NotJson` where one key has two values, or is reserved.
+        Raises `NotJson` if a key has two values or is reserved.
         """
         if problem := self.key_problem:
             raise documents.NotJson(problem)
@@ -263,16 +266,18 @@ class BoundPairs(BoundRows):
         return given if is_map else self._when_empty()
 
     def check(self) -> None:
-        """Check each row, and note a key that stands twice, or that none may have."""
+        """Check each row, and note keys that occur twice or are not allowed."""
         super().check()
         if problem := self.key_problem:
             self.errors.append(problem)
 
     @property
     def key_problem(self) -> str:
-        """What is wrong with the keys as a whole; empty: nothing."""
+        """What is wrong with the keys as a whole; empty if nothing is."""
         if self.doubles:
-            return f"The key “{self.doubles[0]}” stands in two rows; keep one of them."
+            return gettext("The key “{doubles}” is in two rows; keep one of them.").format(
+                doubles=self.doubles[0]
+            )
         return documents.reserved(row.key for row in self.rows)
 
     def child(self, part: str | int) -> Bound | None:

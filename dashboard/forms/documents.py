@@ -1,4 +1,4 @@
-"""JSON as people read and type it: nothing is lost on the way, or it is refused with a sentence."""
+"""JSON as people read and type it: it is kept exactly, or refused with a sentence."""
 
 import json
 import math
@@ -7,39 +7,45 @@ from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from typing import Any, Final
 
-from dashboard.forms.fields import JSON
-from dashboard.forms.values import HIDDEN
+from django.utils.translation import gettext
+
+from workflows_app import languages
 from workflows_app.definition.faithful import MOST_DEPTH, MOST_DIGITS, RESERVED
 
-#: A number of JSON is kept to so many digits; more are lost.
+from .fields import JSON
+from .values import HIDDEN
+
+#: Numbers in JSON keep this many digits; the rest would be lost.
 EXACT_DIGITS: Final = 17
 #: Longer documents are written without indentation, so that they can be posted again.
 MOST_INDENTED: Final = 1_000_000
+#: Values with more characters of JSON than this are passed on as they are, not edited in a form.
+MOST_EDITED: Final = 200_000
 
 
 class NotJson(ValueError):
-    """A text that is not JSON; the message says where it stops being JSON."""
+    """A text is not JSON; the message says where it stops being JSON."""
 
 
 def dump(value: JSON) -> str:
-    """Return JSON for people: indented, in their own letters; what cannot be seen is escaped."""
+    """Return JSON for people: indented, in their own letters, with invisible characters escaped."""
     text = _written(value, 2)
     if len(text) > MOST_INDENTED:
         text = _written(value, None)
     return HIDDEN.sub(_escaped, text)
 
 
-def mark(value: JSON) -> str:
-    """Return JSON that a hidden input carries as it is: one line of ASCII."""
+def hidden_json(value: JSON) -> str:
+    """Return JSON that a hidden input can carry: one line of ASCII."""
     return json.dumps(value)
 
 
 def _written(value: JSON, indent: int | None) -> str:
     try:
         return json.dumps(value, indent=indent, ensure_ascii=False)
-    except RecursionError:  # the indenting encoder is the one in Python
+    except RecursionError:  # the indenting encoder is written in Python
         return json.dumps(value, ensure_ascii=False)
-    except ValueError:  # Python writes no integer of more than 4,300 digits
+    except ValueError:  # Python does not write integers of more than 4,300 digits
         return _with_long_numbers(value, indent)
 
 
@@ -52,7 +58,7 @@ def _with_long_numbers(value: JSON, indent: int | None) -> str:
 
 
 def _marked(value: JSON, places: dict[str, str]) -> JSON:
-    """Return the value with a text in place of each long number, noted in `places`."""
+    """Return the value with a text in place of each long number, which is noted in `places`."""
     if isinstance(value, dict):
         return {key: _marked(inner, places) for key, inner in value.items()}
     if isinstance(value, list):
@@ -69,7 +75,7 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 def same(one: JSON, other: JSON) -> bool:
-    """Whether two JSON values are one and the same: 1, 1.0, true and "1" are four."""
+    """Return whether two JSON values are identical; 1, 1.0, true and "1" are four values."""
     if type(one) is not type(other):
         return False
     if one is None or isinstance(one, str | int):
@@ -83,8 +89,8 @@ def same(one: JSON, other: JSON) -> bool:
 def load(text: str) -> JSON:
     """Read JSON as it was typed; raises `NotJson`.
 
-    Refused besides what is no JSON: keys that stand twice or are reserved, and numbers that would
-    become others.
+    Apart from text that is not JSON, it refuses keys that occur twice or are reserved, and numbers
+    that would change.
     """
     try:
         value = json.loads(
@@ -95,15 +101,21 @@ def load(text: str) -> JSON:
             object_pairs_hook=_object,
         )
     except json.JSONDecodeError as mistake:
-        where = f"line {mistake.lineno}, column {mistake.colno}"
-        raise NotJson(f"This is not JSON: {mistake.msg} at {where}.") from None
+        text = gettext("This is not JSON: {problem} at line {line}, column {column}.")
+        raise NotJson(
+            text.format(problem=mistake.msg, line=mistake.lineno, column=mistake.colno)
+        ) from None
     except RecursionError:
         value = None
         is_deep = True
     else:
         is_deep = _is_deep(value)
     if is_deep:
-        raise NotJson(f"This JSON is nested too deeply to be read: at most {MOST_DEPTH} levels.")
+        raise NotJson(
+            gettext(
+                "This JSON is nested too deeply to be read: at most {most_depth} levels."
+            ).format(most_depth=MOST_DEPTH)
+        )
     return value
 
 
@@ -127,8 +139,13 @@ def _whole(text: str) -> int:
     digits = len(text.lstrip("-"))
     if digits > MOST_DIGITS:
         raise NotJson(
-            f"A number here has {digits:,} digits; at most {MOST_DIGITS:,} can be read. "
-            "Write it as a text, in quotes, where the type takes that."
+            gettext(
+                "A number here has {digits} digits; at most {most} can be read. Write it as a "
+                "text, in quotes, where the type takes that."
+            ).format(
+                digits=languages.number(digits, is_grouped=True),
+                most=languages.number(MOST_DIGITS, is_grouped=True),
+            )
         )
     return int(text)
 
@@ -137,12 +154,16 @@ def _number(text: str) -> float:
     number = float(text)
     said = text if len(text) <= 2 * EXACT_DIGITS else f"{text[: 2 * EXACT_DIGITS]}…"
     if not math.isfinite(number) or (number == 0 and _digits_of(text)):
-        what = "small" if number == 0 else "large"
-        raise NotJson(f"The number {said} is too {what}. Write it as a text, in quotes.")
+        problem = gettext("The number {said} is too large. Write it as a text, in quotes.")
+        if number == 0:
+            problem = gettext("The number {said} is too small. Write it as a text, in quotes.")
+        raise NotJson(problem.format(said=said))
     if _digits_of(text) > EXACT_DIGITS and Decimal(text) != Decimal(repr(number)):
         raise NotJson(
-            f"The number {said} has more digits than a number of JSON keeps: it would become "
-            f"{number!r}. Write it as a text, in quotes, or write that."
+            gettext(
+                "The number {said} has more digits than JSON keeps: it would "
+                "become {number!r}. Write it as a text, in quotes, or write that."
+            ).format(said=said, number=number)
         )
     return number
 
@@ -153,7 +174,7 @@ def _digits_of(text: str) -> int:
 
 
 def _no_constant(name: str) -> Any:
-    raise NotJson(f"This is not JSON: {name} is not a JSON number.")
+    raise NotJson(gettext("This is not JSON: {name} is not a JSON number.").format(name=name))
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -161,13 +182,21 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) < len(pairs):
         keys = [key for key, _ in pairs]
         double = next(key for key in keys if keys.count(key) > 1)
-        raise NotJson(f"The key “{double}” stands twice in one object; keep one of them.")
+        raise NotJson(
+            gettext("The key “{double}” occurs twice in one object; keep one of them.").format(
+                double=double
+            )
+        )
     if problem := reserved(found):
         raise NotJson(problem)
     return found
 
 
 def reserved(keys: Iterable[str]) -> str:
-    """Return what to say of keys that no value may have; empty: there are none."""
+    """Return a sentence about keys that no value may have; empty if there are none."""
     found = next((key for key in keys if key in RESERVED), "")
-    return f"The key “{found}” is reserved for secrets; choose another." if found else ""
+    return (
+        gettext("The key “{found}” is reserved for secrets; choose another.").format(found=found)
+        if found
+        else ""
+    )

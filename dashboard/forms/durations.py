@@ -1,12 +1,12 @@
-"""Between ISO 8601 durations and a number with a unit."""
+"""Converts between ISO 8601 durations and a number with a unit."""
 
 import re
 from decimal import Decimal
 
-#: Seconds of each unit, the largest first; months and years have no fixed length.
+#: The seconds of each unit, the largest first; months and years have no fixed length.
 UNITS = {"weeks": 604800, "days": 86400, "hours": 3600, "minutes": 60, "seconds": 1}
 
-#: What stands in place of a unit for a duration that is typed as it is written.
+#: Stands in place of a unit for a duration that is typed in ISO 8601.
 AS_WRITTEN = "iso"
 
 _PLAIN = re.compile(r"([+-]?)([0-9]{1,18}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})", re.ASCII)
@@ -19,9 +19,9 @@ _ISO = re.compile(
 
 
 def read(text: str) -> tuple[str, str]:
-    """Return a duration as a number and its unit: the largest in which it is whole.
+    """Return a duration as a number and its unit: the largest in which it is a whole number.
 
-    What has no such form, years or no duration at all, is returned as it is.
+    Years, months and text that is not a duration are returned unchanged.
     """
     found = _ISO.fullmatch(text.strip())
     if not found or not any(found.groups()[1:]):
@@ -34,7 +34,7 @@ def read(text: str) -> tuple[str, str]:
 
 
 def written(amount: str, unit: str) -> str | None:
-    """Return the duration in ISO 8601; None where the amount is no plain number."""
+    """Return the duration in ISO 8601; None if the amount is not a plain number."""
     if unit not in UNITS:
         return amount.strip()
     found = _PLAIN.fullmatch(amount.strip())

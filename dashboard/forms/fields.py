@@ -1,6 +1,6 @@
-"""What a form made from a JSON schema consists of: one small frozen class a kind of field.
+"""What a form made from a JSON schema consists of: a small frozen class for each kind of field.
 
-Pure: no Django, no posted data. `schema` builds these, `binding` puts values to them.
+Pure but for its words: no posted data. `schema` builds these, `binding` binds values to them.
 """
 
 from dataclasses import dataclass
@@ -8,22 +8,24 @@ from datetime import UTC, tzinfo
 from enum import Enum
 from typing import Any, ClassVar, Final
 
+from django.utils.translation import gettext, pgettext
+
 JSON = Any
 
-#: Longer texts get a higher field.
+#: Longer texts get a taller field.
 FEW_LINES: Final = 1000
 
-#: More options than this are a list to open.
+#: More options than this are shown as a list that opens.
 MAX_RADIOS: Final = 4
 
 
 class Missing(Enum):
-    """The value that is not there, which is something else than null."""
+    """The value that is absent, which differs from null."""
 
     MISSING = "missing"
 
     def __bool__(self) -> bool:
-        """Let templates ask `{% if default %}`."""
+        """Be false, so that templates can ask `{% if default %}`."""
         return False
 
 
@@ -32,7 +34,7 @@ MISSING: Final = Missing.MISSING
 
 @dataclass(frozen=True, kw_only=True)
 class Field:
-    """What every field knows: its key, its words, and whether it may be empty."""
+    """What every field has: its key, its words, and whether it may be empty."""
 
     key: str = ""
     label: str = ""
@@ -43,7 +45,7 @@ class Field:
 
     @property
     def has_default(self) -> bool:
-        """Whether leaving it empty would mean some other value than nothing."""
+        """Whether leaving the field empty means a value other than nothing."""
         return self.default is not MISSING and self.default is not None
 
     @property
@@ -53,20 +55,20 @@ class Field:
 
     @property
     def tells_null(self) -> bool:
-        """Whether null is one thing here, and nothing at all another."""
+        """Whether null and no value mean different things here."""
         return self.nullable and not self.required and self.default is not None
 
     @property
     def may_be_nothing(self) -> bool:
-        """Whether a list without items may be something else than an empty list."""
+        """Whether a list without items may mean something other than an empty list."""
         return self.nullable or not (self.required or self.has_default)
 
     @property
     def empty_label(self) -> str:
-        """What a list of options calls the one that chooses none; empty: it has none."""
+        """The option that chooses nothing, as a list calls it; empty if there is none."""
         if self.nullable:
-            return "None"
-        return "Not given" if self.is_optional and not self.has_default else ""
+            return pgettext("value", "None")
+        return gettext("Not given") if self.is_optional and not self.has_default else ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,20 +80,20 @@ class Text(Field):
     max_length: int | None = None
     pattern: str = ""
     media_type: str = ""
-    #: What the schema says of the text besides, such as `uuid`.
+    #: What else the schema says about the text, such as `uuid`.
     format: str = ""
-    #: In which zone a moment is shown and read; None: the type takes no zone.
+    #: The zone in which a moment is shown and read; None if the type takes no zone.
     zone: tzinfo | None = UTC
 
     @property
     def may_be_blank(self) -> bool:
-        """Whether an empty text is one value, and nothing another."""
+        """Whether an empty text and no text mean different things."""
         is_plain = self.input in {"text", "textarea"} and not self.min_length
         return is_plain and (self.nullable or not self.has_default)
 
     @property
     def lines(self) -> int:
-        """How many lines a field of several lines shows."""
+        """How many lines a field with several lines shows."""
         return 3 if self.max_length and self.max_length <= FEW_LINES else 8
 
 
@@ -109,7 +111,7 @@ class Switch(Field):
 
     @property
     def is_checkbox(self) -> bool:
-        """Whether an empty box may mean false: only where a default says so."""
+        """Whether an unchecked box may mean false: only if a default says so."""
         return isinstance(self.default, bool) and not self.nullable
 
 
@@ -119,7 +121,7 @@ class Option:
 
     value: JSON
     label: str
-    #: What the form sends for it; empty: its value as text.
+    #: What the form sends for it; empty means its value as text.
     name: str = ""
 
 
@@ -157,16 +159,16 @@ class Group(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Row(Group):
-    """A list of fixed length, each place with a field of its own; their keys are the indexes."""
+class FixedList(Group):
+    """A list of fixed length with one field for each place; their keys are the indexes."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class OneOf(Field):
-    """An object of one of several shapes, of which one is chosen first."""
+    """An object of one of several shapes; the shape is chosen first."""
 
     shapes: tuple[Group, ...] = ()
-    #: The names by which errors speak of each shape: its class, its constants.
+    #: The names that errors use for each shape: its class and its constants.
     tags: tuple[frozenset[str], ...] = ()
 
 
@@ -203,7 +205,7 @@ class Duration(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Either(Field):
-    """One plain value of several kinds; `kinds` are the fields of each, their labels its name."""
+    """One plain value of several kinds; `kinds` are their fields, labeled with the kinds' names."""
 
     kinds: tuple[Field, ...] = ()
     #: What tells the input of the kind from that of the text.
@@ -212,13 +214,13 @@ class Either(Field):
 
 @dataclass(frozen=True, kw_only=True)
 class Raw(Field):
-    """What a form cannot show: JSON as text. `reason` says why, for people."""
+    """A part that a form cannot show: JSON as text. `reason` tells people why."""
 
     reason: str = ""
 
 
 def holds_secret(field: Field) -> bool:
-    """Whether a password is in here."""
+    """Return whether there is a password in a field."""
     match field:
         case Text(input=shape):
             return shape == "password"

@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
-from dashboard.forms import values
-from dashboard.forms.documents import same
-from dashboard.forms.fields import (
+from . import values
+from .documents import same
+from .fields import (
     JSON,
     MISSING,
     Choice,
@@ -13,34 +13,34 @@ from dashboard.forms.fields import (
     Either,
     Field,
     Fixed,
+    FixedList,
     Group,
     Many,
     Missing,
     Number,
     OneOf,
     Pairs,
-    Row,
     Rows,
     Switch,
     Text,
 )
-from dashboard.forms.options import option_of
+from .options import option_of
 
 
 def shape_of(field: OneOf, value: JSON) -> int | None:
-    """Return the number of the shape that a value has: the first that fits best, if any does."""
+    """Return the number of the shape that a value has: the first that fits best, if any fits."""
     suiting = [number for number, shape in enumerate(field.shapes) if _suits(shape, value)]
     return min(suiting, key=lambda number: _misfit(field.shapes[number], value), default=None)
 
 
 def _misfit(shape: Group, value: JSON) -> tuple[int, bool]:
-    """Return how ill a value fits: keys that the shape does not know, then types that differ."""
+    """Return how badly a value fits: keys that the shape does not know, then types that differ."""
     known = {part.key for part in shape.fields}
     return len(value.keys() - known), not is_of(shape, value)
 
 
 def _suits(field: Field, value: JSON | Missing) -> bool:
-    """Return whether a value is of this shape: its keys are there, and its constants the same."""
+    """Return whether a value has this shape: its keys are there and its constants are equal."""
     match field:
         case Fixed():
             return isinstance(value, Missing) or same(field.value, value)
@@ -54,7 +54,7 @@ def _suits(field: Field, value: JSON | Missing) -> bool:
 
 
 def is_of(field: Field, value: JSON) -> bool:
-    """Whether a value has the type of a field, and all in it that of the fields inside."""
+    """Return whether a value has the type of a field, and its parts those of the fields inside."""
     if value is None and field.nullable:
         return True
     test = TESTS.get(type(field))
@@ -70,7 +70,7 @@ def _is_group(field: Group, value: JSON) -> bool:
     )
 
 
-def _is_row(field: Row, value: JSON) -> bool:
+def _is_row(field: FixedList, value: JSON) -> bool:
     if not isinstance(value, list) or len(value) != len(field.fields):
         return False
     return all(is_of(part, inner) for part, inner in zip(field.fields, value, strict=True))
@@ -89,7 +89,7 @@ def _is_number(field: Number, value: JSON) -> bool:
     return is_written or values.is_number_of(value, field)
 
 
-#: How each kind of field knows its values; every value is one of those that are not listed.
+#: How each kind of field recognises its values; kinds that are not listed take every value.
 TESTS: dict[type[Field], Callable[[Any, JSON], bool]] = {
     Fixed: lambda field, value: same(field.value, value),
     Text: lambda field, value: isinstance(value, str) and values.is_of_input(value, field),
@@ -99,7 +99,7 @@ TESTS: dict[type[Field], Callable[[Any, JSON], bool]] = {
     Many: _are_options,
     Duration: lambda _, value: isinstance(value, str),
     Group: _is_group,
-    Row: _is_row,
+    FixedList: _is_row,
     Rows: lambda field, value: isinstance(value, list) and all(is_of(field.item, v) for v in value),
     Pairs: _is_map,
     OneOf: lambda field, value: any(is_of(shape, value) for shape in field.shapes),
@@ -118,7 +118,7 @@ def whole(field: Field, value: JSON | Missing) -> JSON | Missing:
                 key: whole(known[key], inner) if key in known else inner
                 for key, inner in given.items()
             }
-        case Row(), list() if len(value) == len(field.fields):
+        case FixedList(), list() if len(value) == len(field.fields):
             return [whole(part, inner) for part, inner in zip(field.fields, value, strict=True)]
         case OneOf(), dict() if (number := shape_of(field, value)) is not None:
             return whole(field.shapes[number], value)

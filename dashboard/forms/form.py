@@ -6,7 +6,7 @@
     form.is_ready, form.value                           # a JSON value, or errors at the fields
     form.refuse(error.details["errors"])                # what the server's types say
 
-Nothing typed is lost on the way, through errors, rows and tabs. Pure: no Django in here.
+Nothing typed is lost on the way, through errors, rows and tabs. Pure but for its words.
 """
 
 from __future__ import annotations
@@ -16,24 +16,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
 from typing import Any, Self
 
-from dashboard.forms import binding, documents, posting
-from dashboard.forms.bound import (
-    Bound,
-    BoundChoice,
-    BoundOneOf,
-    BoundRaw,
-    BoundRows,
-    BoundSwitch,
-    Line,
-)
-from dashboard.forms.compound import BoundEither, BoundPairs
-from dashboard.forms.fields import JSON, MISSING, Missing, Raw, holds_secret
-from dashboard.forms.paths import as_words
-from dashboard.forms.schema import Schema, field_of
+from django.utils.translation import gettext
+
+from workflows_app.languages import gettext_lazy
+
+from . import binding, documents, posting, type_words
+from .bound import Bound, BoundInput
+from .compound import BoundEither, BoundPairs
+from .fields import JSON, MISSING, Missing, Raw, holds_secret
+from .groups import BoundOneOf, BoundRows
+from .inputs import BoundChoice, BoundRaw, BoundSwitch
+from .paths import as_words
+from .schema import field_of
+from .wording import Schema
 
 FORM, JSON_TAB = "form", "json"
-NO_JSON = "Mend the JSON first: the fields show only what can be read."
-NO_FIELDS = "Mend this part first: the JSON tab shows only what can be read."
+NO_JSON = gettext_lazy("Fix the JSON first: the fields show only what can be read.")
+NO_FIELDS = gettext_lazy("Fix this part first: the JSON tab shows only what can be read.")
 
 
 @dataclass(frozen=True)
@@ -55,10 +54,10 @@ class SchemaForm:
     text_errors: list[str] = field(default_factory=list)
     op: str = ""
     prefix: str = ""
-    #: The name of the input that should have the focus, after a row was added.
+    #: The name of the input that gets the focus after a row was added.
     focus: str = ""
     is_locked: bool = False
-    #: In which moments are shown and read; the page carries it, so that both are the same.
+    #: The zone in which moments are shown and read; the page carries it, so that both are the same.
     zone: tzinfo = UTC
 
     @classmethod
@@ -69,7 +68,7 @@ class SchemaForm:
         prefix: str = "",
         zone: tzinfo = UTC,
     ) -> Self:
-        """Return the form as it is first shown, holding defaults or `value`."""
+        """Return the form as it is first shown, with defaults or `value`."""
         root = binding.bind_value(field_of(schema, zone), value)
         return cls(root=root, prefix=prefix, zone=zone)
 
@@ -82,7 +81,7 @@ class SchemaForm:
         prefix: str = "",
         zone: tzinfo = UTC,
     ) -> Self:
-        """Return the form holding what was posted, from whichever tab was open."""
+        """Return the form with what was posted from the tab that was open."""
         shape = field_of(schema, zone)
         op = str(data.get("op") or "")
         if data.get("tab") == JSON_TAB:
@@ -99,15 +98,15 @@ class SchemaForm:
 
     @property
     def buttons(self) -> list[tuple[str, str]]:
-        """Values and labels, where the whole form is one choice of a few: each a button.
+        """Values and labels of buttons, if the whole form is one choice among a few.
 
-        Not where one is chosen already, which the buttons alone would not send.
+        There are none if a value is chosen already, because the buttons alone would not send it.
         """
         root = self.root
-        if isinstance(root, Line) and root.raw:
+        if isinstance(root, BoundInput) and root.raw:
             return []
         if isinstance(root, BoundSwitch) and not (root.field.is_optional or root.field.is_checkbox):
-            return [("true", "Yes"), ("false", "No")]
+            return [("true", gettext("Yes")), ("false", gettext("No"))]
         if isinstance(root, BoundChoice) and root.field.is_radio:
             return [(name, label) for name, label, _ in root.choices]
         return []
@@ -122,16 +121,16 @@ class SchemaForm:
         self.focus = _first_input(self.root) or _first_adding(self.root) or self.root.name
 
     def press(self, name: str) -> None:
-        """Take the value of the one of `buttons` that was pressed; another is an error."""
-        if self.tab == FORM and isinstance(self.root, Line) and name in dict(self.buttons):
+        """Take the value of the button among `buttons` that was pressed; any other is an error."""
+        if self.tab == FORM and isinstance(self.root, BoundInput) and name in dict(self.buttons):
             self.root.raw = name
         else:
-            self.text_errors.append("There is no such button in this form.")
+            self.text_errors.append(gettext("There is no such button in this form."))
 
     # What the buttons inside the form do; each shows the form again.
 
     def act(self) -> bool:
-        """Do what a button of the form asked for; False when the form itself was sent."""
+        """Do what a button of the form asked for; return False if the form itself was sent."""
         verb, _, target = self.op.partition(":")
         match verb:
             case "add":
@@ -174,18 +173,18 @@ class SchemaForm:
         maps = [part for part in self.root.walk() if isinstance(part, BoundPairs)]
         if any(part.key_problem for part in maps):
             self.root.check()
-            self.text_errors = [NO_FIELDS]
+            self.text_errors = [str(NO_FIELDS)]
             return
         broken = [part for part in self.root.walk() if isinstance(part, BoundRaw)]
         for part in broken:
             part.check()
         if any(part.errors and not part.is_empty for part in broken):
-            self.text_errors = [NO_FIELDS]
+            self.text_errors = [str(NO_FIELDS)]
             return
         for part in broken:
             part.errors = []
         for line in self.root.walk():
-            if isinstance(line, Line) and line.is_secret:  # never written into a page
+            if isinstance(line, BoundInput) and line.is_secret:  # never written into a page
                 line.raw = ""
         draft = self.root.draft()
         self.text = "" if isinstance(draft, Missing) else documents.dump(draft)
@@ -195,7 +194,7 @@ class SchemaForm:
         try:
             value = documents.load(self.text) if self.text.strip() else MISSING
         except documents.NotJson as mistake:
-            self.text_errors = [str(mistake), NO_JSON]
+            self.text_errors = [str(mistake), str(NO_JSON)]
             return
         self.root = binding.bind_value(self.root.field, value)
         self.tab = FORM
@@ -203,7 +202,7 @@ class SchemaForm:
     # Sending.
 
     def check(self) -> bool:
-        """Whether the form makes a JSON value; if not, the errors stand at the fields."""
+        """Return whether the form makes a JSON value; if not, its fields have the errors."""
         if self.tab == JSON_TAB:
             try:
                 self.draft()
@@ -215,9 +214,9 @@ class SchemaForm:
         return not self.complaints
 
     def draft(self) -> JSON:
-        """Return the value, as far as it can be told; None stands for nothing at all.
+        """Return the value as far as it is known; None means no value at all.
 
-        Raises `NotJson` where a JSON text cannot be read.
+        Raises `NotJson` if a JSON text cannot be read.
         """
         if self.tab == JSON_TAB:
             return documents.load(self.text) if self.text.strip() else None
@@ -225,7 +224,7 @@ class SchemaForm:
         return None if isinstance(draft, Missing) else draft
 
     def refuse(self, errors: Iterable[Mapping[str, Any]]) -> None:
-        """Put the server's errors, Pydantic's list, beside the fields they speak of."""
+        """Put the server's errors, Pydantic's list, beside the fields that they name."""
         silent = {id(part) for part in self.root.walk() if part.errors}
         for error in errors:
             loc, message = tuple(error.get("loc", ())), _in_words(error)
@@ -249,7 +248,7 @@ class SchemaForm:
 
     @property
     def complaints(self) -> list[Complaint]:
-        """All errors in the order of the page; the first field with one is marked for the focus."""
+        """All errors in the order of the page; the first field with one gets the focus."""
         if self.tab == JSON_TAB:
             return [Complaint("json", "JSON", message) for message in self.text_errors]
         found = [Complaint("", "", message) for message in self.text_errors]
@@ -262,12 +261,12 @@ class SchemaForm:
 
 def _label(part: Bound) -> str:
     rows = [f"{step + 1}" for step in part.path if isinstance(step, int)]
-    label = part.field.label or "Value"
+    label = part.field.label or gettext("Value")
     return f"{label} ({'.'.join(rows)})" if rows else label
 
 
 def _first_input(part: Bound) -> str:
-    """Return the name of the first input that can take the focus; radios have an index."""
+    """Return the name of the first input that can get the focus; radios have an index."""
     leaf = next(
         (inner for inner in part.walk() if inner.shape not in {"group", "rows", "fixed"}), None
     )
@@ -275,15 +274,16 @@ def _first_input(part: Bound) -> str:
 
 
 def _first_adding(part: Bound) -> str:
-    """Return the name of the first button that adds a row, of a form that has nothing but lists."""
+    """Return the name of the first button that adds a row, in a form that has only lists."""
     adding = (rows for rows in part.walk() if isinstance(rows, BoundRows) and rows.can_add)
     return next((rows.add_name for rows in adding), "")
 
 
 def _in_words(error: Mapping[str, Any]) -> str:
-    message = str(error.get("msg", "This value was refused."))
+    message = str(error.get("msg", gettext("This value was refused.")))
+    message = type_words.of(str(error.get("type")), message)
     for prefix in ("Value error, ", "Assertion failed, "):
         message = message.removeprefix(prefix)
     if error.get("type") == "missing":
-        message = "Enter a value."
+        message = gettext("Enter a value.")
     return message[:1].upper() + message[1:] + ("" if message.endswith((".", "!", "?")) else ".")

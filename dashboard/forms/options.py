@@ -1,29 +1,31 @@
-"""The options of a choice, told apart: what each is called in the page, and in what is sent."""
+"""The options of a choice, made distinct: the labels on the page, and the names that are sent."""
 
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
 from typing import Final
 
-from dashboard.forms import documents, values
-from dashboard.forms.fields import Option
+from workflows_app.languages import gettext_lazy
 
-#: How the name begins of an option whose own value an input would not give back.
+from . import documents, values
+from .fields import Option
+
+#: The prefix of the name of an option whose own value an input would not return.
 CODED: Final = "option:"
 
 #: What people call texts that cannot be seen.
 WORDS: Final = {
-    "": "Empty text",
-    " ": "Space",
-    "\t": "Tab",
-    "\n": "Line break",
-    "\r": "Carriage return",
-    "\r\n": "Carriage return and line break",
+    "": gettext_lazy("Empty text"),
+    " ": gettext_lazy("Space"),
+    "\t": gettext_lazy("Tab"),
+    "\n": gettext_lazy("Line break"),
+    "\r": gettext_lazy("Carriage return"),
+    "\r\n": gettext_lazy("Carriage return and line break"),
 }
 
 
 def told_apart(options: Iterable[Option]) -> tuple[Option, ...]:
-    """Return the options, each with a name and a label that no other has."""
+    """Return the options, each with a name and a label that no other option has."""
     found = [replace(option, label=_visible(option)) for option in options]
     names = Counter(option_name(option) for option in found)
     labels = Counter(option.label for option in found)
@@ -38,7 +40,7 @@ def told_apart(options: Iterable[Option]) -> tuple[Option, ...]:
 
 
 def option_name(option: Option) -> str:
-    """Return how an option is named in the posted form."""
+    """Return the name of an option in the posted form."""
     if option.name:
         return option.name
     return option.value if isinstance(option.value, str) else documents.dump(option.value)
@@ -61,10 +63,10 @@ def _name(option: Option, number: int, *, is_alone: bool) -> str:
 
 
 def _visible(option: Option) -> str:
-    """Return the label, or what stands for one that cannot be seen as it is."""
+    """Return the label, or a text in its place if it cannot be seen as it is."""
     label = option.label
     if label in WORDS:
-        return WORDS[label]
+        return str(WORDS[label])
     return label if values.is_one_line(label) and label == label.strip() else _exact(option)
 
 

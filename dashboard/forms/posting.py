@@ -1,50 +1,44 @@
-"""Put what was posted to the fields of a form."""
+"""Binds what was posted to the fields of a form."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final, Protocol
 
-from dashboard.forms import documents, values
-from dashboard.forms.binding import COUNT, LINES, bind_value, filled, order_of, raw_of
-from dashboard.forms.bound import (
-    FEW_ROWS,
-    MOST_ROWS,
-    Bound,
-    BoundFixed,
-    BoundGroup,
-    BoundMany,
-    BoundOneOf,
-    BoundRaw,
-    BoundRows,
-    BoundText,
-    Line,
-)
-from dashboard.forms.compound import BoundPair, BoundPairs, BoundRow
-from dashboard.forms.fields import (
+from workflows_app import languages
+from workflows_app.languages import gettext_lazy
+
+from . import documents, values
+from .binding import LINES, bind_value, filled
+from .bound import FEW_ROWS, MOST_ROWS, Bound, BoundInput
+from .compound import BoundFixedList, BoundPair, BoundPairs
+from .fields import (
     JSON,
     Duration,
     Either,
     Field,
     Fixed,
+    FixedList,
     Group,
     Many,
     OneOf,
     Pair,
     Pairs,
-    Row,
     Rows,
     Switch,
     Text,
 )
-from dashboard.forms.options import option_name
-from dashboard.forms.paths import Path, name_of
+from .groups import BoundGroup, BoundOneOf, BoundRows
+from .inputs import BoundFixed, BoundMany, BoundRaw, BoundText
+from .options import option_name
+from .paths import Path, name_of
+from .raw import COUNT, order_of, raw_of
 
-TOO_MANY: Final = (
-    f"Only the first {MOST_ROWS} rows of {{}} could be taken. Put the whole list into the JSON tab."
+TOO_MANY: Final = gettext_lazy(
+    "Only the first {most} rows of {count} could be taken. Put the whole list into the JSON tab."
 )
-UNREADABLE: Final = (
-    "The keys that have no field of their own could not be read, so they would be lost. Load the "
-    "page again."
+UNREADABLE: Final = gettext_lazy(
+    "The keys that have no field of their own could not be read, so they would "
+    "be lost. Load the page again."
 )
 
 
@@ -58,19 +52,19 @@ class Posted(Protocol):
 
 
 def bind_posted(field: Field, data: Posted, uploads: Mapping[str, str], path: Path = ()) -> Bound:
-    """Return the field holding what was posted for it."""
-    is_json = not isinstance(field, Pair)  # whose value, at the same path, may be JSON
+    """Return the field with what was posted for it."""
+    is_json = not isinstance(field, Pair)  # the value, at the same path, may be JSON
     if is_json and (raw := _text(data, name_of(path, "json"))) is not None:
         return BoundRaw(field=field, path=path, raw=raw)
     bound = POSTED.get(type(field), _posted_line)(field, data, uploads, path)
     bound.is_null = field.nullable and bound.null_name in data
-    if isinstance(bound, Line) and (given := _text(data, bound.origin_name)) is not None:
+    if isinstance(bound, BoundInput) and (given := _text(data, bound.origin_name)) is not None:
         _keep_origin(bound, given)
     return bound
 
 
-def _keep_origin(bound: Line, text: str) -> None:
-    """Keep the value that the field was given, where its inputs were left as that shows them."""
+def _keep_origin(bound: BoundInput, text: str) -> None:
+    """Keep the value that the field was given if its inputs were left as they show it."""
     try:
         given = json.loads(text)
     except (ValueError, RecursionError):
@@ -139,7 +133,7 @@ def _posted_group(field: Group, data: Posted, uploads: Mapping[str, str], path: 
     try:
         bound.extra = _extra(_text(data, name_of(path, "extra")))
     except (ValueError, RecursionError):
-        bound.errors.append(UNREADABLE)
+        bound.errors.append(str(UNREADABLE))
     return bound
 
 
@@ -150,9 +144,11 @@ def _extra(text: str | None) -> dict[str, JSON]:
     return found
 
 
-def _posted_row(field: Row, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
+def _posted_row(field: FixedList, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
     parts = [bind_posted(part, data, uploads, (*path, n)) for n, part in enumerate(field.fields)]
-    return BoundRow(field=field, path=path, parts=parts, is_given=name_of(path, "given") in data)
+    return BoundFixedList(
+        field=field, path=path, parts=parts, is_given=name_of(path, "given") in data
+    )
 
 
 def _posted_one_of(field: OneOf, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
@@ -175,7 +171,7 @@ def _number(data: Posted, name: str, field: OneOf) -> int | None:
 
 def _posted_rows(field: Rows, data: Posted, uploads: Mapping[str, str], path: Path) -> Bound:
     count = _count(data, name_of(path, "rows"))
-    if count > FEW_ROWS:  # as many as there are inputs for, whatever number was sent
+    if count > FEW_ROWS:  # the number of inputs counts, whatever number was sent
         count = min(count, max(FEW_ROWS, _posted_count(data, name_of(path))))
     places = range(min(count, MOST_ROWS))
     rows = [bind_posted(field.item, data, uploads, (*path, index)) for index in places]
@@ -188,7 +184,9 @@ def _posted_rows(field: Rows, data: Posted, uploads: Mapping[str, str], path: Pa
         kept = min(_count(data, name_of(path, "items")), len(rows))
         bound = BoundRows(field=field, path=path, rows=rows, is_given=is_given, kept=kept)
     if count > MOST_ROWS:
-        bound.errors.append(TOO_MANY.format(f"{count:,}"))
+        bound.errors.append(
+            TOO_MANY.format(most=MOST_ROWS, count=languages.number(count, is_grouped=True))
+        )
     return bound
 
 
@@ -198,7 +196,7 @@ def _count(data: Posted, name: str) -> int:
 
 
 def _posted_count(data: Posted, name: str) -> int:
-    """Return how many rows have an input: one more than the last index of a list's."""
+    """Return how many rows have an input: one more than the last index in their names."""
     prefix = f"{name}."
     places = (key.removeprefix(prefix) for key in data if key.startswith(prefix))
     numbers = (place.partition(".")[0].partition(":")[0] for place in places)
@@ -210,14 +208,14 @@ def _text(data: Posted, name: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-#: How each kind of field is filled; those with one text are not listed.
+#: How each kind of field is bound; those with one text are not listed.
 POSTED: dict[type[Field], Callable[[Any, Posted, Mapping[str, str], Path], Bound]] = {
     Fixed: _posted_fixed,
     Group: _posted_group,
     OneOf: _posted_one_of,
     Pair: _posted_pair,
     Pairs: _posted_rows,
-    Row: _posted_row,
+    FixedList: _posted_row,
     Rows: _posted_rows,
     Either: _posted_compound,
     Duration: _posted_compound,

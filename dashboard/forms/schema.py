@@ -1,23 +1,28 @@
-"""Turn a JSON schema into fields.
+"""Turns a JSON schema into fields.
 
-Reads what Pydantic writes (Draft 2020-12). A union of objects is a choice of a shape, then its
-fields; one of plain values is a choice of a kind, and a text. What has no honest form, such as a
-union of other things, becomes a `Raw` field: JSON for that part, and fields for the rest.
+It reads what Pydantic writes (Draft 2020-12). A union of objects becomes a choice of a shape, then
+its fields; a union of plain values becomes a choice of a kind, and a text. What has no honest form,
+such as any other union, becomes a `Raw` field: JSON for that part, and fields for the rest.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 
-from dashboard.forms.documents import dump, same
-from dashboard.forms.fields import (
+from django.utils.translation import gettext
+
+from workflows_app.languages import gettext_lazy
+
+from .documents import dump, same
+from .fields import (
     MISSING,
     Choice,
     Duration,
     Either,
     Field,
     Fixed,
+    FixedList,
     Group,
     Many,
     Number,
@@ -26,24 +31,19 @@ from dashboard.forms.fields import (
     Pair,
     Pairs,
     Raw,
-    Row,
     Rows,
     Switch,
     Text,
     holds_secret,
 )
-from dashboard.forms.options import told_apart
-from dashboard.forms.wording import hint_of, label_of, option_label
+from .options import told_apart
+from .scope import MAX_DEPTH, Role, Scope, resolved, without_null
+from .wording import Schema, hint_of, label_of, option_label
 
-Schema = Mapping[str, Any]
-
-#: A text that may be longer than this gets a field of several lines.
+#: A text that may be longer than this gets a field with several lines.
 LONG_TEXT = 200
 
-#: Deeper than this, forms are harder to read than JSON.
-MAX_DEPTH = 6
-
-#: More shapes than this are no choice for a form.
+#: With more shapes than this, a form offers no choice.
 MOST_SHAPES = 8
 
 INPUTS = {
@@ -56,84 +56,53 @@ INPUTS = {
     "textarea": "textarea",
 }
 
-
-#: What the kinds of texts are called where one of several is chosen.
+#: The names of the kinds of texts, if one of several is chosen.
 KINDS = {
-    "date": "Date",
-    "datetime-local": "Date and time",
-    "time": "Time",
-    "email": "E-mail address",
-    "url": "Address of a page",
-    "password": "Secret",
+    "date": gettext_lazy("Date"),
+    "datetime-local": gettext_lazy("Date and time"),
+    "time": gettext_lazy("Time"),
+    "email": gettext_lazy("E-mail address"),
+    "url": gettext_lazy("Address of a page"),
+    "password": gettext_lazy("Secret"),
 }
 FORMATS = {"uuid": "UUID"}
-#: What bytes are called; they are typed, or taken from a file, as text.
+#: The formats of bytes; they are typed, or taken from a file, as text.
 FILES = frozenset({"binary", "base64", "base64url"})
 
 #: Marks a moment whose type takes no time zone; `workflows_app` writes it into its schemas.
 WITHOUT_ZONE = "x-without-zone"
 
-#: How often a shape may hold itself, in lists and maps, before it is edited as JSON.
-MOST_ROUNDS = 3
-
-
-@dataclass(frozen=True)
-class Scope:
-    """Where in the schema we are: its definitions, and the references we came through."""
-
-    defs: Mapping[str, Schema]
-    through: tuple[str, ...] = ()
-    depth: int = 0
-    #: In which moments are shown and read.
-    zone: tzinfo = UTC
-    #: Whether we came through a list or a map, whose rows are only made when somebody adds them.
-    is_in_rows: bool = False
-
-    def goes_round(self, name: str) -> bool:
-        """Whether a shape holds itself once more than a form shows."""
-        return self.through.count(name) >= (MOST_ROUNDS if self.is_in_rows else 1)
-
-    def inside(self) -> "Scope":
-        """Return the scope one level deeper."""
-        return replace(self, depth=self.depth + 1)
-
-
-@dataclass(frozen=True)
-class Place:
-    """What the surroundings say about a field: its key, and whether it must be given."""
-
-    key: str = ""
-    required: bool = True
-
 
 def field_of(schema: Schema | None, zone: tzinfo = UTC) -> Field:
-    """Return the field for a whole document; None stands for a schema that allows anything.
+    """Return the field for a whole document; None means a schema that allows anything.
 
-    `zone` is the one in which its moments are shown and read.
+    `zone` is the time zone in which its moments are shown and read.
     """
     if not schema:
-        return Raw(label="Value", required=False, reason="Any JSON value fits here.")
-    return _field(schema, Scope(schema.get("$defs", {}), zone=zone), Place())
+        return Raw(
+            label=gettext("Value"), required=False, reason=gettext("Any JSON value fits here.")
+        )
+    return _field(schema, Scope(schema.get("$defs", {}), zone=zone), Role())
 
 
-def _field(schema: Schema, scope: Scope, place: Place) -> Field:
+def _field(schema: Schema, scope: Scope, role: Role) -> Field:
     own_title = schema.get("title", "")
-    schema, scope, is_loop = _resolved(schema, scope)
-    schema, nullable = _without_null(schema)
-    schema, scope, is_loop_inside = _resolved(schema, scope)
+    schema, scope, is_loop = resolved(schema, scope)
+    schema, nullable = without_null(schema)
+    schema, scope, is_loop_inside = resolved(schema, scope)
     words = {
-        "key": place.key,
+        "key": role.key,
         # The title of a shared shape names the shape; the key says what it is for here.
-        "label": label_of(own_title if place.key else schema.get("title", ""), place.key),
+        "label": label_of(own_title if role.key else schema.get("title", ""), role.key),
         "hint": hint_of(schema),
-        "required": place.required,
+        "required": role.required,
         "nullable": nullable,
         "default": schema.get("default", MISSING),
     }
     if is_loop or is_loop_inside or scope.depth > MAX_DEPTH:
-        return Raw(**words, reason="This part holds itself, so it is edited as JSON.")
+        return Raw(**words, reason=gettext("This part contains itself, so it is edited as JSON."))
     found = _of_shape(schema, scope, words)
-    # The schema masks the secrets of a default: sent back, the mask would be the secret.
+    # The schema masks secrets in a default: if it were sent back, the mask would become the secret.
     return replace(found, default=MISSING) if found.has_default and holds_secret(found) else found
 
 
@@ -155,7 +124,7 @@ def _of_shape(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
 
 
 def _const(value: Any, words: dict[str, Any]) -> Field:
-    """Return a value without a choice; of one that may also be left out, the choice."""
+    """Return a value without a choice; if it may also be left out, return that choice."""
     is_left_out = words["nullable"] or not words["required"]
     if value is not None and is_left_out and not same(words["default"], value):
         return Choice(**words, options=told_apart([Option(value, option_label(value))]))
@@ -176,48 +145,12 @@ def _plain(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
             return Raw(**words, reason=_why_raw(schema))
 
 
-def _resolved(schema: Schema, scope: Scope) -> tuple[Schema, Scope, bool]:
-    """Follow `$ref` and a lone `allOf`; the last value says whether we came round in a circle."""
-    while True:
-        if "$ref" in schema:
-            name = str(schema["$ref"]).rsplit("/", 1)[-1]
-            if scope.goes_round(name):
-                return schema, scope, True
-            beside = {key: value for key, value in schema.items() if key != "$ref"}
-            schema = {**scope.defs.get(name, {}), **beside}
-            scope = replace(scope, through=(*scope.through, name))
-        elif len(schema.get("allOf", ())) == 1:
-            beside = {key: value for key, value in schema.items() if key != "allOf"}
-            schema = {**schema["allOf"][0], **beside}
-        else:
-            return schema, scope, False
-
-
-def _without_null(schema: Schema) -> tuple[Schema, bool]:
-    """Return the schema without its null branch, and whether it had one."""
-    kind = schema.get("type")
-    if isinstance(kind, list) and "null" in kind:
-        rest = [name for name in kind if name != "null"]
-        return {**schema, "type": rest[0] if len(rest) == 1 else rest}, True
-    options = schema.get("enum", ())
-    if None in options and len(options) > 1:
-        return {**schema, "enum": [value for value in options if value is not None]}, True
-    branches = schema.get("anyOf") or schema.get("oneOf") or ()
-    others = [branch for branch in branches if branch.get("type") != "null"]
-    if len(others) == len(branches):
-        return schema, False
-    beside = {key: value for key, value in schema.items() if key not in {"anyOf", "oneOf"}}
-    if len(others) == 1:
-        return {**others[0], **beside}, True
-    return {**beside, "anyOf": others}, True
-
-
 def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
     if "enum" in schema:
         return told_apart(Option(value, option_label(value)) for value in schema["enum"])
     found: list[Option] = []
     for branch in schema.get("oneOf") or schema.get("anyOf") or ():
-        inner, _, is_loop = _resolved(branch, scope)
+        inner, _, is_loop = resolved(branch, scope)
         if is_loop or not ("const" in inner or "enum" in inner):
             return ()
         values = inner["enum"] if "enum" in inner else [inner["const"]]
@@ -229,7 +162,7 @@ def _options(schema: Schema, scope: Scope) -> tuple[Option, ...]:
 def _decimal(schema: Schema) -> Schema | None:
     """Return the number branch of what Pydantic writes for a `Decimal`: a number or a string.
 
-    `float | str` is written in the same way but for the mark that `schemas` puts to its string.
+    `float | str` is written in the same way, except for the mark that `schemas` adds to its string.
     """
     branches = schema.get("anyOf", ())
     if [branch.get("type") for branch in branches] != ["number", "string"]:
@@ -243,7 +176,11 @@ def _text(schema: Schema, scope: Scope, words: dict[str, Any]) -> Text:
     is_file = schema.get("format") in FILES
     zone = None if schema.get(WITHOUT_ZONE) else scope.zone
     if shape == "datetime-local":
-        where = f"Time zone: {zone}." if zone else "Without a time zone."
+        where = (
+            gettext("Time zone: {zone}.").format(zone=zone)
+            if zone
+            else gettext("Without a time zone.")
+        )
         words = words | {"hint": f"{words['hint']} {where}".strip()}
     if (is_file or _is_long(schema)) and shape == "text":
         shape = "textarea"
@@ -268,8 +205,10 @@ def _list(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
         return _row(schema, scope, words)
     scope = replace(scope, is_in_rows=True)
     if "items" not in schema or "prefixItems" in schema:
-        return Raw(**words, reason="This list has no one shape of items, so it is edited as JSON.")
-    item = _field(schema["items"], scope.inside(), Place())
+        return Raw(
+            **words, reason=gettext("The items have no common shape, so this is edited as JSON.")
+        )
+    item = _field(schema["items"], scope.inside(), Role())
     if isinstance(item, Choice) and schema.get("uniqueItems"):
         return Many(**words, options=item.options)
     item = replace(item, label=item.label or _singular(words["label"]))
@@ -285,15 +224,19 @@ def _row(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field:
     """Return the fields of a list of fixed length."""
     parts = schema["prefixItems"]
     if not schema.get("minItems") == schema.get("maxItems") == len(parts):
-        return Raw(**words, reason="This list has no one length, so it is edited as JSON.")
+        return Raw(
+            **words, reason=gettext("This list has no fixed length, so it is edited as JSON.")
+        )
     found = [
-        _field(part, scope.inside(), Place(key=str(number))) for number, part in enumerate(parts)
+        _field(part, scope.inside(), Role(key=str(number))) for number, part in enumerate(parts)
     ]
     fields = tuple(
-        field if "title" in part else replace(field, label=f"Item {number}")
+        field
+        if "title" in part
+        else replace(field, label=gettext("Item {number}").format(number=number))
         for number, (field, part) in enumerate(zip(found, parts, strict=True), 1)
     )
-    return Row(**words | {"hint": ""}, fields=fields)
+    return FixedList(**words | {"hint": ""}, fields=fields)
 
 
 def _singular(label: str) -> str:
@@ -303,22 +246,24 @@ def _singular(label: str) -> str:
 def _group(schema: Schema, scope: Scope, words: dict[str, Any]) -> Group:
     required = set(schema.get("required", ()))
     fields = tuple(
-        _field(part, scope.inside(), Place(key=key, required=key in required))
+        _field(part, scope.inside(), Role(key=key, required=key in required))
         for key, part in schema["properties"].items()
     )
     return Group(**words, fields=fields)
 
 
 def _pairs(schema: Schema, scope: Scope, words: dict[str, Any]) -> Pairs | None:
-    """Return the rows of a map; None where it is none. Values that may be anything are JSON."""
+    """Return the rows of a map; None if it is not one. Values that may be anything are JSON."""
     inner = schema.get("additionalProperties")
     inner = {} if inner is True else inner
     if schema.get("type") != "object" or not isinstance(inner, Mapping):
         return None
-    value = _field(inner, replace(scope.inside(), is_in_rows=True), Place())
-    value = replace(value, label=value.label or _singular(words["label"]) or "Value")
+    value = _field(inner, replace(scope.inside(), is_in_rows=True), Role())
+    value = replace(value, label=value.label or _singular(words["label"]) or gettext("Value"))
     if isinstance(value, Raw):
-        value = replace(value, label="Value", reason="JSON: a text stands in quotes.")
+        value = replace(
+            value, label=gettext("Value"), reason=gettext("JSON: put a text in quotes.")
+        )
     if isinstance(value, Text) and value.input in {"text", "textarea"} and not value.nullable:
         value = replace(value, required=False, default="")  # beside a key, no text is a text
     return Pairs(
@@ -330,7 +275,7 @@ def _pairs(schema: Schema, scope: Scope, words: dict[str, Any]) -> Pairs | None:
 
 
 def _either(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field | None:
-    """Return the choice between several kinds of plain values; None where others fit, too."""
+    """Return the choice between several kinds of plain values; None if others fit, too."""
     kind = schema.get("type")
     named = [{"type": name} for name in kind] if isinstance(kind, list) else ()
     branches = schema.get("anyOf") or schema.get("oneOf") or named
@@ -345,20 +290,23 @@ def _either(schema: Schema, scope: Scope, words: dict[str, Any]) -> Field | None
         is_other = isinstance(part, Fixed) and isinstance(other, Fixed) and part != other
         label = dump(part.value) if isinstance(part, Fixed) and is_other else part.label
         known[label] = replace(part, label=label)
-    # A plain text fits every string, so it is asked last whether a value is of its kind.
-    last = sorted(known.values(), key=lambda part: part.label == "Text")
-    if known.keys() == {"Number", "Whole number"}:
+    # A plain text fits every string, so it is tried last when the kind of a value is looked for.
+    last = sorted(known.values(), key=lambda part: part.label == gettext("Text"))
+    if known.keys() == {gettext("Number"), gettext("Whole number")}:
         return Number(**words)
     return Either(**words, kinds=tuple(last)) if len(last) > 1 else None
 
 
 def _kinds_of(branch: Schema, scope: Scope) -> list[Field | None]:
-    part = _field(branch, scope.inside(), Place())
+    part = _field(branch, scope.inside(), Role())
     match part:
         case _ if part.nullable:
             return [None]
         case Switch():
-            return [Fixed(label="Yes", value=True), Fixed(label="No", value=False)]
+            return [
+                Fixed(label=gettext("Yes"), value=True),
+                Fixed(label=gettext("No"), value=False),
+            ]
         case Choice(options=options):
             return [Fixed(label=option.label, value=option.value) for option in options]
         case _:
@@ -366,30 +314,32 @@ def _kinds_of(branch: Schema, scope: Scope) -> list[Field | None]:
 
 
 def _kind_of(part: Field, branch: Schema) -> Field | None:
-    """Return a plain field under the name of its kind; None for any other."""
+    """Return a plain field with the name of its kind as its label; None for any other."""
     found: Field | None = None
     match part:
         case Fixed(value=None | bool() | int() | float() | str() as value):
             option, *_ = told_apart([Option(value, option_label(value))])
             found = replace(part, label=option.label)
         case Number():
-            found = replace(part, label="Whole number" if part.integer else "Number")
+            found = replace(
+                part, label=gettext("Whole number") if part.integer else gettext("Number")
+            )
         case Text(input=shape):
-            named = FORMATS.get(branch.get("format", ""), KINDS.get(shape, "Text"))
+            named = FORMATS.get(branch.get("format", ""), str(KINDS.get(shape, gettext("Text"))))
             found = replace(part, label=named)
         case Duration():
-            found = Text(label="Duration (ISO 8601)")
+            found = Text(label=gettext("Duration (ISO 8601)"))
         case _:
             pass
     return found
 
 
 def _one_of(schema: Schema, scope: Scope, words: dict[str, Any]) -> OneOf | None:
-    """Return the choice between several shapes of objects; None where that is not what fits."""
+    """Return the choice between several shapes of objects; None if the schema is something else."""
     branches = schema.get("oneOf") or schema.get("anyOf") or ()
     if not 1 < len(branches) <= MOST_SHAPES:
         return None
-    shapes = [_field(branch, scope.inside(), Place()) for branch in branches]
+    shapes = [_field(branch, scope.inside(), Role()) for branch in branches]
     groups = tuple(shape for shape in shapes if isinstance(shape, Group) and not shape.nullable)
     if len(groups) < len(shapes):
         return None
@@ -404,7 +354,7 @@ def _tags(branch: Schema, shape: Group) -> frozenset[str]:
 
 def _why_raw(schema: Schema) -> str:
     if "anyOf" in schema or "oneOf" in schema:
-        return "Several shapes fit here, so it is edited as JSON."
+        return gettext("Several shapes fit here, so it is edited as JSON.")
     if schema.get("type") == "object":
-        return "The keys are free here, so it is edited as JSON."
-    return "Any JSON value fits here."
+        return gettext("The keys are free here, so it is edited as JSON.")
+    return gettext("Any JSON value fits here.")

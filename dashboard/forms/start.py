@@ -1,7 +1,7 @@
-"""The form that starts a workflow: its input, what else a run may be given, and when it starts.
+"""The form that starts a workflow: its input, the other options of a run, and when it starts.
 
-Three documents in one form. The names of the second and the third begin with a sign that no field
-of an input has. Pure: no Django in here.
+There are three documents in one form. The names of the second and the third begin with a character
+that no field of an input has. Pure but for its words.
 """
 
 from __future__ import annotations
@@ -11,9 +11,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, tzinfo
 from typing import Any, Final, Self
 
-from dashboard.forms import binding, posting
-from dashboard.forms.bound import Bound, BoundGroup
-from dashboard.forms.fields import (
+from django.utils.translation import gettext, pgettext
+
+from workflows_app.languages import gettext_lazy
+
+from . import binding, posting
+from .bound import Bound
+from .fields import (
     JSON,
     MISSING,
     Choice,
@@ -25,13 +29,19 @@ from dashboard.forms.fields import (
     Rows,
     Text,
 )
-from dashboard.forms.form import Complaint, SchemaForm
-from dashboard.forms.schema import Schema, field_of
+from .form import Complaint, SchemaForm
+from .groups import BoundGroup
+from .schema import field_of
+from .wording import Schema
 
 NOW, AT, CRON = "now", "at", "cron"
-MOMENTS: Final = {NOW: "Now", AT: "At a time", CRON: "Again and again, by cron"}
+MOMENTS: Final = {
+    NOW: gettext_lazy("Now"),
+    AT: gettext_lazy("At a time"),
+    CRON: gettext_lazy("Again and again, by cron"),
+}
 
-#: The fields of when it starts that count for each moment.
+#: The fields of the start time that count for each kind of moment.
 COUNTING: Final = {NOW: (), AT: (AT,), CRON: (CRON, "timezone", "overlap")}
 
 RUN_PATH: Final = ("~run",)
@@ -39,45 +49,48 @@ WHEN_PATH: Final = ("~when",)
 STATE, CONTEXT = "initial_state", "request_context"
 
 OVERLAPS: Final = (
-    Option("allow", "Start another beside it"),
-    Option("skip", "Skip the time"),
-    Option("queue", "Wait until it has ended"),
+    Option("allow", gettext_lazy("Start another beside it")),
+    Option("skip", gettext_lazy("Skip the time")),
+    Option("queue", gettext_lazy("Wait until it has ended")),
 )
 
 
 @dataclass(frozen=True)
-class Shapes:
-    """The schemas of what a workflow is given; None: anything fits."""
+class StartSchemas:
+    """The schemas of what a workflow is given; None means that anything fits."""
 
     input: Schema | None = None
     state: Schema | None = None
     context: Schema | None = None
 
 
-def run_fields(shapes: Shapes, zone: tzinfo = UTC) -> Group:
-    """Return the fields of what a run is given besides its input; none of them is needed."""
-    tag = Text(label="Tag", min_length=1, max_length=200)
+def run_fields(shapes: StartSchemas, zone: tzinfo = UTC) -> Group:
+    """Return the fields of what a run is given apart from its input; none of them is required."""
+    tag = Text(label=gettext("Tag"), min_length=1, max_length=200)
     return Group(
-        label="More",
+        label=gettext("More"),
         fields=(
             Text(
                 key="run_id",
-                label="Run id",
-                hint="The key that makes a start happen once: a second start with it leads to the "
-                "same run. Without one, this form has a key of its own.",
+                label=gettext("Run id"),
+                hint=gettext(
+                    "A key that prevents a second start: starting again with it "
+                    "leads to the same run. Without one, this form uses a key of "
+                    "its own."
+                ),
                 required=False,
                 max_length=255,
             ),
             Text(
                 key="resource_id",
-                label="Resource id",
-                hint="What the run is about, such as the id of an order or of a customer.",
+                label=gettext("Resource id"),
+                hint=gettext("What the run is about, such as the id of an order or of a customer."),
                 required=False,
                 max_length=255,
             ),
-            Rows(key="tags", label="Tags", item=tag, required=False),
-            _optional(shapes.state, zone, STATE, "Initial state"),
-            _optional(shapes.context, zone, CONTEXT, "Request context"),
+            Rows(key="tags", label=pgettext("run", "Tags"), item=tag, required=False),
+            _optional(shapes.state, zone, STATE, gettext("Initial state")),
+            _optional(shapes.context, zone, CONTEXT, gettext("Request context")),
         ),
     )
 
@@ -85,38 +98,40 @@ def run_fields(shapes: Shapes, zone: tzinfo = UTC) -> Group:
 def _optional(schema: Schema | None, zone: tzinfo, key: str, label: str) -> Field:
     found = field_of(schema, zone)
     if isinstance(found, Raw):
-        found = replace(found, reason="An object as JSON: names and their values.")
+        found = replace(found, reason=gettext("An object as JSON: names and their values."))
     return replace(found, key=key, label=label, required=False, default=MISSING)
 
 
 def when_fields(zone: tzinfo = UTC) -> Group:
-    """Return the fields of when it starts; which of them count, the moment says."""
+    """Return the fields of the start time; the kind of moment decides which of them count."""
     return Group(
-        label="When",
+        label=gettext("When"),
         fields=(
             Text(
                 key=AT,
-                label="Time",
-                hint=f"Time zone: {zone}.",
+                label=gettext("Time"),
+                hint=gettext("Time zone: {zone}.").format(zone=zone),
                 input="datetime-local",
                 zone=zone,
             ),
             Text(
                 key=CRON,
-                label="Cron expression",
-                hint="Minute, hour, day of month, month, day of week; or @daily and the like.",
+                label=gettext("Cron expression"),
+                hint=gettext(
+                    "Minute, hour, day of month, month, day of week; or @daily and the like."
+                ),
                 max_length=255,
             ),
             Text(
                 key="timezone",
-                label="Its time zone",
-                hint="A name such as Europe/Amsterdam.",
+                label=gettext("Its time zone"),
+                hint=gettext("A name such as Europe/Amsterdam."),
                 default=str(zone),
                 max_length=100,
             ),
             Choice(
                 key="overlap",
-                label="When the run before has not ended",
+                label=gettext("When the previous run has not ended"),
                 default="allow",
                 options=OVERLAPS,
             ),
@@ -126,16 +141,16 @@ def when_fields(zone: tzinfo = UTC) -> Group:
 
 @dataclass
 class StartForm(SchemaForm):
-    """The form of an input, with two more documents at its side."""
+    """The form of an input, together with two more documents."""
 
-    more: SchemaForm = field(default_factory=lambda: _part(run_fields(Shapes()), RUN_PATH))
+    more: SchemaForm = field(default_factory=lambda: _part(run_fields(StartSchemas()), RUN_PATH))
     when: SchemaForm = field(default_factory=lambda: _part(when_fields(), WHEN_PATH))
     moment: str = NOW
 
     @classmethod
     def begun(
         cls,
-        shapes: Shapes,
+        shapes: StartSchemas,
         value: JSON | Missing = MISSING,
         more: Mapping[str, Any] | None = None,
         zone: tzinfo = UTC,
@@ -149,12 +164,12 @@ class StartForm(SchemaForm):
     @classmethod
     def sent(
         cls,
-        shapes: Shapes,
+        shapes: StartSchemas,
         data: posting.Posted,
         uploads: Mapping[str, str] | None = None,
         zone: tzinfo = UTC,
     ) -> Self:
-        """Return the form holding what was posted."""
+        """Return the form with what was posted."""
         form = cls.posted(shapes.input, data, uploads, zone=zone)
         given = uploads or {}
         more = posting.bind_posted(run_fields(shapes, zone), data, given, RUN_PATH)
@@ -172,18 +187,18 @@ class StartForm(SchemaForm):
 
     @property
     def is_more_given(self) -> bool:
-        """Whether anything was typed besides the input, or is wrong there."""
+        """Whether anything apart from the input was typed, or has an error."""
         return not self.more.root.is_pristine or bool(self.more.complaints)
 
     def part(self, key: str) -> Bound:
-        """Return the field of what a run is given besides its input, or of when it starts."""
+        """Return the field of an option of a run, or of the start time."""
         found = self.more.root.child(key) or self.when.root.child(key)
         if found is None:
             raise LookupError(f"The form has no field {key!r}.")
         return found
 
     def act(self) -> bool:
-        """Do what a button of the form asked for, in whichever document it stands."""
+        """Do what a button of the form asked for, in the document that it belongs to."""
         did = super().act()
         if did and not self.op.startswith("tab:"):
             self.more.act()
@@ -191,7 +206,7 @@ class StartForm(SchemaForm):
         return did
 
     def check(self) -> bool:
-        """Check all three documents; only what counts for the moment is asked for."""
+        """Check all three documents; only the fields that count for the moment are required."""
         super().check()
         self.more.check()
         for key in COUNTING[self.moment]:
@@ -200,7 +215,7 @@ class StartForm(SchemaForm):
 
     @property
     def complaints(self) -> list[Complaint]:
-        """All errors in the order of the page; the first field with one is marked for the focus."""
+        """All errors in the order of the page; the first field with one gets the focus."""
         found = super().complaints
         for part in (self.when, self.more):
             inner = part.complaints
@@ -212,13 +227,13 @@ class StartForm(SchemaForm):
 
     @property
     def given(self) -> dict[str, JSON]:
-        """What was typed besides the input; raises `NotJson` where JSON cannot be read."""
+        """Return what was typed apart from the input; raises `NotJson` if JSON cannot be read."""
         found = self.more.draft()
         return {key: value for key, value in found.items() if value not in ("", [], None)}
 
     @property
     def timed(self) -> dict[str, JSON]:
-        """What was typed of when it starts."""
+        """Return what was typed about the start time."""
         found = self.when.draft()
         return {key: value for key, value in found.items() if value not in ("", None)}
 
@@ -226,5 +241,5 @@ class StartForm(SchemaForm):
 def _part(shape: Group, path: tuple[str, ...], value: JSON | Missing = MISSING) -> SchemaForm:
     root = binding.bind_value(shape, value, path)
     if isinstance(root, BoundGroup):
-        root.is_given = False  # the fields of this page, not an object that somebody gave
+        root.is_given = False  # these are fields of this page, not an object that somebody gave
     return SchemaForm(root=root)

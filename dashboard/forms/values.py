@@ -1,4 +1,4 @@
-"""Between what people type and values: texts, numbers, moments."""
+"""Converts between what people type and values: texts, numbers, moments."""
 
 import math
 import re
@@ -6,17 +6,21 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, tzinfo
 from uuid import UUID
 
-from dashboard.forms.fields import JSON, Number, Text
+from django.utils.translation import gettext
+
+from workflows_app import languages
 from workflows_app.definition.faithful import MOST_DIGITS
+
+from .fields import JSON, Number, Text
 
 WHOLE = re.compile(r"[+-]?[0-9]+")
 DECIMAL = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 
-#: Characters of what was typed that a message repeats.
+#: How many characters of what was typed a message repeats.
 SHOWN = 60
 
-#: What an input loses or does not show: control characters, halves of a pair, and signs that turn
-#: the text around or take no room. JSON writes them out.
+#: What an input loses or does not show: control characters, halves of surrogate pairs, and
+#: characters that reverse the text or have no width. JSON escapes them.
 HIDDEN = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff"
     "\u200b\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\uffff]"
@@ -25,22 +29,22 @@ LINE_END = re.compile("\r\n|\r")
 
 
 def is_visible(text: str) -> bool:
-    """Whether an input shows every character of a text, and gives it back."""
+    """Return whether an input shows every character of a text and returns it unchanged."""
     return not HIDDEN.search(text)
 
 
 def is_one_line(text: str) -> bool:
-    """Whether a field of one line shows a text as it is."""
+    """Return whether a field with one line shows a text as it is."""
     return is_visible(text) and "\n" not in text and "\r" not in text
 
 
 def with_plain_lines(text: str) -> str:
-    """Return the text with each line ended as a browser shows it."""
+    """Return the text with line ends as a browser shows them."""
     return LINE_END.sub("\n", text)
 
 
 def number_of(text: str, field: Number) -> int | float | str | None:
-    """Return the number typed, or None where it is none; a decimal stays text, digit by digit."""
+    """Return the number typed, or None if it is not one; a decimal keeps its digits as text."""
     text = text.strip()
     if field.as_text:
         return text if DECIMAL.fullmatch(text) else None
@@ -55,7 +59,7 @@ def number_of(text: str, field: Number) -> int | float | str | None:
 
 
 def is_number_of(value: JSON, field: Number) -> bool:
-    """Whether a JSON value is a number as the field makes it."""
+    """Return whether a JSON value is a number as the field makes it."""
     if field.as_text:
         return isinstance(value, str) and number_of(value, field) is not None
     kinds = int if field.integer else int | float
@@ -63,27 +67,34 @@ def is_number_of(value: JSON, field: Number) -> bool:
 
 
 def number_problem(text: str, field: Number) -> str:
-    """Return what to say about a text that is not a number."""
+    """Return a sentence about a text that is not a number."""
     if re.fullmatch(r"\s*[+-]?[0-9]+,[0-9]{1,2}\s*", text):
-        return f"“{text.strip()}” has a comma; write {text.strip().replace(',', '.')}."
+        said, point = text.strip(), text.strip().replace(",", ".")
+        return gettext("“{said}” has a comma; write {point}.").format(said=said, point=point)
     digits = text.strip().lstrip("+-")
     if not field.as_text and digits.isdecimal() and len(digits) > MOST_DIGITS:
-        return f"This number has {len(digits):,} digits; at most {MOST_DIGITS:,} can be read."
-    what = "a whole number such as 12" if field.integer else "a number such as 12.5"
+        text = gettext("This number has {digits} digits; at most {most} can be read.")
+        return text.format(
+            digits=languages.number(len(digits), is_grouped=True),
+            most=languages.number(MOST_DIGITS, is_grouped=True),
+        )
+    what = (
+        gettext("a whole number such as 12") if field.integer else gettext("a number such as 12.5")
+    )
     said = text.strip()
     said = said if len(said) <= SHOWN else f"{said[:SHOWN]}…"
-    return f"“{said}” is not a number; write {what}."
+    return gettext("“{said}” is not a number; write {what}.").format(said=said, what=what)
 
 
 def text_of(raw: str, field: Text) -> str:
-    """Return the string that was meant by what a field held."""
+    """Return the string that the text of a field means."""
     if field.input == "datetime-local":
         return _moment(raw.strip(), field.zone)
     return raw.strip() if field.input in {"date", "time"} else with_plain_lines(raw)
 
 
 def meant(raw: str, field: Text) -> object:
-    """Return what a text stands for, so that two ways to write one time are the same."""
+    """Return what a text means, so that two ways to write the same time are equal."""
     if field.input == "time":
         try:
             return time.fromisoformat(raw.strip())
@@ -92,11 +103,11 @@ def meant(raw: str, field: Text) -> object:
     return text_of(raw, field)
 
 
-def shown(value: str, field: Text) -> str:
-    """Return a string as its field shows it; a moment is shown in the zone that the hint names.
+def text_in_field(value: str, field: Text) -> str:
+    """Return a string as its field shows it; moments are shown in the zone that the hint names.
 
-    A moment without a zone is one in UTC. One that a clock shows twice keeps its offset. Where the
-    type knows no zones, a moment is shown as it is.
+    A moment without a zone is one in UTC. One that a clock shows twice keeps its offset. If the
+    type takes no zones, a moment is shown unchanged.
     """
     zone = field.zone
     moment = _parsed(value) if field.input == "datetime-local" and zone else None
@@ -104,14 +115,14 @@ def shown(value: str, field: Text) -> str:
         return value
     try:
         local = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(zone)
-    except OverflowError:  # the first and the last day of all time
+    except OverflowError:  # the first and the last day that Python knows
         return value
     plain = local.replace(tzinfo=None, fold=0)
     return local.isoformat() if _is_twice(plain, zone) else plain.isoformat()
 
 
 def moment_problem(raw: str, field: Text) -> str:
-    """Return what to say about a time that the zone's clocks skip, or show twice; often nothing."""
+    """Return a sentence about a time that the zone's clocks skip or show twice; usually empty."""
     zone = field.zone
     moment = _parsed(raw.strip()) if field.input == "datetime-local" else None
     if moment is None or moment.tzinfo is not None or zone is None:
@@ -121,15 +132,17 @@ def moment_problem(raw: str, field: Text) -> str:
         return ""
     said = f"“{moment.isoformat(' ', 'minutes')}”"
     if not _is_twice(moment, zone):
-        return f"{said} does not exist in {zone}: the clocks go forward past it."
-    return (
-        f"{said} comes twice in {zone}, since the clocks go back. Write {first.isoformat()} "
-        f"for the first or {second.isoformat()} for the second."
-    )
+        return gettext("{said} does not exist in {zone}: the clocks go forward past it.").format(
+            said=said, zone=zone
+        )
+    return gettext(
+        "{said} occurs twice in {zone}, because the clocks go back. Write "
+        "{first} for the first or {second} for the second."
+    ).format(said=said, zone=zone, first=first.isoformat(), second=second.isoformat())
 
 
 def fits_input(raw: str, field: Text) -> bool:
-    """Whether a browser's own date or time field would show this text, not swallow it."""
+    """Return whether a browser's own date or time field would show this text, not swallow it."""
     match field.input:
         case "date":
             return not raw or bool(re.fullmatch(r"\d{4}-\d\d-\d\d", raw))
@@ -141,14 +154,14 @@ def fits_input(raw: str, field: Text) -> bool:
                 return False
             moment = _parsed(raw)
             return moment is None or not field.zone or not _is_twice(moment, field.zone)
-        case "email" | "url":  # which browsers trim
+        case "email" | "url":  # browsers trim these
             return raw == raw.strip()
         case _:
             return True
 
 
 def is_of_input(value: str, field: Text) -> bool:
-    """Whether a string is a date, a time, a moment or a UUID where the field asks for one."""
+    """Return whether a string is a date, a time, a moment or a UUID if the field asks for one."""
     readers: dict[str, Callable[[str], object]] = {
         "date": date.fromisoformat,
         "time": time.fromisoformat,
@@ -165,7 +178,7 @@ def is_of_input(value: str, field: Text) -> bool:
 
 
 def _moment(raw: str, zone: tzinfo | None) -> str:
-    """Return what was typed as a moment with its offset: in UTC where none was typed.
+    """Return what was typed as a moment with its offset: in UTC if none was typed.
 
     Without a zone it stays a moment without one.
     """
@@ -181,7 +194,7 @@ def _moment(raw: str, zone: tzinfo | None) -> str:
 
 
 def _is_twice(moment: datetime, zone: tzinfo) -> bool:
-    """Return whether the zone's clocks show this time twice, since they are put back."""
+    """Return whether the zone's clocks show this time twice because they are set back."""
     first, second = (moment.replace(tzinfo=zone, fold=fold).utcoffset() for fold in (0, 1))
     return first is not None and second is not None and first > second
 

@@ -1,8 +1,13 @@
-"""The words of a form: labels, hints and what to say about bounds, from a JSON schema."""
+"""The words of a form, from a JSON schema: labels, hints and sentences about bounds."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
+
+from django.utils.translation import gettext, ngettext, pgettext
+
+from workflows_app import languages
+from workflows_app.languages import gettext_lazy
 
 Schema = Mapping[str, Any]
 
@@ -24,9 +29,9 @@ def humanised(key: str) -> str:
 def option_label(value: object) -> str:
     """Return a value as people read it in a list of options."""
     if isinstance(value, bool):
-        return "Yes" if value else "No"
+        return gettext("Yes") if value else gettext("No")
     if value is None:
-        return "None"
+        return pgettext("value", "None")
     text = str(value)
     return humanised(text) if re.fullmatch(r"[a-z][a-z0-9_-]*", text) else text
 
@@ -45,44 +50,44 @@ def _bounds(schema: Schema) -> str:
         case "integer" | "number":
             return _range(schema)
         case "string":
-            return _length(schema, "minLength", "maxLength", "character")
+            return _length(characters, schema.get("minLength"), schema.get("maxLength"))
         case "array":
-            return _length(schema, "minItems", "maxItems", "item")
+            return _length(items, schema.get("minItems"), schema.get("maxItems"))
         case _:
             return ""
 
 
+#: The bounds of a number, in the order in which they are named.
+BOUNDS = {
+    "minimum": gettext_lazy("at least {limit}"),
+    "exclusiveMinimum": gettext_lazy("more than {limit}"),
+    "maximum": gettext_lazy("at most {limit}"),
+    "exclusiveMaximum": gettext_lazy("less than {limit}"),
+    "multipleOf": gettext_lazy("a multiple of {limit}"),
+}
+
+
 def _range(schema: Schema) -> str:
-    parts = []
-    for key, word in (
-        ("minimum", "at least"),
-        ("exclusiveMinimum", "more than"),
-        ("maximum", "at most"),
-        ("exclusiveMaximum", "less than"),
-    ):
-        if key in schema:
-            parts.append(f"{word} {_plain(schema[key])}")
-    if "multipleOf" in schema:
-        parts.append(f"a multiple of {_plain(schema['multipleOf'])}")
-    return _sentence(parts)
+    return _sentence(
+        [text.format(limit=_plain(schema[key])) for key, text in BOUNDS.items() if key in schema]
+    )
 
 
-def _length(schema: Schema, least: str, most: str, unit: str) -> str:
-    low, high = schema.get(least), schema.get(most)
+def _length(counted: Callable[[int], str], low: int | None, high: int | None) -> str:
     if low and low == high:
-        return f"Exactly {_counted(low, unit)}."
+        return gettext("Exactly {limit}.").format(limit=counted(low))
     parts = []
     if low and low > 1:
-        parts.append(f"at least {_counted(low, unit)}")
+        parts.append(gettext("at least {limit}").format(limit=counted(low)))
     if high is not None:
-        parts.append(f"at most {_counted(high, unit)}")
+        parts.append(gettext("at most {limit}").format(limit=counted(high)))
     return _sentence(parts)
 
 
 def _format(schema: Schema) -> str:
     match schema.get("format"):
         case "uuid":
-            return "A UUID."
+            return gettext("A UUID.")
         case _:
             return ""
 
@@ -92,11 +97,19 @@ def _sentence(parts: list[str]) -> str:
     return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
-def _counted(number: int, unit: str) -> str:
-    return f"{number:,} {unit}{'' if number == 1 else 's'}"
+def characters(number: int) -> str:
+    """Return `1 character`, `3,000 characters`."""
+    text = ngettext("{number} character", "{number} characters", number)
+    return text.format(number=languages.number(number, is_grouped=True))
+
+
+def items(number: int) -> str:
+    """Return `1 item`, `3,000 items`."""
+    text = ngettext("{number} item", "{number} items", number)
+    return text.format(number=languages.number(number, is_grouped=True))
 
 
 def _plain(number: float) -> str:
     if isinstance(number, int) or number.is_integer():
-        return f"{int(number):,}"
-    return str(number)
+        return languages.number(int(number), is_grouped=True)
+    return languages.number(number)

@@ -1,6 +1,6 @@
-"""Why the database cannot be used, in one sentence that names the cause and the way out.
+"""Why the database cannot be used, in one sentence with the cause and what to do.
 
-Only about reaching and writing it: an error in somebody's SQL is none of this module's business.
+It only covers reaching and writing the database, not errors in somebody's SQL.
 """
 
 import sqlite3
@@ -8,25 +8,27 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import psycopg
-from django.db import connection
+from django.db import connections
 from django.db.backends.base.base import NO_DB_ALIAS
 from psycopg_pool import PoolTimeout
 
+from workflows_app import conf
+
 _ELSEWHERE: Final = "or name another file with DATABASE_URL (sqlite:///path/to/file)"
-#: What each of SQLite's results means for the file; longer names of a kind begin with the short.
+#: What each of SQLite's result codes means for the file; longer names begin with the shorter ones.
 _SQLITE: Final = {
     "SQLITE_READONLY": "cannot be written. Make it and its folder writable, {elsewhere}",
     "SQLITE_PERM": "may not be used. Make it and its folder writable, {elsewhere}",
-    "SQLITE_CANTOPEN": "cannot be opened. Make its folder exist and be writable, {elsewhere}",
+    "SQLITE_CANTOPEN": "cannot be opened. Create its folder and make it writable, {elsewhere}",
     "SQLITE_FULL": "has no room left on its disk. Free some, {elsewhere}",
-    "SQLITE_IOERR": "cannot be written: the disk refused. Look whether it is full, {elsewhere}",
+    "SQLITE_IOERR": "cannot be written: the disk failed. Check whether it is full, {elsewhere}",
     "SQLITE_NOTADB": "is not an SQLite database. Move it away, {elsewhere}",
     "SQLITE_CORRUPT": "is damaged. Restore it from a backup, {elsewhere}",
     "SQLITE_BUSY": "is locked by another program. Stop that program, {elsewhere}",
     "SQLITE_LOCKED": "is locked by another program. Stop that program, {elsewhere}",
 }
 _MIGRATE: Final = "The database has no tables yet: run `python manage.py migrate` first."
-#: SQLSTATEs of PostgreSQL, by the way out.
+#: PostgreSQL's SQLSTATEs, by what to do about them.
 _NO_TABLE: Final = "42P01"
 _DISK_FULL: Final = "53100"
 _READ_ONLY: Final = "25006"
@@ -35,7 +37,7 @@ _READ_ONLY: Final = "25006"
 def sentence(error: BaseException, described: Mapping[str, Any]) -> str:
     """Return why the database that Django's settings describe cannot be used.
 
-    Empty when the error says nothing of that kind.
+    Empty if the error says nothing of that kind.
     """
     cause = error if isinstance(error, sqlite3.Error | psycopg.Error) else error.__cause__
     if isinstance(cause, sqlite3.Error):
@@ -45,12 +47,12 @@ def sentence(error: BaseException, described: Mapping[str, Any]) -> str:
     return ""
 
 
-def ask() -> None:
-    """Connect once, past the pool, which tries for long and hides the server's own words.
+def connect_once() -> None:
+    """Connect once without the pool, which retries for long and hides the server's own message.
 
-    Raises what Django raises when the database cannot be reached.
+    Raises what Django raises if the database cannot be reached.
     """
-    probe = connection.copy(alias=NO_DB_ALIAS)
+    probe = connections[conf.get("DATABASE")].copy(alias=NO_DB_ALIAS)
     try:
         probe.ensure_connection()
     finally:
@@ -76,7 +78,7 @@ def _of_postgresql(cause: psycopg.Error) -> str:
     if cause.sqlstate == _DISK_FULL:
         return f"The database server has no room left on its disk: {said}. Free some there."
     if cause.sqlstate == _READ_ONLY:
-        return f"The database takes no writes: {said}. Name the primary server in DATABASE_URL."
+        return f"The database accepts no writes: {said}. Name the primary server in DATABASE_URL."
     if not isinstance(cause, psycopg.OperationalError):
         return ""
     return (
@@ -86,11 +88,11 @@ def _of_postgresql(cause: psycopg.Error) -> str:
 
 
 def _behind_the_pool(timeout: PoolTimeout) -> str:
-    """Ask once more without the pool, for the server's own words."""
+    """Connect again without the pool, to get the server's own message."""
     try:
-        ask()
+        connect_once()
     except Exception as error:  # noqa: BLE001 - whatever it is, its words are what is wanted
         cause = error.__cause__
         if isinstance(cause, psycopg.Error):
             return _of_postgresql(cause)
-    return f"The database gave no connection in time: {timeout}. Look at its max_connections."
+    return f"The database gave no connection in time: {timeout}. Check its max_connections."

@@ -1,4 +1,4 @@
-"""Whether an address can be listened on: asked first of all, so it imports nothing but Python."""
+"""Whether an address can be listened on: checked first of all, so it imports only Python."""
 
 import socket
 from argparse import ArgumentParser
@@ -11,13 +11,13 @@ _LAST_PORT: Final = 65535
 
 
 def add_address(parser: ArgumentParser) -> None:
-    """Take the address of the pages."""
+    """Add the argument for the address of the pages."""
     parser.add_argument("--host", default=DEFAULT_HOST)
     parser.add_argument("--port", type=int, default=DEFAULT_PORT)
 
 
 def refusal_of(arguments: Sequence[str]) -> str:
-    """Return why the address that these arguments of `up` name cannot be listened on, or nothing.
+    """Return why the address in these arguments of `up` cannot be listened on; empty if it can.
 
     Arguments that cannot be read are left to the command itself.
     """
@@ -31,7 +31,7 @@ def refusal_of(arguments: Sequence[str]) -> str:
 
 
 def refusal(host: str, port: int) -> str:
-    """Return why nothing can listen on this address now; empty when it can."""
+    """Return why nothing can listen on this address now; empty if it can."""
     if not 1 <= port <= _LAST_PORT:
         return f"There is no port {port}: ports go from 1 to {_LAST_PORT}."
     family = socket.AF_INET6 if ":" in host else socket.AF_INET

@@ -1,26 +1,30 @@
-"""What a person at a terminal reads when a command cannot begin: one sentence, no traceback.
+"""What a terminal shows if a command cannot begin: one sentence instead of a traceback.
 
-`manage.py` starts here. What is nobody's mistake keeps its traceback.
+`manage.py` starts here. Errors that the user cannot fix keep their traceback.
 """
 
 import sys
 from collections.abc import Sequence
 from typing import Final
 
-from dashboard.management import listening
+from . import listening
 
-#: Commands that need the database before they do anything: they ask it once, without the pool.
+#: Commands that need the database at once: they connect to it first, without the pool.
 _FOR_THE_DATABASE: Final = frozenset(
-    {"changepassword", "createsuperuser", "dbshell", "migrate", "prune", "showmigrations", "worker"}
+    {
+        *("changepassword", "createsuperuser", "dbshell", "migrate", "prune", "showmigrations"),
+        *("worker", "workflows"),
+    }
 )
 
 
 def run(arguments: Sequence[str]) -> None:
-    """Run the command; exit with 1 and a sentence for what its user can put right."""
+    """Run the command; for errors that its user can fix, print a sentence and exit with 1."""
     command = arguments[1] if len(arguments) > 1 else ""
     if command == "up" and (refusal := listening.refusal_of(arguments[2:])):
         _leave(refusal)
-    # Imported so late, since Django takes seconds on a slow machine: a taken port is said at once.
+    # Imported late, because Django takes seconds on a slow machine: a taken port is reported at
+    # once.
     from django.core.exceptions import ImproperlyConfigured  # noqa: PLC0415
 
     try:
@@ -37,12 +41,12 @@ def _execute(command: str, arguments: Sequence[str]) -> None:
     from django.core.management import execute_from_command_line  # noqa: PLC0415
     from django.db import Error  # noqa: PLC0415
 
-    from dashboard.management import database_words  # noqa: PLC0415
+    from . import database_words  # noqa: PLC0415
 
     try:
         if command in _FOR_THE_DATABASE and "--help" not in arguments:
             django.setup()
-            database_words.ask()
+            database_words.connect_once()
         execute_from_command_line(list(arguments))
     except Error as error:
         said = database_words.sentence(error, settings.DATABASES["default"])

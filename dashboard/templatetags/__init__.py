@@ -1,1 +1,1 @@
-"""What templates need to say statuses, times and values."""
+"""What templates need to show statuses, times and values."""

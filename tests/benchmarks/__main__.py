@@ -1,7 +1,7 @@
 """`make bench`: print figures as JSON lines, embedded over SQLite and over a durable PostgreSQL.
 
-Each database is measured in a process of its own, started fresh. The machine is shared: compare
-lines of one sitting only.
+Each database is measured in its own, fresh process. The machine is shared: compare lines of one
+sitting only.
 """
 
 import os

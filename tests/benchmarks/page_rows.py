@@ -1,8 +1,8 @@
 """A PostgreSQL full of runs: real ones of each kind, copied by the database to any number.
 
 Keys and moments are spread over 30 days. Every run that has not ended, every failed one of the
-newest and the newest of all have their three steps and their log; older ones have none, since no
-page of theirs is measured.
+newest and the newest of all have their three steps and their log; older ones have none, because
+their pages are not measured.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ def _fill_runs(cursor: Any, start: int, end: int, total: int, now: datetime) -> 
 def _kind_sql() -> str:
     """Return the kind of a run by its number: each kind at least once among the first ten."""
     text, most = "CASE", 0
-    # The first runs are one of each, so that ten have what a million have.
+    # The first runs include each kind, so that ten runs have what a million have.
     for number, kind in enumerate(_KINDS):
         text += f" WHEN n.n = {number} THEN '{kind}'"
     for kind, share in MIX.items():

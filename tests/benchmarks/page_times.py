@@ -24,7 +24,7 @@ from django.core.management import call_command  # noqa: E402
 from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 
-from dashboard.run_view import TABS  # noqa: E402
+from dashboard.run.view import TABS  # noqa: E402
 from tests.benchmarks import page_flows, page_rows  # noqa: E402
 from worker import process  # noqa: E402
 from workflows_app.models import Run, StepSnapshot  # noqa: E402

@@ -34,5 +34,5 @@ __all__ = ["ASKS", "ONE", "SLEEPS", "TEN", "THREE", "long_chain"]
 
 
 def long_chain() -> Workflow:
-    """Return the long chain, made once it is wanted: ten thousand steps take a second."""
+    """Return the long chain, made on first use because ten thousand steps take a second."""
     return _long()

@@ -19,7 +19,8 @@ from django.db import connection  # noqa: E402
 
 from tests.benchmarks import scale_flows as flows  # noqa: E402
 from worker import process  # noqa: E402
-from workflows_app.engine import clock, waiting  # noqa: E402
+from workflows_app.engine.host import clock  # noqa: E402
+from workflows_app.engine.verbs import waiting  # noqa: E402
 from workflows_app.models import Run, RunEvent, StepSnapshot  # noqa: E402
 
 #: Runs of a chain of ten that are timed together, and how often.

@@ -27,6 +27,7 @@ from typing import Any, Final
 
 from autobahn.asyncio.websocket import WebSocketClientFactory, WebSocketClientProtocol
 
+from dashboard.live.open_sockets import MOST
 from tests import servers
 from tests.product import Product, product
 
@@ -72,7 +73,7 @@ class Tab:
         self.shown_at = 0.0
         self.unseen: list[tuple[int, float]] = []
         self.news = asyncio.Event()
-        #: How it says something over its socket; None: it fetches its part.
+        #: How it sends over its socket; None: it fetches its part.
         self.say: Callable[[str], None] | None = None
 
     def take(self, frame: dict[str, Any]) -> None:
@@ -188,8 +189,8 @@ async def keep_open(tab: Tab, port: int, cookie: str, *, polls: bool) -> None:
 async def all_open(app: Product, tabs: list[Tab]) -> None:
     """Wait until every tab has had its first frame; measure from then on.
 
-    The CPU time of the server over some seconds of full load is said, too: it depends less on what
-    else the machine does than any other figure here.
+    It also prints the server's CPU time over some seconds of full load, which depends less on other
+    load than any other figure here.
     """
     began = time.monotonic()
     used = app.cpu_seconds()
@@ -211,7 +212,7 @@ async def all_open(app: Product, tabs: list[Tab]) -> None:
 
 
 async def watch_list(port: int, cookie: str, times: list[float]) -> None:
-    """Ask for the list of runs twice a second, as one more person would."""
+    """Fetch the list of runs twice a second, like one more person."""
     while True:
         began = time.monotonic()
         await fetch(port, "/runs/", cookie)
@@ -220,13 +221,18 @@ async def watch_list(port: int, cookie: str, times: list[float]) -> None:
 
 
 async def watch(
-    app: Product, cookie: str, runs: list[str], asked: argparse.Namespace
+    app: Product, cookies: list[str], runs: list[str], asked: argparse.Namespace
 ) -> tuple[list[Tab], list[float]]:
-    """Keep the tabs open until all have seen the end of their runs."""
+    """Keep the tabs open until all have seen the end of their runs.
+
+    `cookies`: one for each browser, which has no more tabs than a session may have sockets.
+    """
+    cookie = cookies[0]
     number = asked.tabs
     tabs = [Tab(runs[n % len(runs)], fetches=n < number * asked.fetching) for n in range(number)]
     tasks = [
-        asyncio.create_task(keep_open(tab, app.port, cookie, polls=asked.polls)) for tab in tabs
+        asyncio.create_task(keep_open(tab, app.port, cookies[n // MOST], polls=asked.polls))
+        for n, tab in enumerate(tabs)
     ]
     tasks.append(asyncio.create_task(all_open(app, tabs)))
     if asked.polls:
@@ -254,6 +260,24 @@ async def watch(
           "events": sum(last[run][0] for run in runs),
           "statuses": sorted({last[run][1] for run in runs})})  # fmt: skip
     return tabs, times
+
+
+#: Makes sessions of the only user, beside the one that came by the link.
+_SESSIONS: Final = """
+from importlib import import_module
+from django.conf import settings
+from django.contrib.auth.models import User
+user = User.objects.get()
+made = []
+for _ in range({number}):
+    session = import_module(settings.SESSION_ENGINE).SessionStore()
+    session["_auth_user_id"] = str(user.pk)
+    session["_auth_user_backend"] = "django.contrib.auth.backends.ModelBackend"
+    session["_auth_user_hash"] = user.get_session_auth_hash()
+    session.save()
+    made.append(f"{{settings.SESSION_COOKIE_NAME}}={{session.session_key}}")
+print(json.dumps(made))
+"""
 
 
 def sign_in(link: str) -> str:
@@ -300,7 +324,8 @@ def measure(url: str, folder: Path, asked: argparse.Namespace) -> None:
         pause = 2 * asked.runs / asked.rate  # a round is two events
         given = {"runs": asked.runs, "pause": pause, "rounds": int(asked.seconds / pause)}
         runs = app.python(_START.format(**given))
-        tabs, times = asyncio.run(watch(app, cookie, runs, asked))
+        cookies = [cookie, *app.python(_SESSIONS.format(number=asked.tabs // MOST))]
+        tabs, times = asyncio.run(watch(app, cookies, runs, asked))
     _say(figures("commit to frame", [t for tab in tabs for t in tab.frames]))
     _say(figures("commit to part", [t for tab in tabs for t in tab.parts]))
     _say(figures("the list meanwhile", times))

@@ -27,7 +27,7 @@ from django.core.management import call_command  # noqa: E402 - the apps must be
 from tests.benchmarks.flows import ASKS, DEEP, EACH, LOOP, TEN, THREE  # noqa: E402
 from worker import process  # noqa: E402
 from workflows_app import Run, conf  # noqa: E402
-from workflows_app.engine import waiting  # noqa: E402
+from workflows_app.engine.verbs import waiting  # noqa: E402
 from workflows_app.models import StepSnapshot  # noqa: E402
 
 
@@ -81,7 +81,7 @@ def fanout(times: int = 5) -> dict[str, Any]:
 
 
 def loop(_: int = 0) -> dict[str, Any]:
-    """Run a loop of 10,000 rounds."""
+    """Run a loop of 10,000 iterations."""
     return _watched("loop-10000", LOOP.create_run(), {"n": 0}, 10_000)
 
 

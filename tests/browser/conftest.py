@@ -61,7 +61,7 @@ def signed_in(chromium: Browser, installed: Product) -> str:
 
 
 class Visitor:
-    """Somebody in a browser, and what their console said."""
+    """A person with a browser, and the messages of its console."""
 
     def __init__(self, context: BrowserContext, address: str) -> None:
         self.page: Page = context.new_page()
@@ -88,13 +88,21 @@ class Visitors:
         self._cookies = cookies
         self.contexts: list[BrowserContext] = []
 
-    def come(self, *, script: bool = True, width: int = 1280, dark: bool = False) -> Visitor:
+    def come(
+        self,
+        *,
+        script: bool = True,
+        width: int = 1280,
+        dark: bool = False,
+        language: str | None = None,
+    ) -> Visitor:
         """Return a signed-in visitor with a browser of their own."""
         context = self._chromium.new_context(
             storage_state=self._cookies,
             java_script_enabled=script,
             viewport={"width": width, "height": 844 if width < 600 else 900},
             color_scheme="dark" if dark else "light",
+            locale=language,
         )
         context.set_default_timeout(15_000)
         self.contexts.append(context)

@@ -12,7 +12,7 @@ from workflows_app import Schedule, StepContext, Workflow, step
 
 @step
 def collect(value: Any) -> Any:
-    """Hand on what it was given."""
+    """Return the input."""
     return value
 
 
@@ -45,7 +45,7 @@ values = Workflow("values", title="Values").then(collect).then(judge).commit()
 
 
 class Letter(BaseModel):
-    """What somebody wrote, who may be anybody."""
+    """What some person wrote."""
 
     text: str = Field(title="Text", json_schema_extra={"format": "textarea"})
     sender: str = Field("Ana", title="Sender")
@@ -135,7 +135,7 @@ def deliver(parcel: Parcel) -> Parcel:
 
 @step
 def thank(parcel: Parcel) -> str:
-    """Write to whom it came."""
+    """Write to the recipient."""
     return f"{parcel.name}, {parcel.pieces} pieces"
 
 

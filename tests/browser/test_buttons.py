@@ -1,4 +1,4 @@
-"""Nothing is sent but by its button: choices, keys, and what htmx remembers of earlier ones."""
+"""Only a button sends its form: choices, keys, and what htmx remembers of earlier ones."""
 
 import re
 
@@ -37,7 +37,7 @@ def test_choosing_a_shape_starts_nothing_and_its_button_starts_one_run(
     runs = count_of(visitor, "payments")
     page = visitor.go("/workflows/payments/start/")
     if before == "a button in focus":
-        page.get_by_role("button", name="Show as Python").click()
+        page.get_by_role("button", name="Show as code").click()
         expect(page.locator("#python")).to_be_visible()
     elif before == "an error":
         page.get_by_role("button", name="Start and watch").click()
@@ -47,7 +47,7 @@ def test_choosing_a_shape_starts_nothing_and_its_button_starts_one_run(
 
     page.get_by_label("Number").fill("4")
     expect(page).to_have_url(re.compile("/workflows/payments/start/$"))
-    page.get_by_role("button", name="Show as Python").focus()
+    page.get_by_role("button", name="Show as code").focus()
     page.get_by_label("Number").press("Enter")
     page.wait_for_url(RUN)
     assert count_of(visitor, "payments") == runs + 1

@@ -20,7 +20,8 @@ RUNS = """
 import uuid
 from django.contrib.auth.models import User
 from tests.browser.wide_flows import long, queued, trying, wide
-from workflows_app.engine import clock, schedules
+from workflows_app.engine.host import clock
+from workflows_app.engine.verbs import schedules
 from workflows_app.models import Schedule, StepSnapshot
 
 person = User.objects.create_superuser(long("person", 150), password="for these pages alone")

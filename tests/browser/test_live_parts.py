@@ -23,7 +23,7 @@ EVENTS = "Number(document.querySelector('[data-run-page]').dataset.seq)"
 
 
 def ticking(installed: Product, visitor: Visitor, rounds: int) -> Page:
-    """Open the page of a run that goes on for a third of a second a round, by itself."""
+    """Open the page of a run that continues by itself, a third of a second per iteration."""
     run_id = installed.python(START.format(rounds=rounds))
     visitor.page.add_init_script(FETCHED)
     return visitor.go(f"/runs/{run_id}/")

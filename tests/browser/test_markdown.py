@@ -1,4 +1,4 @@
-"""Questions in Markdown in a real browser: what they may not do, they do not."""
+"""Questions in Markdown in a real browser cannot do what they must not."""
 
 import os
 import re

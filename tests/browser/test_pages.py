@@ -25,7 +25,7 @@ TOO_SMALL = """(finger) => [...document.querySelectorAll(
     return box.height && box.height < finger - 0.5;
 }).map((one) => `${one.outerHTML.slice(0, 90)}: ${one.getBoundingClientRect().height} px`)"""
 
-#: Opens every menu there is, and tells what then stands beside the screen, on either side.
+#: Opens every menu, and returns what is then outside of the screen on either side.
 OUTSIDE = """() => {
     const found = [];
     for (const menu of document.querySelectorAll("details.menu")) {
@@ -86,7 +86,7 @@ def test_every_page_keeps_the_promises_of_all_pages(
 
 
 def _breaks(page: Page, *, is_phone: bool) -> Iterator[str]:
-    """Tell what the page that is open breaks."""
+    """Yield the promises that the open page breaks."""
     yield from every.shifts(page)
     found = Axe().run(page)
     for rule in found.response["violations"]:

@@ -77,7 +77,7 @@ def test_the_start_page_keeps_its_options_over_a_reload_and_a_refusal(visitors: 
     page.get_by_role("button", name="Create schedule").click()
 
     page.wait_for_url(re.compile("/schedules/"))
-    expect(page.get_by_text("The schedule is made.")).to_be_visible()
+    expect(page.get_by_text("The schedule is created.")).to_be_visible()
     expect(page.locator("main")).to_contain_text("0 7 * * *")
 
 

@@ -1,4 +1,4 @@
-"""A workflow of which every name is 200 characters long without a blank, and so are its values."""
+"""A workflow whose names and values are 200 characters long without a blank."""
 
 from enum import Enum
 from typing import Any
@@ -9,7 +9,7 @@ from workflows_app import Schedule, StepContext, Workflow, step
 
 
 def long(word: str, length: int = 200) -> str:
-    """Return a name that begins with a word and is so long."""
+    """Return a name of this length that begins with a word."""
     return (word * length)[:length]
 
 
@@ -59,7 +59,7 @@ def end(value: Any, ctx: StepContext) -> Any:
 
 @step(id=long("item"))
 def item(value: Any) -> Any:
-    """Hand on one item."""
+    """Return one item."""
     return value
 
 
@@ -70,7 +70,7 @@ def again(value: Any) -> Any:
 
 
 def hand_on(word: str) -> Any:
-    """Return a step of this name that hands on what it gets."""
+    """Return a step of this name that returns its input."""
     return step(lambda value: value, id=long(word))
 
 

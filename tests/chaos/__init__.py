@@ -1,1 +1,1 @@
-"""`make chaos`: real servers and workers under load, and what goes wrong with them at random."""
+"""`make chaos`: real servers and workers under load, with random failures."""

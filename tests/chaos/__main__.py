@@ -1,7 +1,7 @@
 """Run it: `python -m tests.chaos --seed 1 --seconds 120`. Prints figures as a JSON line.
 
-Exit code 1 when a promise was broken; then the folder with all logs is kept. Exit code 2 when all
-were kept, but a path that goes wrong now and then was never taken: the storm has shown too little.
+Exit code 1 if a promise was broken; the folder with all logs is then kept. Exit code 2 if all
+promises were kept but a rare path was never taken, because the storm has then shown too little.
 """
 
 import argparse
@@ -49,7 +49,7 @@ def _storm(seed: int, asked: argparse.Namespace, rare: Counter[str]) -> int:
         env = {
             "WORKFLOWS_MODULES": "tests.chaos.flows",
             "WORKFLOWS_LEASE_SECONDS": str(LEASE_SECONDS),
-            # A step that loses five workers here had bad luck; it is not what ends them.
+            # A step that loses five workers here is unlucky; it does not kill them.
             "WORKFLOWS_MAX_LOST_ATTEMPTS": "20",
             "CHAOS_MARKS": str(folder),
         }

@@ -1,4 +1,4 @@
-"""What must hold of one run, judged by its events alone. Nothing here reads anything."""
+"""What must be true of one run, judged only by its events. Nothing here reads anything."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence

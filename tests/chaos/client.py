@@ -1,7 +1,7 @@
 """The load: starts runs, answers questions, cancels and races, until it is told to stop.
 
-What was acknowledged is written to a file, a line each; what broke on the way may or may not have
-happened, and is not.
+Each acknowledged action is written to a file, one per line. Calls that broke on the way are not
+written, because they may or may not have happened.
 """
 
 import json

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 def spread(seconds: Sequence[float]) -> dict[str, float | None]:
     """Return the median, the 95th percentile and the most of these, in seconds; None of nothing.
 
-    By nearest rank, so that each is one of those that were measured.
+    By nearest rank, so that each is a measured value.
     """
     found = sorted(seconds)
     ranks = {"p50": 0.5, "p95": 0.95, "max": 1.0}

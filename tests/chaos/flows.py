@@ -1,4 +1,4 @@
-"""Workflows that tell, outside the database, what their steps did; each has a known result."""
+"""Workflows that note outside the database what their steps did; each has a known result."""
 
 import json
 import os
@@ -12,13 +12,13 @@ from django.contrib.auth.models import Group
 from django.db import connection
 
 from workflows_app import StepContext, Workflow, step
-from workflows_app.engine import rare
+from workflows_app.engine.host import rare
 
 #: The part of the quick steps that are slow.
 SLOW = 0.01
 #: Workflows whose hook is to be called at each settling.
 HOOKED = frozenset({"chaos-asks", "chaos-hooked", "chaos-parallel", "chaos-slow"})
-#: How far the clock of this worker is off, in seconds: what Python code reads as the time.
+#: How far this worker's clock is off, in seconds, as Python code reads it.
 OFFSET = float(os.environ.get("CHAOS_CLOCK", "0"))
 if OFFSET:
     _time, _time_ns = time.time, time.time_ns
@@ -27,7 +27,7 @@ if OFFSET:
 
 
 def _write(kind: str, line: str) -> None:
-    """Add a line to a file of this process, in one write that is whole or not there at all."""
+    """Add a line to a file of this process, in one write that is complete or absent."""
     file = Path(os.environ["CHAOS_MARKS"]) / f"{os.getpid()}.{kind}"
     with file.open("a", encoding="utf-8") as out:
         out.write(line + "\n")
@@ -69,7 +69,7 @@ def double(item: int, ctx: StepContext) -> int:
 
 
 def _seldom_slow() -> None:
-    """Take next to no time, and now and then so long that what waits is left to others."""
+    """Take almost no time, and sometimes so long that waiting steps are left to others."""
     if random.random() < SLOW:
         time.sleep(0.2)
 
@@ -180,12 +180,12 @@ hooked = _chain("chaos-hooked", 2, on_finish=_was_called)
 retried = Workflow("chaos-flaky").then(add).then(flaky).commit()
 atomic = Workflow("chaos-atomic").then(add).then(writes).then(step(add.fn, id="after")).commit()
 nested = Workflow("chaos-nested").then(inner).do_until(add, lambda d: d["n"] % 7 == 0).commit()
-# Canceled, it is mostly so in its last step; and with a hook it does not end on the express lane.
+# Canceled, it is mostly so in its last step; and with a hook it does not end by a shortcut.
 lasting = Workflow("chaos-slow", on_finish=_was_called).then(add).then(slow).commit()
 
 
 def expected(workflow: str, n: int) -> Any:
-    """Return what a run given `{"n": n}` must come to."""
+    """Return the result that a run with the input `{"n": n}` must have."""
     after = n + 3
     return {
         "chaos-chain": {"n": n + 6},

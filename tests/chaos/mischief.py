@@ -1,4 +1,4 @@
-"""What is done to the processes and services of an installation, and when: a seed tells."""
+"""What happens to the processes and services of an installation, and when, by a seed."""
 
 import contextlib
 import os
@@ -53,7 +53,7 @@ class Member:
                 self._process.wait()
 
     def stand_still(self, seconds: float, meanwhile: Callable[[], None] = lambda: None) -> None:
-        """Stop the process for a while, as a machine does that swaps; do something at the end."""
+        """Stop the process for a while, as on a machine that swaps; do something at the end."""
         with self._lock:
             if self._process is None:
                 return
@@ -93,7 +93,7 @@ class Mischief:
         self._postgres = postgres
         self._redis = redis
         self._notes = notes.open("a", encoding="utf-8", buffering=1)
-        #: When workers were taken away: what they held is to be recovered from then on.
+        #: When workers were taken away, so that their steps must be recovered from then on.
         self.taken_away: list[float] = []
         self.done: dict[str, int] = {}
 
@@ -111,7 +111,7 @@ class Mischief:
             (1, self.move_a_clock),
         ]
         weights = [weight for weight, _ in acts]
-        # A short storm, too, has some of everything: each once, then by chance.
+        # Even a short storm has some of everything: each once, then at random.
         first = self._chance.sample([act for _, act in acts], k=len(acts))
         while time.monotonic() < until:
             time.sleep(self._chance.uniform(0.5, 3.0))
@@ -162,12 +162,12 @@ class Mischief:
         self._postgres.start()
 
     def cut_a_wire(self) -> None:
-        """Nothing comes through between a worker and a service, and nobody is told."""
+        """Nothing passes between a worker and a service, and neither side learns of it."""
         wire = self._chance.choice(self._members).wires[self._chance.choice(["postgres", "redis"])]
         self.taken_away.append(time.time())
         wire.cut()
         time.sleep(self._chance.uniform(1, LEASE_SECONDS + 3))
-        wire.mend()
+        wire.repair()
 
     def move_a_clock(self) -> None:
         """A worker comes back with a clock that is an hour off."""

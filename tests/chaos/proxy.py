@@ -8,7 +8,7 @@ from tests.servers import free_port
 
 
 class Wire:
-    """Passes bytes on, until it is cut; mended, it lets go of what was connected before."""
+    """Passes bytes on until it is cut; once repaired, it drops the old connections."""
 
     def __init__(self, target: int) -> None:
         self.port = free_port()
@@ -21,23 +21,24 @@ class Wire:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def cut(self) -> None:
-        """Let nothing through: neither side learns of it."""
+        """Let nothing through; neither side learns of it."""
         self._is_whole.clear()
 
-    def mend(self) -> None:
+    def repair(self) -> None:
         """Let new connections through; old ones are reset."""
         with self._lock:
             for each in self._open:
                 with contextlib.suppress(OSError):
-                    # A close alone would wait for the thread that reads, and tell nobody.
+                    # A close alone would wait for the reading thread, without telling the other
+                    # side.
                     each.shutdown(socket.SHUT_RDWR)
             self._open.clear()
         self._is_whole.set()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop listening."""
         self._listener.close()
-        self.mend()
+        self.repair()
 
     def _accept(self) -> None:
         while True:

@@ -1,4 +1,4 @@
-"""What must hold after the storm, read from the database and from what the steps wrote."""
+"""What must be true after the storm, read from the database and from what the steps wrote."""
 
 import json
 from collections import Counter, defaultdict
@@ -11,12 +11,12 @@ from django.contrib.auth.models import Group
 from tests.chaos import checks, rarely
 from tests.chaos.figures import spread
 from tests.chaos.flows import HOOKED, expected
-from workflows_app.engine import log
+from workflows_app.engine.run import log
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import ENDED, StepStatus
 
-#: What a step reads as the database's time may be off by so much from what the engine takes for
-#: it, in seconds: it measures the offset now and then.
+#: How far a step's reading of the database's time may differ from the engine's, in seconds, because
+#: the engine measures the offset now and then.
 OFF: Final = 0.25
 
 Marks = dict[tuple[str, str], list[dict[str, Any]]]
@@ -41,7 +41,7 @@ class Verdict:
         self._double = self._gaps = 0
 
     def judge(self) -> bool:
-        """Look at everything; return whether all is well."""
+        """Check everything; return whether all promises were kept."""
         runs = {run.run_id: run for run in Run.objects.exclude(status="pending")}
         started = {line["run"]: line for line in self._offered if line["what"] == "started"}
         lost = [run_id for run_id in started if run_id not in runs]
@@ -81,7 +81,7 @@ class Verdict:
             self._judge_sleep(run, events)
 
     def _judge_sleep(self, run: Run, events: list[dict[str, Any]]) -> None:
-        """Compare when the sleep was to be over with when the step after it ran."""
+        """Compare the planned end of a sleep with the start of the step after it."""
         waits = [event for event in events if event["type"] == "workflow-step-waiting"]
         for event in waits:
             due = datetime.fromisoformat(event["payload"]["resume_at"]).timestamp()
@@ -174,7 +174,7 @@ class Verdict:
 
 
 def _shown(run: Run) -> str:
-    """Return where a run stands, for who has to find out why."""
+    """Return the state of a run as text, for debugging."""
     names = ("path", "status", "worker_id", "token", "settled_token", "lost_count", "wake_at")
     steps = list(StepSnapshot.objects.current().filter(run=run).values_list(*names))
     counts = (run.active_count, run.waiting_count, run.suspended_count, run.paused_count)

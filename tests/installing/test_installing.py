@@ -1,7 +1,7 @@
-"""A fresh clone installs, whatever was published since its locks were made, and with any pip.
+"""A fresh clone installs with any pip, whatever was published since its locks were made.
 
-Everything that the locks name is downloaded once; beside it lies a newer release of every package.
-From that index alone the Makefile installs, with the pip of each Python at hand, with Debian 12's
+Everything that the locks name is downloaded once, with a newer release of every package beside it.
+The Makefile installs from that index only, with the pip of each installed Python, with Debian 12's
 and with the newest. Needs a network for the downloads, so it is not a part of `make test`.
 """
 
@@ -37,7 +37,7 @@ def _python(version: str) -> str | None:
 
 
 def _does_run(python: str) -> bool:
-    """Return whether a command is a Python: what pyenv puts on the path may be none."""
+    """Return whether a command is a Python, because pyenv's shims may not be one."""
     asked = [python, "-c", "pass"]
     return subprocess.run(asked, check=False, capture_output=True, timeout=60).returncode == 0
 
@@ -88,7 +88,7 @@ def pips(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def later(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[str, Path]:
-    """A Python, and an index as it may look one day: a newer release of every package."""
+    """A Python, and a future index with a newer release of every package."""
     python = AT_HAND[request.param]
     assert python is not None
     folder = tmp_path_factory.mktemp(f"index-{request.param}")
@@ -104,7 +104,7 @@ def later(
 
 
 def _only(index: Path) -> dict[str, str]:
-    """Return the environment in which pip knows this index alone, and no network."""
+    """Return the environment in which pip knows only this index, and no network."""
     return {
         "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(index),
         "PIP_NO_CACHE_DIR": "1", "PIP_NO_COMPILE": "1", "MAKEFLAGS": "",

@@ -1,4 +1,4 @@
-"""The README tells the truth: its code runs, its settings and statuses are all there."""
+"""The README agrees with the code: its code runs, and all settings and statuses are in it."""
 
 import re
 from pathlib import Path
@@ -29,6 +29,6 @@ def test_every_setting_is_in_the_readme(name: str) -> None:
     assert f"`{name}`" in README
 
 
-@pytest.mark.parametrize("status", sorted({*RunStatus, *StepStatus} - {StepStatus.PLANNED}))
+@pytest.mark.parametrize("status", sorted({*RunStatus, *StepStatus}))
 def test_every_status_is_in_the_readme(status: str) -> None:
     assert f"`{status}`" in README

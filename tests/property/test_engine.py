@@ -1,7 +1,7 @@
-"""The engine driven at random: crashes, late and doubled results, racing verbs, time travels.
+"""The engine driven at random: crashes, late and doubled results, pauses, verbs, time travels.
 
 Whatever happens, every run ends, a recorded result never changes on its timeline, events have no
-gaps, counts match rows, and a run that succeeds comes to what the plain interpreter computes.
+gaps, counts match rows, and a successful run has the result that the plain interpreter computes.
 """
 
 import itertools
@@ -21,15 +21,15 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from tests.recording import settled
 from tests.reference import interpret
 from worker import process
 from workflows_app import Run, StepContext, Workflow, errors, step
-from workflows_app.engine import clock, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.claims import Claim
-from workflows_app.engine.execute import Done, execute
-from workflows_app.engine.settle import settle
-from workflows_app.engine.work import work
+from workflows_app.engine.host import clock, workers
+from workflows_app.engine.run.claims import Claim
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.execute import Done, execute
+from workflows_app.engine.work.turn import work
 from workflows_app.models import Run as RunRow
 from workflows_app.models import RunEvent, StepSnapshot
 from workflows_app.planner.statuses import STEP_ENDED, StepStatus
@@ -39,7 +39,7 @@ MODULUS = 1009
 
 
 class Chaos:
-    """What goes wrong inside steps, until it is told to be calm."""
+    """What goes wrong inside steps, until it is told to stop."""
 
     def __init__(self) -> None:
         self.rng = random.Random(0)
@@ -87,7 +87,7 @@ def random_workflow(rng: random.Random, depth: int = 0) -> Workflow:
 
 
 def add_entry(flow: Workflow, rng: random.Random, depth: int) -> None:
-    """Add one entry, and a map that makes a number again of what is none."""
+    """Add one entry, and a map that turns its output into a number again."""
 
     def part() -> Any:
         nests = depth < 2 and rng.random() < 0.3
@@ -113,17 +113,17 @@ def add_entry(flow: Workflow, rng: random.Random, depth: int) -> None:
 
 
 def total(outputs: dict[str, int]) -> int:
-    """Make a number of the outputs of arms."""
+    """Turn the outputs of arms into a number."""
     return sum(outputs.values()) % MODULUS
 
 
 def sum_up(outputs: list[int]) -> int:
-    """Make a number of a list."""
+    """Turn a list into a number."""
     return sum(outputs) % MODULUS
 
 
 def listed(number: int) -> list[int]:
-    """Make a short list of a number, at times an empty one."""
+    """Turn a number into a short list, sometimes an empty one."""
     return [number + i for i in range(number % 5)]
 
 
@@ -147,7 +147,7 @@ class Machine(RuleBasedStateMachine):
 
     @property
     def now(self) -> Any:
-        """The time, moved on by what has been slept through."""
+        """The time, moved on by the sleeps so far."""
         return clock.now() + self.later
 
     def claimable(self) -> list[int]:
@@ -168,7 +168,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule(goes_on=st.booleans())
     def finish(self, goes_on: bool) -> None:
-        """Run a claimed step and record what comes of it."""
+        """Run a claimed step and record its outcome."""
         if not self.held:
             return
         held = self.held.pop(self.rng.randrange(len(self.held)))
@@ -178,7 +178,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def say_it_again(self) -> None:
-        """Deliver a result twice, or long after its claim was taken over: nothing changes."""
+        """Deliver a result twice, or long after its claim was taken over; nothing changes."""
         if not self.done:
             return
         held, done = self.rng.choice(self.done)
@@ -189,7 +189,7 @@ class Machine(RuleBasedStateMachine):
     def record(self, held: Claim, done: Done, *, goes_on: bool, again: bool = False) -> None:
         """Settle a claim; what follows it is held, too."""
         try:
-            following = settle(held, done.outcome, go_on=goes_on, events=done.said)
+            following = settled(held, done.outcome, go_on=goes_on, said=done.said)
         except errors.LostLease:
             return
         assert not (again and following)
@@ -198,7 +198,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def crash(self) -> None:
-        """Lose every worker, with what it had worked out and not recorded yet."""
+        """Lose every worker, with its results that are not recorded yet."""
         if not self.held:
             return
         held = self.held.pop(self.rng.randrange(len(self.held)))
@@ -234,6 +234,26 @@ class Machine(RuleBasedStateMachine):
         if dares == 0:
             self.run.cancel()
             self.is_canceled = self.run.status == "canceled" or self.is_canceled
+
+    @rule()
+    def pause(self) -> None:
+        """Hold the run; refused only if it has ended or is ending."""
+        row = RunRow.objects.get(pk=self.run.pk)
+        try:
+            self.run.pause("chaos")
+        except errors.RunNotActive:
+            assert row.is_ended or row.ending
+        else:
+            assert self.run.hold is not None
+
+    @rule(per_step=st.sampled_from([None, False, True]))
+    def proceed(self, per_step: bool | None) -> None:
+        """Let the run on; refused unless it is paused or held."""
+        row = RunRow.objects.get(pk=self.run.pk)
+        try:
+            self.run.proceed(per_step=per_step, wait=False)
+        except errors.RunNotPaused:
+            assert row.is_ended or (row.status != "paused" and not row.is_held)
 
     @rule()
     def retry(self) -> None:
@@ -272,7 +292,7 @@ class Machine(RuleBasedStateMachine):
 
     @rule()
     def fork(self) -> None:
-        """Fork a run that has succeeded; the fork comes to the same."""
+        """Fork a run that has succeeded; the fork has the same result."""
         if self.run.refresh().status != "success" or self.run.timeline > 3:
             return
         target = self.rng.choice([node.path for node in self.flow.tree.entries])
@@ -283,10 +303,10 @@ class Machine(RuleBasedStateMachine):
         assert forked.result().result == self.expected()
         check(forked)
 
-    # What must hold.
+    # Invariants.
 
     def expected(self) -> int:
-        """Return what the run must come to."""
+        """Return the result that the run must have."""
         value: int = interpret(self.flow.tree, self.given, pure)
         return value
 
@@ -302,7 +322,7 @@ class Machine(RuleBasedStateMachine):
             assert self.recorded.setdefault(pk, (status, output)) == (status, output)
 
     def teardown(self) -> None:
-        """Let the run end, and look at what it came to."""
+        """Let the run end, and check its result."""
         if not hasattr(self, "run"):
             return
         chaos.is_calm = True
@@ -319,10 +339,13 @@ class Machine(RuleBasedStateMachine):
 
 
 def drive(run: Run) -> None:
-    """Let the run go on until nothing does, answering whatever is asked."""
+    """Let the run continue until nothing is left, and answer its questions."""
     for turn in range(3000):
         late = clock.now() + timedelta(hours=1 + turn)
-        if waiting := ready(run, late):
+        row = RunRow.objects.get(pk=run.pk)
+        if not row.is_ended and not row.ending and (row.is_held or row.status == "paused"):
+            run.proceed(per_step=False, wait=False)
+        elif waiting := ready(run, late):
             if taken := claim(waiting[0], worker=workers.mine(), now=late):
                 work(taken)
         elif run.suspended_steps():
@@ -345,6 +368,10 @@ def check(run: Run) -> None:
     held = steps.filter(status=StepStatus.RUNNING, worker__isnull=False).count()
     assert row.active_count == held + steps.filter(status=StepStatus.QUEUED).count()
     assert row.waiting_count == steps.filter(status=StepStatus.WAITING).count()
+    assert row.paused_count == steps.filter(status=StepStatus.PAUSED).count()
+    if row.is_held and not row.is_ended:
+        assert not steps.filter(status=StepStatus.QUEUED).exists()
+        assert row.status == ("running" if held else "paused")
     assert row.suspended_count == steps.filter(status=StepStatus.SUSPENDED).count()
     assert list(numbers_of(run)) == list(range(1, row.event_seq + 1))
     if row.is_ended:

@@ -11,10 +11,10 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError, create_model
 
-from dashboard import start_page
 from dashboard.forms.form import SchemaForm
-from dashboard.forms.start import Shapes, StartForm
-from dashboard.views import posted
+from dashboard.forms.start import StartForm, StartSchemas
+from dashboard.request import posted
+from dashboard.start import page as start_page
 from tests.property.kinds import KINDS, Kind
 from tests.submitting import request_of
 from workflows_app import jsontext
@@ -61,7 +61,7 @@ def _inside(value: Any) -> dict[Any, Any] | None:
 
 def page_of(form: SchemaForm) -> str:
     is_start = isinstance(form, StartForm)
-    parts = {"tail": "dashboard/parts/start_tail.html", "run_key": "1"} if is_start else {}
+    parts = {"tail": "dashboard/start/tail.html", "run_key": "1"} if is_start else {}
     context = {"form": form, "verb": "Send", "may_schedule": MAY, **parts}
     return render_to_string("dashboard/forms/form.html", context)
 
@@ -149,7 +149,7 @@ def test_the_form_of_a_run_that_is_copied_starts_the_same_run(
     case, beside = Case(kind, data), Case((model, states), data)
     assume(case.document is not None)
     run = Run(input=case.document, initial_state=beside.document, resource_id=" a\tb", tags=["x "])
-    shapes = Shapes(case.schema.json_schema(), beside.schema.json_schema())
+    shapes = StartSchemas(case.schema.json_schema(), beside.schema.json_schema())
     graph = {"input_schema": shapes.input, "state_schema": shapes.state}
     known: Any = SimpleNamespace(graph=SimpleNamespace(json=graph))
 

@@ -126,12 +126,17 @@ def take_a_turn(rng: random.Random, graph: Graph, board: Board, *, may_suspend: 
     if rng.random() < 0.01 and not board.run.ending:
         board.apply(cancel(board))
         return
+    if rng.random() < 0.03 and not board.run.ending:
+        board.hold()
+        return
     chosen = rng.choice([*queued, *held, *suspended])
     if chosen.status is S.QUEUED:
         check_needs(graph, board, chosen)
         board.claim(chosen.path)
     elif chosen.status is S.WAITING:
         board.apply(wake(graph, board, chosen.path))
+    elif chosen.status is S.PAUSED and board.run.is_stopped:
+        board.let_on()
     elif chosen.status in {S.SUSPENDED, S.PAUSED}:
         board.resume(chosen.path)
     else:
@@ -140,7 +145,7 @@ def take_a_turn(rng: random.Random, graph: Graph, board: Board, *, may_suspend: 
 
 
 def settle(graph: Graph, board: Board, row: Row, outcome: Outcome) -> None:
-    """Decide and apply; deciding is the same twice, and adds nothing afterwards."""
+    """Decide and apply; deciding twice gives the same, and afterwards nothing."""
     decided = decide(graph, board, row.path, outcome)
     assert decide(graph, board, row.path, outcome) == decided
     known = set(board.rows)
@@ -156,7 +161,8 @@ def goes_on(board: Board) -> bool:
 
 
 def check_counts(board: Board) -> None:
-    """The run's counts are those of its rows."""
+    """The run's counts are those of its rows, and nothing of a held run is queued."""
+    assert not (board.run.is_stopped and board.having(S.QUEUED))
     held = board.having(S.RUNNING, is_held=True)
     assert board.run.active == len(board.having(S.QUEUED)) + len(held)
     assert board.run.suspended == len(board.having(S.SUSPENDED))
@@ -185,7 +191,7 @@ def test_every_run_ends_whatever_its_steps_do(rng: random.Random) -> None:
 
 
 def fair_outcome(rng: random.Random, node: Node) -> Outcome:
-    """Return an outcome with which the run goes on, taking every arm."""
+    """Return an outcome with which the run continues, taking every arm."""
     match node.kind:
         case Kind.BRANCH:
             return Opened(tuple(range(len(node.children))), NULL)
@@ -202,7 +208,9 @@ def fair_outcome(rng: random.Random, node: Node) -> Outcome:
 
 
 def go_on_fairly(rng: random.Random, graph: Graph, board: Board) -> None:
-    """Drive a run to its end, nothing failing any more."""
+    """Drive a run to its end without further failures."""
+    if board.run.is_stopped:
+        board.let_on()
     while board.finished is None:
         check_counts(board)
         waiting = board.having(S.WAITING)
@@ -273,7 +281,7 @@ def ended_well(board: Board) -> bool:
 
 
 def finish(rng: random.Random, graph: Graph, board: Board) -> None:
-    """Drive a run to whatever end it comes to."""
+    """Drive a run to its end, whatever that is."""
     for _ in range(4000):
         if board.finished is not None:
             return

@@ -40,7 +40,7 @@ class Color(enum.StrEnum):
 
 UUIDS = st.uuids()
 DATES = st.dates()
-#: Texts among which are some that look like something else.
+#: Texts, some of which look like something else.
 TEXTS = st.text(max_size=8) | st.sampled_from(
     ["1", "true", "null", "None", "1.5", "red", "nan", "\0", "**********", str(uuid.UUID(int=1)),
      "2024-01-02", "2024-01-02T00:00:00Z", "P1D"]
@@ -81,7 +81,7 @@ def unions(draw: st.DrawFn, parts: st.SearchStrategy[Made]) -> Made:
 
 @st.composite
 def models(draw: st.DrawFn, parts: st.SearchStrategy[Made]) -> Made:
-    """Make a model whose fields have other names, or not, and which takes more, or not."""
+    """Make a model, perhaps with aliases, and perhaps with room for unknown keys."""
     chosen = draw(st.lists(parts, min_size=1, max_size=3))
     names = draw(st.permutations(["a", "b", "c"]))
     ways = st.sampled_from(
@@ -154,7 +154,7 @@ def test_what_a_step_returns_is_what_the_next_one_gets_or_a_clear_error(data):
 
 
 def json_of(text: bytes) -> Any:
-    """Return what anybody reads, who sees no secret."""
+    """Return the JSON as people read it, without secrets."""
     shown = jsontext.loads(text)
     jsontext.masked_text(text.decode()).encode()
     return shown

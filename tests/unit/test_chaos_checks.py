@@ -1,4 +1,4 @@
-"""What chaos says of a run whose events cannot be: each promise is looked at."""
+"""What chaos says about a run with impossible events, promise by promise."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def event(kind, seq=1, timeline=1, **payload):
     return {"type": kind, "seq": seq, "timeline": timeline, "payload": payload}
 
 
-def test_numbers_without_a_gap_are_well():
+def test_numbers_without_a_gap_are_right():
     assert not checks.has_gaps([event("a", 1), event("b", 2)], 2)
     assert not checks.has_gaps([], 0)
 

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from tests.chaos import rarely
 from tests.chaos.figures import spread
-from workflows_app.engine.rare import Rare
+from workflows_app.engine.host.rare import Rare
 
 seconds = st.floats(0, 100, allow_nan=False).map(lambda number: round(number, 2))
 
@@ -18,7 +18,7 @@ def test_the_figures_of_what_was_measured_are_among_it_and_in_order(found):
     assert set(figures.values()) <= set(found)
 
 
-def test_of_nothing_there_is_no_figure():
+def test_without_measurements_there_is_no_figure():
     assert spread([]) == {"p50": None, "p95": None, "max": None}
 
 

@@ -1,12 +1,12 @@
-"""What stands in Redis for a step that can be claimed, as workers of two releases read it."""
+"""A hint in Redis, as workers of two releases read it."""
 
 import pytest
 
-from worker.broker import Hint
+from worker.hints import Hint
 
 
 def test_a_hint_comes_out_of_redis_as_it_went_in():
-    hint = Hint(step=2**60, at=1_700_000_000_000, place=4_000_000_000)
+    hint = Hint(step=2**60, at=1_700_000_000_000, lane_key=4_000_000_000)
     assert Hint.parsed(hint.text) == Hint.parsed(hint.text.encode()) == hint
 
 

@@ -41,7 +41,7 @@ def test_a_key_is_above_the_one_it_must_follow_and_the_next_of_another_run_is_by
 
 
 def test_processes_that_go_on_with_runs_of_one_that_is_ahead_make_no_key_twice():
-    """As when the clock of one machine is five seconds ahead."""
+    """For example, the clock of one machine is five seconds ahead."""
     ahead = Keys(Clock(NOW + 5 * SECOND), random.Random(1))
     runs = [ahead.next() for _ in range(200)]
     others = [Keys(Clock(), random.Random(seed)) for seed in (2, 3)]

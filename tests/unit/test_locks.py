@@ -21,7 +21,10 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 #: What each lock is made for: the project, and these extras of it.
-LOCKS = {"requirements.lock": (), "requirements-dev.lock": ("dev", "browser")}
+LOCKS = {
+    "requirements.lock": ("product",),
+    "requirements-dev.lock": ("product", "dev", "browser"),
+}
 PYTHONS = ("3.11.0", "3.11.7", "3.12.1", "3.13.0", "3.14.0")
 PLATFORMS = (("linux", "Linux", "posix"), ("darwin", "Darwin", "posix"), ("win32", "Windows", "nt"))
 

@@ -1,10 +1,10 @@
-"""Counting what happens now and then."""
+"""Counting rare events."""
 
-from workflows_app.engine import rare
-from workflows_app.engine.rare import Rare
+from workflows_app.engine.host import rare
+from workflows_app.engine.host.rare import Rare
 
 
-def test_what_happens_is_counted_and_told(monkeypatch):
+def test_what_happens_is_counted_and_reported(monkeypatch):
     told = []
     monkeypatch.setattr(rare, "_listeners", [])
     rare.listen(lambda what, times: told.append((what, times)))

@@ -1,4 +1,4 @@
-"""Every sabotage still fits the code, and names tests that are there."""
+"""Every sabotage still fits the code, and names tests that exist."""
 
 import ast
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.product import ROOT
 EVERY = sabotage.every()
 #: What the list must hold, whatever else it does.
 KINDS = (
-    "fence", "guard-express", "guard-plain-postgresql", "guard-plain-sqlite", "guards-both",
+    "fence", "guard-shortcut", "guard-plain-postgresql", "guard-plain-sqlite", "guards-both",
     "claim-status", "lease-ignored", "recovery-never", "hints-lost", "early-sleep", "early-retry",
     "lost-hook", "lost-cancel", "atomic-split", "numbers-skipped", "second-answer",
 )  # fmt: skip
@@ -27,7 +27,7 @@ def test_a_sabotage_fits_the_code_as_it_is_and_leaves_code_behind(tried):
 
 
 @pytest.mark.parametrize("tried", EVERY, ids=lambda each: each.name)
-def test_a_sabotage_names_tests_that_are_there(tried):
+def test_a_sabotage_names_tests_that_exist(tried):
     for test in tried.tests:
         file, _, name = test.name.partition("::")
         functions = {
@@ -39,7 +39,7 @@ def test_a_sabotage_names_tests_that_are_there(tried):
     assert tried.tests or tried.is_for_chaos
 
 
-def test_every_kind_of_sabotage_is_there():
+def test_every_kind_of_sabotage_exists():
     names = [each.name for each in EVERY]
     assert [kind for kind in KINDS if not any(name.startswith(kind) for name in names)] == []
 
@@ -50,7 +50,7 @@ def made(*parts: Part) -> Sabotage:
 
 
 @pytest.mark.parametrize("text", ["b\n", "a\nb\na\n", "xa\n", "", "    a\n"])
-def test_a_sabotage_whose_lines_are_not_there_exactly_once_says_so(tmp_path, text):
+def test_a_sabotage_whose_lines_do_not_occur_exactly_once_says_so(tmp_path, text):
     (tmp_path / "code.py").write_text(text)
     with pytest.raises(DoesNotApply, match=r"made.*exactly once in code\.py"):
         made(Part("code.py", "a\n", "c\n")).apply(tmp_path)

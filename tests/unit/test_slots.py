@@ -1,18 +1,18 @@
-"""Threads that are kept for a claim: of this process, and of another."""
+"""Threads that are reserved for a claim, in this process and in another."""
 
 import uuid
 from typing import cast
 
 import pytest
 
-from workflows_app.engine.claims import Claim
-from workflows_app.engine.handing import Slot
+from workflows_app.engine.run.claims import Claim
+from workflows_app.engine.verbs.idle_worker import Slot
 
 HELD = cast("Claim", object())
 
 
 @pytest.mark.parametrize(("is_here", "done"), [(True, ["worked", "given back"]), (False, [])])
-def test_a_caller_works_for_a_thread_of_its_own_process_alone(is_here, done):
+def test_a_caller_works_only_for_a_thread_of_its_own_process(is_here, done):
     said: list[str] = []
     slot = Slot(
         uuid.uuid4(),

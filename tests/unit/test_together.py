@@ -1,4 +1,4 @@
-"""What many threads want at the same time: one of them serves all, and each gets its own."""
+"""Group work: one of many threads serves all, and each gets its own result."""
 
 import threading
 from collections.abc import Sequence
@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
-from workflows_app.engine.together import Together
+from workflows_app.engine.host.together import Together
 
 
 class Served:
@@ -57,21 +57,21 @@ def test_a_lone_thread_is_served_at_once_by_itself(served):
     assert served.batches == [[3], [4]]
 
 
-def test_those_who_come_meanwhile_are_served_together_as_many_as_may_be(served, pool):
+def test_threads_that_come_meanwhile_are_served_together_up_to_the_limit(served, pool):
     asked = start(pool, Together(served, 3), served, [1, 2, 3, 4, 5])
     served.go.set()
     assert [each.result(10) for each in asked] == [1, 4, 9, 16, 25]
     assert sorted(len(batch) for batch in served.batches) == [1, 1, 3]
 
 
-def test_two_of_one_key_are_not_served_together(served, pool):
+def test_two_with_the_same_key_are_not_served_together(served, pool):
     asked = start(pool, Together(served, 8), served, [1, 2, 3, 4], keys=["a", "a", "b"])
     served.go.set()
     assert [each.result(10) for each in asked] == [1, 4, 9, 16]
     assert not any({2, 3} <= set(batch) for batch in served.batches)
 
 
-def test_what_goes_wrong_is_raised_for_those_it_was_for(served, pool):
+def test_an_error_is_raised_for_the_threads_it_concerns(served, pool):
     together = Together(served, 8)
     asked = start(pool, together, served, [1, -2, 3])
     served.go.set()

@@ -1,6 +1,7 @@
 """What a workflow is: steps, entries, types, the graph. Pure: no Django, no clock, no logging."""
 
 from workflows_app.definition.builder import Builder
+from workflows_app.definition.event_waits import EventWait
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import BODY, LOOPS, REPEATING, Graph, Kind, Node
 from workflows_app.definition.mappings import constant, from_context, from_init, from_step
@@ -16,6 +17,7 @@ __all__ = [
     "MISSING",
     "REPEATING",
     "Builder",
+    "EventWait",
     "Function",
     "Graph",
     "Kind",

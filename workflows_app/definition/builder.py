@@ -1,4 +1,4 @@
-"""What a workflow is: its options and types, and its entries until `commit()` freezes them."""
+"""The definition of a workflow: options, types, and entries until `commit()` freezes them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
 from functools import cached_property
-from typing import Any, Final, Literal, Self
+from types import FrameType
+from typing import Any, Final, Generic, Literal, Self, TypedDict, Unpack, overload
+
+from typing_extensions import TypeVar
 
 from workflows_app import errors
 from workflows_app.definition import fitting, options, registry, schedules, serialize
@@ -20,13 +23,57 @@ from workflows_app.definition.schemas import Schema
 #: The types of a workflow.
 _SCHEMAS: Final = ("input", "output", "state", "request_context")
 
+#: The input and the output of a workflow, for type checkers; what is not given is Any.
+In = TypeVar("In", default=Any)
+Out = TypeVar("Out", default=Any)
 
-class Builder(Composer):
-    """What a workflow is, without the verbs: see `workflows_app.Workflow`.
+Hook = Callable[..., Any]
 
-    A method that raises has added nothing.
+
+class WorkflowOptions(TypedDict, total=False):
+    """What a workflow takes by keyword besides its input and output."""
+
+    state: Any
+    request_context: Any
+    title: str | None
+    description: str | None
+    metadata: Mapping[str, Any] | None
+    retry_attempts: int
+    retry_delay: float
+    validate_inputs: bool
+    auto_restart: bool
+    schedule: Schedule | Iterable[Schedule] | None
+    on_start: Hook | None
+    on_finish: Hook | None
+    on_error: Hook | None
+    permission: str | None
+    on_version_change: Literal["continue", "refuse"]
+
+
+class Builder(Composer, Generic[In, Out]):
+    """A workflow's definition, without the verbs of `workflows_app.Workflow`.
+
+    A method that raises adds nothing.
     """
 
+    @overload
+    def __init__(
+        self,
+        id: str,
+        *,
+        input: type[In] | None = None,
+        output: type[Out] | None = None,
+        **options: Unpack[WorkflowOptions],
+    ) -> None: ...
+    @overload
+    def __init__(
+        self: Builder[Any, Any],
+        id: str,
+        *,
+        input: Any = None,
+        output: Any = None,
+        **options: Unpack[WorkflowOptions],
+    ) -> None: ...
     @called('Workflow("id", input=Type)')
     def __init__(
         self,
@@ -44,16 +91,16 @@ class Builder(Composer):
         validate_inputs: bool = True,
         auto_restart: bool = True,
         schedule: Schedule | Iterable[Schedule] | None = None,
-        on_start: Callable[..., Any] | None = None,
-        on_finish: Callable[..., Any] | None = None,
-        on_error: Callable[..., Any] | None = None,
+        on_start: Hook | None = None,
+        on_finish: Hook | None = None,
+        on_error: Hook | None = None,
         permission: str | None = None,
         on_version_change: Literal["continue", "refuse"] = "continue",
     ) -> None:
-        """Begin a workflow. Types are whatever Pydantic's TypeAdapter takes; delays are seconds.
+        """Begin a workflow. A type is anything that Pydantic's TypeAdapter takes; delays are
+        seconds.
 
-        Raises InvalidId, InvalidStep for an option that cannot be, InvalidSchedule and
-        DuplicateSchedule.
+        Raises InvalidId, InvalidStep for an invalid option, InvalidSchedule and DuplicateSchedule.
         """
         self.id = check_id(id, "workflow")
         what = f"Workflow {self.id!r}"
@@ -77,7 +124,7 @@ class Builder(Composer):
             on_version_change, "on_version_change", what, ("continue", "refuse")
         )
         self.is_committed = False
-        #: The module in which it was written, for messages.
+        #: The module that defines it, for messages.
         self.defined_in = self._defining_module()
         super().__init__()
 
@@ -88,7 +135,7 @@ class Builder(Composer):
 
     @called("commit()")
     def commit(self) -> Self:
-        """Freeze the workflow and register it; a second time changes nothing.
+        """Freeze the workflow and register it; a second call changes nothing.
 
         Raises EmptyWorkflow, and InvalidStep for a type with a name that is still unknown.
         """
@@ -115,7 +162,7 @@ class Builder(Composer):
     def clone(self, id: str) -> Self:  # noqa: A002 - the contract's name
         """Return a committed workflow with the entries so far and the same options.
 
-        Its schedules are not cloned, or each of their times would start two runs.
+        Its schedules are not cloned, because each of their times would then start two runs.
         """
         twin = copy.copy(self)
         twin.schedule_definitions = ()
@@ -135,7 +182,7 @@ class Builder(Composer):
         return self._graph
 
     def graph(self) -> dict[str, Any]:
-        """Return the graph as JSON values, with the schemas of all it takes and gives.
+        """Return the graph as JSON values, with the schemas of all its types.
 
         The caller may keep and change it. Raises NotCommitted.
         """
@@ -162,6 +209,12 @@ class Builder(Composer):
 
     def _defining_module(self) -> str:
         frame = inspect.currentframe()
-        while frame is not None and frame.f_locals.get("self") is self:
+        while frame is not None and _is_making(self, frame):
             frame = frame.f_back
         return "" if frame is None else str(frame.f_globals.get("__name__", ""))
+
+
+def _is_making(workflow: object, frame: FrameType) -> bool:
+    # `typing` calls the class for `Workflow[Order, Receipt]("orders")`.
+    inside = frame.f_locals.get("self") is workflow
+    return inside or frame.f_globals.get("__name__") == "typing"

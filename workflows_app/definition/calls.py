@@ -1,26 +1,25 @@
-"""Methods that are called in a way that they cannot be: what they say."""
+"""The error for a method that is called with wrong arguments."""
 
 import inspect
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from typing import Any, TypeVar, cast
 
 from workflows_app import errors
 
-S = TypeVar("S")
-P = ParamSpec("P")
-R = TypeVar("R")
-Method = Callable[Concatenate[S, P], R]
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def called(form: str) -> Callable[[Method[S, P, R]], Method[S, P, R]]:
-    """Say what a method looks like when it is called in a way that it cannot be."""
+def called(form: str) -> Callable[[Method], Method]:
+    """Let a method raise InvalidArguments, with the form of a right call, when its arguments are
+    wrong.
+    """
 
-    def wrap(method: Method[S, P, R]) -> Method[S, P, R]:
+    def wrap(method: Method) -> Method:
         signature = inspect.signature(method)
 
         @wraps(method)
-        def calling(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def calling(self: object, /, *args: Any, **kwargs: Any) -> Any:
             try:
                 signature.bind(self, *args, **kwargs)
             except TypeError as error:
@@ -30,7 +29,7 @@ def called(form: str) -> Callable[[Method[S, P, R]], Method[S, P, R]]:
                 ) from None
             return method(self, *args, **kwargs)
 
-        return calling
+        return cast("Method", calling)
 
     return wrap
 

@@ -1,4 +1,4 @@
-"""What has changed between two shapes of one workflow, as far as a run under way cares.
+"""What has changed between two shapes of one workflow, as far as it matters to a run under way.
 
 Paths, kinds and order of the entries count; descriptions, schemas, retries and timeouts do not.
 """
@@ -17,17 +17,17 @@ Shape = tuple[tuple[str, str], ...]
 
 
 def shape_of(graph: Graph) -> Shape:
-    """Return path and kind of every entry at every depth, in order."""
+    """Return the path and the kind of every entry at every depth, in order."""
     return tuple((node.path, node.kind.value) for node in walk(graph.entries))
 
 
 def shape_of_json(graph: Mapping[str, Any]) -> Shape:
-    """Return the same of a graph as it was stored."""
+    """Return the same of a stored graph."""
     return tuple(_walk(graph["entries"]))
 
 
 def difference(before: Shape, now: Shape, base_path: str | None = None) -> str:
-    """Return what differs at or before the entry at `base_path`, as a sentence; else empty text.
+    """Return a sentence on what differs at or before the entry at `base_path`, or empty text.
 
     Without a path, any difference counts.
     """
@@ -37,16 +37,16 @@ def difference(before: Shape, now: Shape, base_path: str | None = None) -> str:
     last = len(before) if base_path is None else known.index(base_path) + 1
     for (path, kind), other in zip(before[:last], _padded(now, last), strict=True):
         if other is None:
-            return f"{path!r} ({kind}) is not there any more"
+            return f"{path!r} ({kind}) is gone"
         if (path, kind) != other:
-            return f"where {path!r} ({kind}) stood, {other[0]!r} ({other[1]}) stands now"
+            return f"where {path!r} ({kind}) was, there is now {other[0]!r} ({other[1]})"
     if base_path is None and len(now) > last:
         return f"{now[last][0]!r} ({now[last][1]}) is new"
     return ""
 
 
 def problem(definition: Builder, before: Shape, base_path: str | None) -> str:
-    """Return why a run of the shape `before` cannot go on at `base_path` under today's code."""
+    """Return why a run of the shape `before` cannot continue at `base_path` under today's code."""
     strict = definition.on_version_change == "refuse"
     return difference(before, shape_of(definition.tree), None if strict else base_path)
 

@@ -1,14 +1,14 @@
-"""Adding entries to a workflow, one method a kind of entry."""
+"""Adding entries to a workflow: one method for each kind of entry."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self, TypeGuard
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard
 
 from workflows_app import errors
-from workflows_app.definition import functions, mappings, options
+from workflows_app.definition import event_waits, functions, mappings, options
 from workflows_app.definition.calls import called
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import BODY, Kind, Node, place, walk
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Composer:
-    """The half of a `Builder` that adds entries. A method that raises has added nothing."""
+    """The half of a `Builder` that adds entries. A method that raises adds nothing."""
 
     id: str
     is_committed: bool
@@ -31,7 +31,7 @@ class Composer:
         #: Every node at every depth so far, by path.
         self._nodes: dict[str, Node] = {}
         self._names = Names(self.id)
-        #: Plain function -> the step made of it: the same function is the same step.
+        #: Function -> the step made of it, because the same function is the same step.
         self._made: dict[Any, Step] = {}
 
     @called("then(step)")
@@ -46,11 +46,11 @@ class Composer:
         """Add a step, a workflow as a step, or a function; its input is the previous output.
 
         Raises AlreadyCommitted, DuplicateStep, InvalidStep, and NotCommitted for a nested workflow
-        that is still open.
+        that is not committed.
         """
         about = self._about(id, description, metadata)
         part = self._part(step, "then()")
-        # `id` names entries with a record of their own, as a nested workflow is; not steps.
+        # `id` names entries with a record of their own, such as a nested workflow, but not steps.
         name = self._names.of_part(part, id if _is_workflow(part) else None)
         return self._add(_node_of(part, name, **about))
 
@@ -66,7 +66,7 @@ class Composer:
     ) -> Self:
         """Add steps that run side by side on the previous output; the output is keyed by step id.
 
-        With `allow_failure` a child that failed gives None, and the run goes on. Raises what
+        With `allow_failure` a child that fails gives None, and the run continues. Raises what
         `then` raises.
         """
         about = self._about(id, description, metadata)
@@ -118,10 +118,11 @@ class Composer:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Make the next input: by a function, or as an object of `from_step(...)` and the like.
+        """Make the next input with a function, or as an object of `from_step(...)` and other
+        sources.
 
-        Raises AlreadyCommitted, DuplicateStep, and InvalidStep, also for a step that does not
-        stand before the map.
+        Raises AlreadyCommitted, DuplicateStep, and InvalidStep, also for a step that is not before
+        the map.
         """
         about = self._about(id, description, metadata)
         what = f"{f'map {id!r}' if id else 'A map'} of {self._what}"
@@ -139,7 +140,8 @@ class Composer:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Run a step on each item of the previous output, a list; the output is a list, too.
+        """Run a step on each item of the previous output, which is a list; the output is a list,
+        too.
 
         At most `concurrency` items are worked on at a time: a number, or a function of (input,
         ctx) that returns one; below 1 counts as 1. Raises what `then` raises.
@@ -160,7 +162,7 @@ class Composer:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Run a step, then again on its own output as long as `condition` of (output, ctx) holds.
+        """Run a step, then again on its own output while `condition(output, ctx)` is true.
 
         The step runs at least once. Raises what `then` raises.
         """
@@ -177,7 +179,7 @@ class Composer:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Run a step, then again on its own output until `condition` of (output, ctx) holds.
+        """Run a step, then again on its own output until `condition(output, ctx)` is true.
 
         The step runs at least once. Raises what `then` raises.
         """
@@ -193,10 +195,10 @@ class Composer:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Wait so long: seconds, a timedelta, or a function of (input, ctx) that returns either.
+        """Wait for seconds, a timedelta, or what a function of (input, ctx) returns.
 
         The wait is durable and holds no worker. Raises AlreadyCommitted, DuplicateStep, and
-        InvalidStep for a time that cannot be.
+        InvalidStep for an invalid duration.
         """
         about = self._about(id, description, metadata)
         for_how_long = self._time(duration, options.duration, "sleep()")
@@ -211,7 +213,7 @@ class Composer:
         description: str | None = None,
         metadata: Mapping[str, Any] | None = None,
     ) -> Self:
-        """Wait until an aware datetime, or the one that a function of (input, ctx) returns.
+        """Wait until an aware datetime, or one that a function of (input, ctx) returns.
 
         Raises what `sleep` raises, also for a datetime without a time zone.
         """
@@ -219,6 +221,31 @@ class Composer:
         return self._sleep(
             about, id, self._time(when, options.moment, "sleep_until()"), is_until=True
         )
+
+    @called('wait_for_event("payment", key=from_init("id"))')
+    def wait_for_event(
+        self,
+        name: str,
+        *,
+        key: Any = "",
+        timeout: float | timedelta | None = None,
+        on_timeout: Literal["fail", "continue"] = "fail",
+        id: str | None = None,  # noqa: A002 - the contract's name
+        description: str | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> Self:
+        """Wait for an event from outside (`emit`); the output is the event's data.
+
+        `key` is text, or a source as in `map`. After `timeout` (seconds, or a timedelta) the run
+        fails with EventTimeout, or continues with the entry's input. Holds no worker. Raises
+        AlreadyCommitted, DuplicateStep, and InvalidStep for an option that cannot be.
+        """
+        about = self._about(id, description, metadata)
+        what = f"wait_for_event({name!r}) of {self._what}"
+        waits = event_waits.event_wait(name, key, timeout, on_timeout, nodes=self._nodes, what=what)
+        number = sum(node.event is not None for node in self._entries) + 1
+        part = event_waits.step_of(id or f"wait-for-event-{number}", waits)
+        return self._add(_node_of(part, self._names.of_part(part), event=waits, **about))
 
     # Inside.
 
@@ -229,7 +256,7 @@ class Composer:
     def _about(
         self, id_: str | None, description: str | None, metadata: Mapping[str, Any] | None
     ) -> dict[str, Any]:
-        """Return what an entry is told of itself; the first look of every method that adds."""
+        """Return what every entry has in common, after checking that the workflow is still open."""
         if self.is_committed:
             raise errors.AlreadyCommitted(
                 f"{self._what} is committed, so it cannot change any more. Add the entry before "
@@ -243,7 +270,7 @@ class Composer:
         }
 
     def _part(self, given: Any, where: str) -> Step | Builder:
-        """Return what was given as a step or a workflow; the same function is the same step."""
+        """Return the argument as a step or a workflow; the same function gives the same step."""
         if _is_workflow(given):
             given.require_committed()
             return given
@@ -304,7 +331,7 @@ class Composer:
         for index, part in enumerate(parts):
             if part in parts[:index]:
                 raise errors.DuplicateStep(
-                    f"{describe(part)} stands twice in {name!r} of {self._what}, where outputs are "
+                    f"{describe(part)} is twice in {name!r} of {self._what}, where outputs are "
                     f"kept by step id. Use .clone(id='{part.id}-again') for the second."
                 )
         return tuple(_node_of(part, names.of_part(part)) for part in parts)
@@ -342,7 +369,7 @@ class Composer:
         return self
 
     def _rename(self, name: str, new: str) -> None:
-        """Give an unnamed fork another name, because a step has taken its own."""
+        """Rename an unnamed fork, because a step has taken its name."""
         index = next(index for index, entry in enumerate(self._entries) if entry.name == name)
         self._entries[index] = place(replace(self._entries[index], name=new, key=new))
         self._nodes = {each.path: each for each in walk(self._entries)}
@@ -356,7 +383,7 @@ def _node_of(part: Step | Builder, name: str, **about: Any) -> Node:
 
 
 def _around(kind: Kind, part: Step | Builder, name: str, **about: Any) -> Node:
-    """Return a foreach or a loop around its body, which stands under `each[]`."""
+    """Return a foreach or a loop around its body, whose path ends in `[]`."""
     about["description"] = about.get("description") or part.description
     return Node(kind, name, part.id, children=(_node_of(part, f"{name}{BODY}"),), **about)
 

@@ -1,6 +1,7 @@
-"""What JSON may not lose without a word: keys, long numbers, depth, secrets, and what was read.
+"""Checks that JSON loses nothing unnoticed: keys, long numbers, depth, secrets, and what a type
+reads back.
 
-Raises ValueError with the sentence to tell; `schemas` makes an error of it.
+Raises ValueError with the sentence for people; `schemas` turns it into a library error.
 """
 
 import dataclasses
@@ -18,11 +19,11 @@ from pydantic_core import to_json
 
 from workflows_app.jsontext import MASK, SECRET, SECRET_JSON, Hidden, clean_key, clean_text, loads
 
-#: Values nested more deeply are refused: what reads them has a limit of 200 levels.
+#: Deeper values are refused, because their readers have a limit of 200 levels.
 MOST_DEPTH: Final = 180
-#: Digits of a number from which on Python does not read it.
+#: Python does not read numbers with more digits.
 MOST_DIGITS: Final = 4300
-#: Keys that stand for a secret in what is stored; nobody's values may have them.
+#: Keys that mark a secret in stored values; values of users may not have them.
 RESERVED: Final = (SECRET, SECRET_JSON)
 
 _SECRETS: Final = (SecretStr, SecretBytes, Secret)
@@ -36,7 +37,7 @@ _RESERVED_KEY: Final = re.compile(
 
 
 def check_keys(text: bytes) -> None:
-    """Refuse an object that has one key twice: two keys became one."""
+    """Refuse an object with the same key twice, because two different keys became one."""
     try:
         is_same = len(orjson.dumps(orjson.loads(text))) == len(text)
     except ValueError:
@@ -50,15 +51,15 @@ def _without_doubles(pairs: list[tuple[Any, Any]]) -> dict[Any, Any]:
     for key, value in pairs:
         if key in found:
             raise ValueError(
-                f"two keys of one object are written as {key!r}, which is a text in JSON; use "
-                "texts as keys, or a list of pairs"
+                f"two keys of one object are written as {key!r}, which is text in JSON; use "
+                "text keys, or a list of pairs"
             )
         found[key] = value
     return found
 
 
 def clean_keys(value: Any) -> Any:
-    """Return a value whose keys every encoding takes; models are copied."""
+    """Return a value whose keys any encoding can hold; models are copied."""
     if type(value) is dict:
         pairs = ((clean_key(key), clean_keys(item)) for key, item in value.items())
         return _without_doubles(list(pairs))
@@ -70,7 +71,9 @@ def clean_keys(value: Any) -> Any:
 
 
 def with_keys(value: Any, written: Any) -> Any:
-    """Return what was `written` of a plain value, with keys that no encoding takes as they are."""
+    """Return the `written` form of a plain value with its original keys, even those that no
+    encoding takes.
+    """
     if isinstance(value, dict) and isinstance(written, dict):
         pairs = [
             (clean_key(old) if isinstance(old, str) else key, with_keys(item, part))
@@ -86,7 +89,7 @@ def with_keys(value: Any, written: Any) -> Any:
 
 
 def check_numbers(text: bytes) -> None:
-    """Refuse a number that could be written and not be read."""
+    """Refuse a number that could be written but not read."""
     if len(text) > MOST_DIGITS and _has_long_number(text):
         raise ValueError(
             f"a number has more than {MOST_DIGITS:,} digits, which Python does not read; write it "
@@ -101,7 +104,7 @@ def check_depth(text: bytes) -> None:
 
 
 def _has_long_number(text: bytes) -> bool:
-    # A number that long has a digit at one of these places.
+    # A number of this length has a digit at one of these positions.
     places = [at for at in range(0, len(text), MOST_DIGITS) if 48 <= text[at] <= 57]  # noqa: PLR2004
     if not any(_digits_around(text, at) > MOST_DIGITS for at in places):
         return False
@@ -120,7 +123,7 @@ def _digits_around(text: bytes, at: int) -> int:
 
 
 def _depth(text: bytes) -> int:
-    """Return how deep a value is nested, at most a little more than is allowed."""
+    """Return the depth of a value, counted to a little more than is allowed."""
     level = [loads(text)]
     for depth in range(MOST_DEPTH + 2):
         if not level:
@@ -143,7 +146,7 @@ def refuse_lost_numbers(value: object, text: bytes) -> None:
 
 
 def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[str, float]]:
-    """Yield each NaN or infinity of `value` that is none in what was `written` of it."""
+    """Yield each NaN or infinity in `value` that is not a number in its `written` form."""
     if isinstance(value, float) and not math.isfinite(value):
         if not isinstance(written, str):  # a model may say that it writes them as text
             yield place, value
@@ -158,7 +161,7 @@ def _lost_numbers(value: object, written: object, place: str) -> Iterable[tuple[
 
 
 def _lost_key(key: object, written: str) -> float | None:
-    """Return the NaN or infinity of a key of no type, of which Pydantic writes `None`."""
+    """Return the NaN or infinity that is a key without a type, which Pydantic writes as `None`."""
     parts = key if isinstance(key, tuple) else (key,)
     lost = (part for part in parts if isinstance(part, float) and not math.isfinite(part))
     return next(lost, None) if "None" in written else None
@@ -168,7 +171,7 @@ def _lost_key(key: object, written: str) -> float | None:
 
 
 def with_secrets(value: Any, written: Any) -> Any:
-    """Return what was `written` of a plain value, with its secrets in the place of asterisks."""
+    """Return the `written` form of a plain value with its secrets instead of asterisks."""
     if isinstance(value, _SECRETS):
         return _secret(value.get_secret_value())
     if isinstance(value, Hidden):
@@ -194,7 +197,7 @@ def _secret(value: Any) -> dict[str, str]:
 
 
 def check_reserved(text: bytes) -> None:
-    """Refuse a key that stands for a secret, where there is none: it would be read as one."""
+    """Refuse a key that marks a secret where there is none, because it would be read as one."""
     if _RESERVED_BEGIN in text and (found := _RESERVED_KEY.search(text)):
         raise ValueError(
             f"the key {found[1].decode()!r} is reserved for secrets; choose another, or give a "
@@ -203,7 +206,7 @@ def check_reserved(text: bytes) -> None:
 
 
 def may_hide(text: bytes) -> bool:
-    """Return whether asterisks stand in the text as they do for a secret."""
+    """Return whether the text has asterisks like those of a masked secret."""
     return MASK.encode() in text
 
 
@@ -211,10 +214,10 @@ def may_hide(text: bytes) -> bool:
 
 
 def difference(value: Any, read: Any, place: str = "", *, is_open: bool = False) -> str:
-    """Return where `read` is not what was written, in words; empty: it is the same.
+    """Return in words where `read` differs from what was written; empty if it is the same.
 
-    A subclass may be read as the type that was declared. `is_open`: a part of the type takes
-    anything, whose values are read as what JSON has for them.
+    A subclass may be read as the declared type. `is_open`: a part of the type takes anything, so
+    its values are read as plain JSON values.
     """
     at = f" at {place!r}" if place else ""
     if isinstance(value, BaseModel) or dataclasses.is_dataclass(value):
@@ -230,7 +233,7 @@ def difference(value: Any, read: Any, place: str = "", *, is_open: bool = False)
             for index, pair in parts
         )
         return next(filter(None, found), "")
-    # What takes anything gives what JSON has, of another type; of the same, it is another value.
+    # An open part reads plain JSON values, so only a value of the same type can be a different one.
     if (is_open and type(value) is not type(read)) or _is_same(value, read):
         return ""
     return (
@@ -249,10 +252,10 @@ def _is_same(value: Any, read: Any) -> bool:
     ):
         return False
     if getattr(type(value), "__eq__", None) is object.__eq__:
-        return True  # nothing says when two of them are the same
+        return True  # nothing defines when two of them are equal
     try:
         return bool(value == read) or bool(value != value and read != read)  # noqa: PLR0124 - NaN
-    except Exception:  # noqa: BLE001 - arrays and the like, and user types: they do not say
+    except Exception:  # noqa: BLE001 - arrays and user types may refuse to compare
         return True
 
 
@@ -290,7 +293,7 @@ def _difference_of_keys(value: Any, read: Any, place: str, *, is_open: bool) -> 
     if len(value) != len(read):
         return f"of the {len(value)} keys{at} {len(read)} are read"
     if all(isinstance(key, str) and key in read for key in value):
-        read = {key: read[key] for key in value}  # a typed dict is written in an order of its own
+        read = {key: read[key] for key in value}  # a typed dict is written in its own order
     for (key, item), (again, part) in zip(value.items(), read.items(), strict=True):
         if not is_open and not _is_same(key, again):
             return (

@@ -1,7 +1,7 @@
-"""Whether what an entry gives can be what the next one takes, as far as their types tell.
+"""Whether the output of an entry can fit the input of the next, as far as their types say.
 
-Types are compared by the kinds of JSON values that they give and take. Only what is certain is
-told: Pydantic makes an integer of a text, so that `str` before `int` may well fit.
+Types are compared by the kinds of JSON values that they give and take. Only certain misfits are
+reported: Pydantic reads integers from text, so `str` before `int` may fit.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _TEXT: Final = frozenset({"string"})
 _LIST: Final = frozenset({"array"})
 _OBJECT: Final = frozenset({"object"})
 _TIME: Final = frozenset({"string", "number"})
-#: Numbers, and what Pydantic makes of texts and booleans.
+#: What Pydantic reads as a number: numbers, text and booleans.
 _NUMERIC: Final = frozenset({"number", "string", "boolean"})
 
 #: What types take from JSON, by the names of Pydantic's core; all others may take anything.
@@ -48,15 +48,15 @@ _GIVES: Final[Mapping[str, Kinds]] = {
     "dict": _OBJECT, "typed-dict": _OBJECT, "dataclass": _OBJECT, "model": _OBJECT,
 }  # fmt: skip
 
-#: How far up the stack the code is that called `commit()`.
+#: How far up the stack the caller of `commit()` is.
 _CALLER: Final = 4
 
-#: Options with which a type takes or gives something else than it is named for.
+#: Options that make a type take or give something other than its name says.
 _OWN_WAYS: Final = ("serialization", "coerce_numbers_to_str", "custom_init", "root_model")
 
 
 class MisfitWarning(UserWarning):
-    """Of two neighbouring steps the second can take nothing that the first gives."""
+    """The second of two neighbouring steps can take nothing that the first gives."""
 
 
 def takes(schema: Schema) -> Kinds:
@@ -65,7 +65,7 @@ def takes(schema: Schema) -> Kinds:
 
 
 def gives(schema: Schema) -> Kinds:
-    """Return the kinds of JSON values that values of a type may become."""
+    """Return the kinds of JSON values that a type may be written as."""
     return _EVERY if schema.core is None else _kinds(schema.core, _GIVES)
 
 
@@ -87,29 +87,29 @@ def _kinds(core: CoreSchema, table: Mapping[str, Kinds]) -> Kinds:
 
 
 def _literal(value: Any) -> Kinds:
-    """Return the kind of the one value, as `kind=value`; to Python, true is 1."""
+    """Return the kind of one value as `kind=value`, because Python says that true equals 1."""
     if type(value) is str:
         return frozenset({f"string={value}"})
     return frozenset({f"number={int(value)}"}) if type(value) in {int, bool} else _EVERY
 
 
 def _are_apart(given: Kinds, taken: Kinds) -> bool:
-    """Return whether nothing that is given can be taken."""
+    """Return whether nothing given can be taken."""
     return not any(_may_fit(one, other) for one in given for other in taken)
 
 
 def _may_fit(given: str, taken: str) -> bool:
     kind, is_value, _ = taken.partition("=")
     if "=" in given:
-        return given == taken or not is_value  # what another type makes of a value is its own
+        return given == taken or not is_value  # another type may make anything of a value
     return given == kind or (given == "boolean" and kind == "number" and bool(is_value))
 
 
-# Along the entries.
+# Walking along the entries.
 
 
 def warn(workflow: Builder, graph: Graph) -> None:
-    """Warn of each two neighbours of which the second can take nothing that the first gives."""
+    """Warn about each pair of neighbours where the second can take nothing that the first gives."""
     if not workflow.validate_inputs:
         return
     for first, second in misfits(graph.entries, workflow.input):
@@ -127,7 +127,7 @@ def misfits(entries: Sequence[Node], given: Schema) -> list[tuple[str, str]]:
     source, kinds = f"the workflow's input ({given.shown})", gives(given)
     is_declared = True
     for entry in entries:
-        # Where nobody has written a type there is none to change.
+        # Where no type is declared there is none to change.
         if is_declared or entry.kind is not Kind.FOREACH:
             found += [(source, who) for who, taken in _takers(entry) if _are_apart(kinds, taken)]
         if entry.kind is not Kind.SLEEP:
@@ -137,7 +137,7 @@ def misfits(entries: Sequence[Node], given: Schema) -> list[tuple[str, str]]:
 
 
 def _takers(entry: Node) -> Iterator[tuple[str, Kinds]]:
-    """Yield what takes the output of the entry before, and the kinds of values that it takes."""
+    """Yield what takes the previous output, and the kinds of values that it takes."""
     if entry.kind is Kind.FOREACH:
         yield f"foreach {entry.name!r} (a list)", _LIST
     elif entry.kind in LOOPS or entry.kind in {Kind.PARALLEL, Kind.BRANCH}:
@@ -166,7 +166,7 @@ def _given_by(entry: Node) -> tuple[str, Kinds]:
 
 
 def source_of(graph: Graph, node: Node) -> str:
-    """Return what gave an entry its input, for the message that says it does not fit."""
+    """Return what gave an entry its input, for the message about a misfit."""
     holder = graph.nodes.get(node.parent)
     before = _before(graph, node)
     if before is not None:
@@ -182,7 +182,7 @@ def source_of(graph: Graph, node: Node) -> str:
 
 
 def _before(graph: Graph, node: Node) -> Node | None:
-    """Return the entry before one in its sequence, but for sleeps, which give what they get."""
+    """Return the previous entry in the sequence, past sleeps, which pass on their input."""
     at: Callable[[Node], bool] = lambda each: each.next == node.path  # noqa: E731 - a word for it
     found = next(filter(at, graph.nodes.values()), None)
     return _before(graph, found) or found if found and found.kind is Kind.SLEEP else found

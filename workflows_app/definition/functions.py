@@ -1,4 +1,4 @@
-"""User functions: how many arguments they take, whether they are async, how they are named."""
+"""User functions: how many arguments they take, whether they are async, what they are called."""
 
 import functools
 import inspect
@@ -34,12 +34,12 @@ class Function:
     source: str
 
     def call(self, input_data: Any, ctx: Any) -> Any:
-        """Call the function with as many of these as it takes; gives a coroutine if async."""
+        """Call the function with as many of these as it takes; a coroutine if it is async."""
         return invoke(self.fn, self.arity, input_data, ctx)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class Signature:
     """What a function's signature says: how it is called, and the annotations as written.
 
     `takes` and `returns` are `inspect.Parameter.empty` where nothing is written.
@@ -51,10 +51,10 @@ class Shape:
 
 
 def function(fn: object, what: str) -> Function:
-    """Return a callable as a Function; InvalidStep, saying `what` it is, when it cannot be one."""
+    """Return a callable as a Function. Raises InvalidStep naming `what` if it cannot be one."""
     if not callable(fn):
         raise errors.InvalidStep(f"{what} must be a function, not {fn!r}.")
-    return Function(fn, shape_of(fn, what).arity, is_async(fn), source_of(fn))
+    return Function(fn, signature_of(fn, what).arity, is_async(fn), source_of(fn))
 
 
 def invoke(fn: Callable[..., Any], arity: int, input_data: Any, ctx: Any) -> Any:
@@ -68,28 +68,28 @@ def is_async(fn: Callable[..., Any]) -> bool:
     return inspect.iscoroutinefunction(fn) or inspect.iscoroutinefunction(_call_of(fn))
 
 
-def shape_of(fn: Callable[..., Any], what: str) -> Shape:
+def signature_of(fn: Callable[..., Any], what: str) -> Signature:
     """Return how `fn` is called; InvalidStep when it needs more than the input and the context.
 
-    A second parameter with a default other than None is the function's own (`lambda data, n=n:`),
-    so it is left alone. What has no signature, as some builtins, takes the input.
+    A second parameter with a default other than None belongs to the function (`lambda data, n=n:`),
+    so it is left alone. A callable without a signature, such as some builtins, takes the input.
     """
     try:
         signature = inspect.signature(fn)
     except (ValueError, TypeError):
-        return Shape(1, _EMPTY, _EMPTY)
+        return Signature(1, _EMPTY, _EMPTY)
     parameters = list(signature.parameters.values())
     _refuse_what_cannot_be_called(parameters, what)
     positional = [p for p in parameters if p.kind in _POSITIONAL]
     _refuse_context_first(positional, fn, what)
     takes = positional[0].annotation if positional else _EMPTY
-    # A class is called for its instances; what its __init__ returns is no matter.
+    # Calling a class gives an instance, whatever its __init__ says that it returns.
     returns = _EMPTY if isinstance(fn, type) else signature.return_annotation
-    return Shape(_arity(fn, parameters, positional), takes, returns)
+    return Signature(_arity(fn, parameters, positional), takes, returns)
 
 
 def method_parameter(fn: object) -> str:
-    """Return `self` or `cls` if a plain function stands in a class and takes that; else empty."""
+    """Return `self` or `cls` if the function is defined in a class and takes that; else empty."""
     if not isinstance(fn, FunctionType):
         return ""
     holder = fn.__qualname__.rpartition(".")[0]
@@ -115,7 +115,7 @@ def underlying(fn: object) -> FunctionType | None:
 
 
 def name_of(fn: object) -> str:
-    """Return the name of a callable as written in its module: `is_large`, `Rules.check`."""
+    """Return the name of a callable within its module: `is_large`, `Rules.check`."""
     found: Any = underlying(fn) or _bare(fn)
     name: str = getattr(found, "__qualname__", type(found).__qualname__)
     return name.rpartition("<locals>.")[2].removesuffix(".__call__")
@@ -135,7 +135,7 @@ def source_of(fn: Callable[..., Any]) -> str:
 
 
 def _call_of(fn: object) -> Any:
-    """Return what runs when an object is called; a slot wrapper for what Python itself calls."""
+    """Return the function that runs when an object is called, or a slot wrapper of Python's."""
     return inspect.getattr_static(type(fn), "__call__", None)
 
 
@@ -191,7 +191,7 @@ def _is_context(annotation: Any, fn: object) -> bool:
 
 
 def _names_subclass(text: str, fn: object) -> bool:
-    """Return whether a name in the text of an annotation is, in its module, such a subclass."""
+    """Return whether a name in the text of an annotation is such a subclass in its module."""
     names = getattr(underlying(fn), "__globals__", {})
     found = (names.get(name) for name in _NAME.findall(text))
     return any(isinstance(each, type) and _is_context(each, fn) for each in found)

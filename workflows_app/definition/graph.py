@@ -13,6 +13,7 @@ from workflows_app.definition import serialize
 
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
+    from workflows_app.definition.event_waits import EventWait
     from workflows_app.definition.functions import Function
     from workflows_app.definition.mappings import Assembled, Computed
     from workflows_app.definition.steps import Step
@@ -32,7 +33,7 @@ class Kind(StrEnum):
     WORKFLOW = "workflow"
 
 
-#: Entries that run their one child again and again: its path ends in `BODY`, its rows' in `[3]`.
+#: Entries that repeat their one child: its path ends in `BODY`, the paths of its rows in `[3]`.
 REPEATING: Final = frozenset({Kind.FOREACH, Kind.DO_WHILE, Kind.DO_UNTIL})
 LOOPS: Final = frozenset({Kind.DO_WHILE, Kind.DO_UNTIL})
 BODY: Final = "[]"
@@ -40,12 +41,12 @@ BODY: Final = "[]"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Node:
-    """One entry of the graph, where it stands. Equal only to itself."""
+    """One entry of the graph at its place. Equal only to itself."""
 
     kind: Kind
     #: The last part of the path: `add`, `add#2`, `parallel-1`.
     name: str
-    #: The name of its output among those of its siblings: the step's id.
+    #: The key of its output among those of its siblings: the step's id.
     key: str
     #: From the root of the run's workflow, without indexes: `outer.add#2`.
     path: str = ""
@@ -53,21 +54,23 @@ class Node:
     parent: str = ""
     #: The path of the entry after it in its sequence; None at the end, and for arms.
     next: str | None = None
-    #: The arms of a parallel or branch; the entries of a nested workflow, in order; the one body
+    #: The arms of a parallel or branch, the entries of a nested workflow in order, or the one body
     #: of a foreach or loop.
     children: tuple[Node, ...] = ()
     step: Step | None = None
     workflow: Builder | None = None
-    #: Of a branch: one for each of the children; of a loop: the one that ends it.
+    #: A branch: one for each child. A loop: the one that ends it.
     conditions: tuple[Function, ...] = ()
-    #: Of a foreach: how many items at a time; of others, None.
+    #: A foreach: how many items at a time. Others: None.
     concurrency: int | Function | None = None
-    #: Of a sleep: seconds, or with `is_until` the moment; or a function that says so.
+    #: A sleep: seconds, or with `is_until` the moment, or a function that returns it.
     delay: float | datetime | Function | None = None
     is_until: bool = False
     mapping: Computed | Assembled | None = None
+    #: A step that stands for the wait for an event: which one.
+    event: EventWait | None = None
     allow_failure: bool = False
-    #: What the entry was called by `id=`.
+    #: The name that `id=` gave the entry.
     entry_id: str | None = None
     description: str = ""
     metadata: Mapping[str, Any] = field(default_factory=dict)
@@ -83,16 +86,16 @@ class Graph:
 
     @property
     def first(self) -> Node:
-        """The entry that a run begins with."""
+        """The first entry of a run."""
         return self.entries[0]
 
     def to_json(self) -> dict[str, Any]:
-        """Return the workflow as JSON values: its types, and its entries with theirs."""
+        """Return the workflow as JSON values, with its types and its entries."""
         return serialize.workflow_json(self.workflow, self.entries)
 
 
 def compile_graph(workflow: Builder, placed: list[Node]) -> Graph:
-    """Return the graph of entries that have been placed, each knowing which comes next."""
+    """Return the graph of placed entries, and link each to the next."""
     following = [node.path for node in placed[1:]]
     entries = tuple(
         replace(node, next=path) for node, path in zip(placed, [*following, None], strict=True)
@@ -102,7 +105,7 @@ def compile_graph(workflow: Builder, placed: list[Node]) -> Graph:
 
 
 def place(node: Node, *, scope: str = "", parent: str = "") -> Node:
-    """Return an entry as it stands in `scope`, the path of a workflow; nested ones are opened."""
+    """Return an entry with its path in `scope`, the path of a workflow; place its children, too."""
     path = _join(scope, node.name)
     if node.workflow is not None:
         entries = node.workflow.tree.entries
@@ -114,7 +117,7 @@ def place(node: Node, *, scope: str = "", parent: str = "") -> Node:
 
 
 def walk(nodes: Iterable[Node]) -> Iterator[Node]:
-    """Yield nodes and all below them, each before its children."""
+    """Yield nodes and everything below them, each before its children."""
     for node in nodes:
         yield node
         yield from walk(node.children)
@@ -123,9 +126,9 @@ def walk(nodes: Iterable[Node]) -> Iterator[Node]:
 def locate(
     nodes: Mapping[str, Node], wanted: str | Step | Builder | Callable[..., Any]
 ) -> Node | None:
-    """Return the node at a path, or the outermost and first that holds a step, or None.
+    """Return the node at a path, or the outermost first node of a step, or None.
 
-    A plain function means the step that was made of it.
+    A plain function means the step made of it.
     """
     if isinstance(wanted, str):
         return nodes.get(wanted)
@@ -134,7 +137,7 @@ def locate(
 
 
 def places_of(nodes: Mapping[str, Node], part: object) -> list[str]:
-    """Return the paths of the entries whose output is that of a step or workflow, in order."""
+    """Return the paths of the entries that hold this step or workflow, in order."""
     bodies = {node.children[0].path for node in nodes.values() if node.kind in REPEATING}
     return [node.path for node in nodes.values() if _holds(node, part) and node.path not in bodies]
 
@@ -143,7 +146,7 @@ def _holds(node: Node, wanted: object) -> bool:
     if node.kind in REPEATING:
         return _holds(node.children[0], wanted)
     part = node.step or node.workflow
-    # Two looks at one method are equal, but not the same.
+    # Reading a method twice gives objects that are equal but not identical.
     return part is wanted or (node.step is not None and node.step.fn == wanted)
 
 

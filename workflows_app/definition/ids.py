@@ -1,4 +1,4 @@
-"""Ids: what may be one, and how one reads as a title."""
+"""Ids: which texts are allowed, and how an id reads as a title."""
 
 import re
 from typing import Any, Final
@@ -6,9 +6,11 @@ from typing import Any, Final
 from workflows_app import errors
 
 _ALLOWED: Final = re.compile(r"[A-Za-z0-9_-]+")
+#: A workflow that a task of Django is, by the path of its function.
+_TASK: Final = re.compile(r"task:[A-Za-z_][A-Za-z0-9_.]*")
 _LONGEST: Final = 255
 _OF_STEPS: Final = frozenset({"input"})
-#: What each kind of id may not be. A workflow can be a step, so it obeys the rules of both.
+#: Words that are reserved for each kind of id. A workflow can be a step, so both rules apply to it.
 _RESERVED: Final = {
     "step": _OF_STEPS,
     "entry": _OF_STEPS,
@@ -21,7 +23,8 @@ def check_id(value: Any, what: str) -> str:
 
     Raises InvalidId.
     """
-    if not isinstance(value, str) or not _ALLOWED.fullmatch(value):
+    is_task = what == "workflow" and isinstance(value, str) and _TASK.fullmatch(value)
+    if not isinstance(value, str) or not (is_task or _ALLOWED.fullmatch(value)):
         raise errors.InvalidId(
             f"The {what} id {value!r} is not allowed: an id is text of letters, digits, '_' and "
             f"'-' (a dot separates the parts of a path). Give one with id='...'{_hint(value)}"

@@ -1,10 +1,10 @@
-"""Iterators as people declare them: what they give is checked and written as that of a list."""
+"""Iterators in declared types: their items are checked and written like those of a list."""
 
 import collections.abc
 from collections.abc import Iterable
 from typing import Annotated, Any, Final, Union, get_args, get_origin
 
-#: Pydantic knows none of these.
+#: Types that Pydantic does not know.
 _ITERATORS: Final = (
     collections.abc.Iterator,
     collections.abc.AsyncIterator,
@@ -14,7 +14,7 @@ _ITERATORS: Final = (
 
 
 def as_iterable(type_: Any) -> Any:
-    """Return a type with an iterable in the place of an iterator; others as they are."""
+    """Return a type with iterables instead of iterators; other types unchanged."""
     origin = get_origin(type_)
     items = get_args(type_)
     if type_ in _ITERATORS or origin in _ITERATORS:

@@ -1,4 +1,4 @@
-"""Mappings: how `map` makes the next input out of what is known in the run."""
+"""Mappings: how `map` makes the next input from values of the run."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ Nodes = Mapping[str, "Node"]
 
 
 class Values(Protocol):
-    """What a mapping may read when its turn comes: plain JSON values."""
+    """What a mapping may read: plain JSON values."""
 
     @property
     def input(self) -> Any:
-        """The output of the entry before."""
+        """The output of the previous entry."""
 
     @property
     def init(self) -> Any:
@@ -43,20 +43,20 @@ class Values(Protocol):
     def output_of(self, path: str) -> Any:
         """Return the output of a step that succeeded, else MISSING.
 
-        The path starts in the workflow in which the mapping stands.
+        The path starts in the workflow that holds the mapping.
         """
 
     def call(self, function: Function) -> Any:
-        """Return what a function of the mapping gives for the input; awaited, if it is async."""
+        """Return what a function of the mapping returns for the input; await it if it is async."""
 
 
 class Source(Protocol):
-    """One value of a mapping: where it comes from. As text, what a person wrote."""
+    """Where one value of a mapping comes from. Its text is what a person wrote."""
 
     def bind(self, nodes: Nodes, what: str) -> Source:
-        """Return the same with its steps found among those that stand before the mapping.
+        """Return the same source with its steps found among those before the mapping.
 
-        Raises InvalidStep, saying `what` asks, when there is no such step.
+        Raises InvalidStep naming `what` if there is no such step.
         """
 
     def evaluate(self, values: Values) -> Any:
@@ -65,7 +65,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FromStep:
-    """The output, at a place, of the first of some steps that ran."""
+    """A place in the output of the first of these steps that ran."""
 
     steps: tuple[Any, ...]
     place: Place
@@ -73,11 +73,11 @@ class FromStep:
     paths: tuple[str, ...] = ()
 
     def bind(self, nodes: Nodes, what: str) -> Self:
-        """Find the steps by path, by step, or by the function that a step was made of."""
+        """Find the steps by path, by step, or by the function of a step."""
         return replace(self, paths=tuple(_path_of(step, nodes, what) for step in self.steps))
 
     def evaluate(self, values: Values) -> Any:
-        """Return the value; None when no step ran, or the place is not there."""
+        """Return the value; None if no step ran or the place does not exist."""
         for path in self.paths:
             output = values.output_of(path)
             if output is not MISSING:
@@ -102,7 +102,7 @@ class FromRoot:
         return self
 
     def evaluate(self, values: Values) -> Any:
-        """Return the value; None when the place is not there."""
+        """Return the value; None if the place does not exist."""
         return _or_none(places.walk(getattr(values, self.root), self.place))
 
     def __str__(self) -> str:
@@ -111,7 +111,7 @@ class FromRoot:
 
 @dataclass(frozen=True, slots=True)
 class Constant:
-    """The same value every time, kept as JSON: what one reader does to it no other sees."""
+    """The same value every time, kept as JSON so that no reader can change it for others."""
 
     text: bytes
 
@@ -129,7 +129,7 @@ class Constant:
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """A whole mapping, or one value of it, that a function makes."""
+    """A whole mapping, or one value of it, made by a function."""
 
     function: Function
 
@@ -151,12 +151,12 @@ class Computed:
 
 @dataclass(frozen=True, slots=True)
 class Assembled:
-    """A mapping that is an object, each of its values from a source."""
+    """A mapping that is an object, with a source for each value."""
 
     sources: Mapping[str, Source]
 
     def bind(self, nodes: Nodes, what: str) -> Self:
-        """Return the same with every step found; InvalidStep for one that is not there."""
+        """Return the same mapping with every step found. Raises InvalidStep for an unknown step."""
         bound = {
             name: source.bind(nodes, f"{name!r} in {what}") for name, source in self.sources.items()
         }
@@ -172,11 +172,9 @@ class Assembled:
 
 
 def mapping(given: object, what: str) -> Computed | Assembled:
-    """Return what `map` was given as a mapping; InvalidStep, saying `what`, for what is none."""
+    """Return the argument of `map` as a mapping. Raises InvalidStep naming `what`."""
     if isinstance(given, Mapping):
-        return Assembled(
-            {_name(name, what): _source(name, each, what) for name, each in given.items()}
-        )
+        return assembled(given, what)
     if not _is_function(given):
         raise errors.InvalidStep(
             f"{what} takes a function, or a mapping of names to sources such as "
@@ -185,11 +183,17 @@ def mapping(given: object, what: str) -> Computed | Assembled:
     return Computed(functions.function(given, what))
 
 
+def assembled(given: Mapping[Any, Any], what: str) -> Assembled:
+    """Return a mapping that is an object. Raises InvalidStep naming `what`."""
+    return Assembled({_name(name, what): _source(name, each, what) for name, each in given.items()})
+
+
 def from_step(step: Any, path: str = ".") -> FromStep:
     """Return the value at `path` in the output of a step: a Step, a workflow, or a dotted path.
 
-    Of a list of steps, the first that ran is taken. Nothing there: None.
-    Raises InvalidStep for what is no step, here or by `map` for one that does not stand before it.
+    Of a list of steps, the first that ran is taken. The value is None if there is nothing at the
+    path. Raises InvalidStep if this is not a step; `map` raises it if the step is not before the
+    map.
     """
     steps = tuple(step) if isinstance(step, (list, tuple)) else (step,)
     if not steps:
@@ -203,17 +207,17 @@ def from_step(step: Any, path: str = ".") -> FromStep:
 
 
 def from_init(path: str = ".") -> FromRoot:
-    """Return the value at `path` in the workflow's input. Nothing there: None."""
+    """Return the value at `path` in the workflow's input; None if there is none."""
     return FromRoot("init", places.read(path, "from_init()"))
 
 
 def from_context(path: str = ".") -> FromRoot:
-    """Return the value at `path` in the request context. Nothing there: None."""
+    """Return the value at `path` in the request context; None if there is none."""
     return FromRoot("context", places.read(path, "from_context()"))
 
 
 def constant(value: Any) -> Constant:
-    """Return the same value every time; SerializationError for what JSON cannot hold."""
+    """Return the same value every time. Raises SerializationError if JSON cannot hold it."""
     return Constant(ANY.dump(value))
 
 
@@ -244,7 +248,7 @@ def _path_of(step: Any, nodes: Nodes, what: str) -> str:
     if node is None:
         shown = step if isinstance(step, str) else getattr(step, "id", functions.where(step))
         raise errors.InvalidStep(
-            f"{what} takes from step {shown!r}, which does not stand before it; before it stand: "
+            f"{what} takes from step {shown!r}, which is not before it; the steps before it: "
             f"{listing(nodes) or 'none'}."
         )
     return node.path

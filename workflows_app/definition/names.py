@@ -1,4 +1,4 @@
-"""Names: what each entry is called within its workflow, and the refusal of what would clash."""
+"""Names of the entries within a workflow, and the refusal of names that clash."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     Part: TypeAlias = Step | Builder
 
 
-#: Entries without a record of their own: unnamed, they take no name from a step.
+#: Entries without a record of their own: their generated names give way to steps.
 FORKS: Final = frozenset({"parallel", "branch"})
 
 
@@ -27,20 +27,20 @@ FORKS: Final = frozenset({"parallel", "branch"})
 class Names:
     """The names taken in one workflow.
 
-    A method that raises has taken nothing; to take several names or none, work on a `copy`.
+    A method that raises takes nothing; to take several names or none, work on a `copy`.
     """
 
     workflow_id: str
-    #: Name -> what bears it: a step, a nested workflow, or the kind of an entry of its own.
+    #: Name -> its bearer: a step, a nested workflow, or the kind of another entry.
     taken: dict[str, Part | Kind] = field(default_factory=dict)
     #: Step id -> the one step that has it.
     parts: dict[str, Part] = field(default_factory=dict)
     unnamed: Counter[Kind] = field(default_factory=Counter)
-    #: Names that unnamed entries without a record of their own go by, as long as nobody wants them.
+    #: Generated names of forks, until a step takes them.
     free: set[str] = field(default_factory=set)
 
     def copy(self) -> Self:
-        """Return names that can be taken without these changing."""
+        """Return a copy, so that taking names in it does not change this one."""
         return replace(
             self,
             taken=dict(self.taken),
@@ -50,9 +50,9 @@ class Names:
         )
 
     def of_part(self, part: Part, entry_id: str | None = None) -> str:
-        """Name a step or a nested workflow: by its id, the second time `id#2`, or as told.
+        """Name a step or a nested workflow: `entry_id` if given, else its id, then `id#2`.
 
-        Raises DuplicateStep when another step has the id, or another entry the name.
+        Raises DuplicateStep if another step has the id, or another entry the name.
         """
         known = self.parts.get(part.id, part)
         if known is not part:
@@ -67,9 +67,9 @@ class Names:
         return name
 
     def of_entry(self, kind: Kind, entry_id: str | None = None) -> str:
-        """Name an entry that is no step: as told, else `map-1`, counted by kind.
+        """Name an entry that is not a step: `entry_id` if given, else `map-1`, counted by kind.
 
-        Raises DuplicateStep when the name is taken.
+        Raises DuplicateStep if the name is taken.
         """
         if entry_id is not None:
             name = check_id(entry_id, "entry")
@@ -86,11 +86,11 @@ class Names:
         return name
 
     def next_of(self, kind: Kind) -> str:
-        """Return what the next unnamed entry of a kind is called."""
+        """Return the name of the next unnamed entry of a kind."""
         return f"{kind}-{self.unnamed[kind] + 1}"
 
     def claimed(self) -> list[str]:
-        """Return the names of unnamed forks that were taken from them since the last call."""
+        """Return the names that steps have taken from unnamed forks since the last call."""
         claimed = [name for name in self.free if name in self.taken]
         self.free.difference_update(claimed)
         return claimed
@@ -113,12 +113,12 @@ class Names:
 
 
 def another(name: str) -> str:
-    """Return what an unnamed parallel or branch is called whose name a step has."""
+    """Return another name for an unnamed parallel or branch whose name a step has taken."""
     return f"{name}~"
 
 
 def listing(paths: Iterable[str]) -> str:
-    """Return paths as people may name them: without those that nobody wrote."""
+    """Return the paths that people may name, without generated ones."""
     return ", ".join(path for path in paths if not path.endswith(another("")))
 
 

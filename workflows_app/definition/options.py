@@ -1,4 +1,4 @@
-"""Options: the checks that steps and workflows share, each naming what it refuses."""
+"""Checks of options that steps and workflows share; each names what it refuses."""
 
 import math
 import re
@@ -11,66 +11,66 @@ from workflows_app.definition import functions
 from workflows_app.definition.schemas import ANY
 from workflows_app.jsontext import clean_text, loads
 
-#: What a message broker takes as the name of a queue.
+#: What message brokers accept as the name of a queue.
 _QUEUE: Final = re.compile(r"[A-Za-z_][A-Za-z0-9._-]{0,99}")
 
 
 def whole_number(value: Any, name: str, what: str) -> int:
-    """Return a count that is 0 or more; InvalidStep for anything else."""
+    """Return a whole number, 0 or more. Raises InvalidStep for anything else."""
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
         raise _wrong(value, name, what, "a whole number, 0 or more")
     return int(value)
 
 
 def seconds(value: Any, name: str, what: str) -> float:
-    """Return a number of seconds that is 0 or more; InvalidStep for anything else."""
+    """Return a number of seconds, 0 or more. Raises InvalidStep for anything else."""
     if not _is_finite(value) or value < 0:
         raise _wrong(value, name, what, "a number of seconds, 0 or more")
     return float(value)
 
 
 def duration(value: Any, name: str, what: str) -> float:
-    """Return a timedelta or a number as seconds, 0 or more; InvalidStep for anything else."""
+    """Return a timedelta or a number as seconds, 0 or more. Raises InvalidStep otherwise."""
     return seconds(value.total_seconds() if isinstance(value, timedelta) else value, name, what)
 
 
 def moment(value: Any, name: str, what: str) -> datetime:
-    """Return a datetime that has a time zone; InvalidStep for anything else."""
+    """Return a datetime with a time zone. Raises InvalidStep for anything else."""
     if not isinstance(value, datetime) or value.utcoffset() is None:
         raise _wrong(value, name, what, "a datetime with a time zone")
     return value
 
 
 def factor(value: Any, name: str, what: str) -> float:
-    """Return a number that is 0 or more; InvalidStep for anything else."""
+    """Return a number, 0 or more. Raises InvalidStep for anything else."""
     if not _is_finite(value) or value < 0:
         raise _wrong(value, name, what, "a number, 0 or more")
     return float(value)
 
 
 def timeout(value: Any, name: str, what: str) -> float:
-    """Return a number of seconds above 0; InvalidStep for anything else."""
+    """Return a number of seconds above 0. Raises InvalidStep for anything else."""
     if not _is_finite(value) or value <= 0:
         raise _wrong(value, name, what, "a number of seconds above 0; leave it out for no limit")
     return float(value)
 
 
 def flag(value: Any, name: str, what: str) -> bool:
-    """Return True or False; InvalidStep for anything else."""
+    """Return True or False. Raises InvalidStep for anything else."""
     if not isinstance(value, bool):
         raise _wrong(value, name, what, "True or False")
     return value
 
 
 def text(value: Any, name: str, what: str) -> str:
-    """Return text; InvalidStep for anything else."""
+    """Return text. Raises InvalidStep for anything else."""
     if not isinstance(value, str):
         raise _wrong(value, name, what, "text")
     return clean_text(str(value))
 
 
 def queue(value: Any, name: str, what: str) -> str:
-    """Return the name of a queue; InvalidStep for what cannot be one."""
+    """Return the name of a queue. Raises InvalidStep if it cannot be one."""
     if not isinstance(value, str) or not _QUEUE.fullmatch(value):
         rule = "up to 100 letters, digits, '_', '-' and '.', beginning with a letter or '_'"
         raise _wrong(value, name, what, rule)
@@ -78,7 +78,7 @@ def queue(value: Any, name: str, what: str) -> str:
 
 
 def permission(value: Any, name: str, what: str) -> str | None:
-    """Return `app.codename`, `group:<name>` or None; InvalidStep for anything else."""
+    """Return `app.codename`, `group:<name>` or None. Raises InvalidStep for anything else."""
     if value is None:
         return None
     if not isinstance(value, str) or not value.removeprefix("group:").strip():
@@ -87,10 +87,10 @@ def permission(value: Any, name: str, what: str) -> str | None:
 
 
 def metadata(value: Any, name: str, what: str) -> dict[str, Any]:
-    """Return a copy of a JSON mapping; InvalidStep for anything else."""
+    """Return a copy of a JSON mapping. Raises InvalidStep for anything else."""
     if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
         try:
-            # Through text, so that what is shown is a copy and what JSON makes of it.
+            # Through text, so that it is a copy and shows what JSON makes of it.
             copy: dict[str, Any] = loads(ANY.dump(dict(value)))
         except (ValueError, errors.SerializationError) as error:
             raise _wrong(value, name, what, "a mapping that JSON can hold") from error
@@ -99,14 +99,14 @@ def metadata(value: Any, name: str, what: str) -> dict[str, Any]:
 
 
 def hook(value: Any, name: str, what: str) -> Any:
-    """Return a function to be told of a run, or None; InvalidStep for what cannot be called."""
+    """Return a hook function or None. Raises InvalidStep for what cannot be called."""
     if value is not None:
         functions.function(value, f"{name} of {what}")
     return value
 
 
 def one_of(value: Any, name: str, what: str, allowed: tuple[str, ...]) -> Any:
-    """Return one of the values allowed; InvalidStep for anything else."""
+    """Return one of the allowed values. Raises InvalidStep for anything else."""
     if value not in allowed:
         raise _wrong(value, name, what, " or ".join(repr(each) for each in allowed))
     return value

@@ -1,4 +1,6 @@
-"""Which permissions a graph asks for, by path: of a workflow, and of each step that asks people."""
+"""Which permissions a graph asks for, by path: those of the workflow and of each step that asks
+people.
+"""
 
 from __future__ import annotations
 
@@ -8,31 +10,30 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from workflows_app.definition.graph import Graph, Node
 
-#: What is needed by path, the innermost first. Paths where nothing is needed are left out.
+#: Permissions needed by path, the innermost first. Paths that need none are left out.
 Permissions = Mapping[str, tuple[str, ...]]
 
-#: Stands for the workflow itself among the paths: no entry has an empty one.
+#: The path of the workflow itself, because no entry has an empty path.
 WORKFLOW: Final = ""
 
 
 def of_graph(graph: Graph) -> Permissions:
     """Return what a compiled graph asks for.
 
-    A nested workflow's permission is one of the entry that it is, and of all inside it: whoever
-    answers for them answers for the workflow.
+    The permission of a nested workflow applies to its entry and to all entries inside it.
     """
     found = dict(_of_nodes(graph.entries, ()))
     return _with_own(found, graph.workflow.permission)
 
 
 def of_json(graph: Mapping[str, Any]) -> Permissions:
-    """Return the same of a graph as it was stored."""
+    """Return the same of a stored graph."""
     found = dict(_of_entries(graph.get("entries", ()), ()))
     return _with_own(found, graph.get("permission"))
 
 
 def both(one: Permissions, other: Permissions) -> Permissions:
-    """Return the stricter of two: whatever either asks for is needed."""
+    """Return the permissions of both: what either asks for is needed."""
     return {
         path: tuple(dict.fromkeys([*one.get(path, ()), *other.get(path, ())]))
         for path in {**one, **other}

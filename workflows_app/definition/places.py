@@ -10,7 +10,7 @@ Place = tuple[str, ...]
 
 
 def read(path: object, what: str) -> Place:
-    """Return the parts of a path; `.` is the whole value. InvalidStep for what is no path."""
+    """Return the parts of a path; `.` is the whole value. Raises InvalidStep for anything else."""
     if path == ".":
         return ()
     if not isinstance(path, str) or not all(parts := path.split(".")):
@@ -27,7 +27,7 @@ def show(place: Place) -> str:
 
 
 def walk(value: Any, place: Place) -> Any:
-    """Follow a place into dicts, and into lists by number; MISSING where it leads nowhere."""
+    """Follow a place into dicts, and into lists by number; return MISSING if it leads nowhere."""
     for part in place:
         if isinstance(value, Mapping) and part in value:
             value = value[part]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from workflows_app import errors
@@ -10,13 +11,15 @@ if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
 
 _known: dict[str, Builder] = {}
+_makers: dict[str, Callable[[str], Builder | None]] = {}
+_queues: set[str] = set()
 _conflicts: dict[str, tuple[str, str]] = {}
 
 
 def register(workflow: Builder) -> None:
     """Make a committed workflow known; an earlier one with its id is replaced.
 
-    Two with different graphs are remembered as a conflict, for a system check.
+    If their graphs differ, the conflict is remembered for a system check.
     """
     earlier = _known.get(workflow.id)
     if earlier is not None and earlier.version_hash != workflow.version_hash:
@@ -24,9 +27,35 @@ def register(workflow: Builder) -> None:
     _known[workflow.id] = workflow
 
 
+def make_by(prefix: str, make: Callable[[str], Builder | None]) -> None:
+    """Let workflows whose ids begin with `prefix` be made when they are first asked for.
+
+    `make` returns the committed workflow with an id; None: there is none.
+    """
+    _makers[prefix] = make
+
+
+def add_queues(names: Iterable[str]) -> None:
+    """Make queues known on which runs may wait though no definition names them."""
+    _queues.update(names)
+
+
+def queues() -> frozenset[str]:
+    """Return the queues that were made known."""
+    return frozenset(_queues)
+
+
+def known(id_: str) -> Builder | None:
+    """Return the workflow with this id if it is made already, or None."""
+    return _known.get(id_)
+
+
 def find(id_: str) -> Builder | None:
     """Return the workflow with this id, or None."""
-    return _known.get(id_)
+    found = _known.get(id_)
+    if found is None:
+        found = next((make(id_) for pre, make in _makers.items() if id_.startswith(pre)), None)
+    return found
 
 
 def get(id_: str) -> Builder:
@@ -47,10 +76,10 @@ def all() -> list[Builder]:  # noqa: A001 - read as registry.all()
 
 
 def modules_of(id_: str) -> tuple[str, str]:
-    """Return the modules of the two different workflows that have one id, the latter in use."""
+    """Return the modules of the two different workflows with this id; the second one is in use."""
     return _conflicts.get(id_, ("", ""))
 
 
 def conflicts() -> dict[str, tuple[str, str]]:
-    """Return each id that was defined with two different graphs, and in which two modules."""
+    """Return each id that has two different graphs, with the two modules that define them."""
     return dict(sorted(_conflicts.items()))

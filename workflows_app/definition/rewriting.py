@@ -1,6 +1,6 @@
-"""What Pydantic reads and writes a type by, changed where the engine asks for more.
+"""Pydantic's readers and writers of a type, changed where the engine needs more.
 
-Only for the types that need it: a schema that stands as it is costs nothing.
+Only types that need a change get one, so the others cost nothing.
 """
 
 from collections.abc import Mapping
@@ -10,14 +10,14 @@ from pydantic_core import SchemaSerializer, SchemaValidator
 
 from workflows_app.definition import members
 
-#: Keys of a schema under which there is none that reads or writes.
+#: Keys of a schema that hold no reader or writer.
 _BESIDE: Final = frozenset(
     {"metadata", "serialization", "config", "cls", "members", "expected", "default"}
 )
 
 
 def reader(core: Mapping[str, Any], *, with_more: bool = False) -> SchemaValidator:
-    """Return what reads a type, and knows again each member of its enums and literals.
+    """Return a reader of a type that recognises each member of its enums and literals.
 
     `with_more`: a typed dict keeps the keys that only a subclass of it has.
     """
@@ -26,13 +26,13 @@ def reader(core: Mapping[str, Any], *, with_more: bool = False) -> SchemaValidat
 
 
 def writer(core: Mapping[str, Any]) -> SchemaSerializer:
-    """Return what writes a type, the keys of subclasses of a typed dict, too."""
+    """Return a writer of a type that also writes the keys of subclasses of a typed dict."""
     schema: Any = _rewritten(core, with_members=False, with_more=True)
     return SchemaSerializer(schema, _use_prebuilt=False)
 
 
 def are_keys_loose(node: Mapping[str, Any]) -> bool:
-    """Return whether a part of a type is a typed dict that says nothing of other keys."""
+    """Return whether a part of a type is a typed dict that says nothing about other keys."""
     says_so = "extra_fields_behavior" in (node.get("config") or ())
     return node["type"] == "typed-dict" and _takes_no_more(node) and not says_so
 

@@ -1,4 +1,4 @@
-"""Schedules as code writes them: when a workflow starts by itself, and with what."""
+"""Schedules in code: when a workflow starts by itself, and with which input."""
 
 from __future__ import annotations
 
@@ -36,10 +36,9 @@ class Schedule:
 
     `cron` has 5 fields (minute, hour, day of month, month, day of week), or 6 with seconds first,
     or is a nickname such as `@daily`; it is read in `timezone`, an IANA name. As in Debian's cron,
-    a time that a change of the clock leaves out comes right after it, and one that it repeats
-    comes once, unless minute or hour is `*`. `overlap` says what happens at a time when the run
-    before has not ended: `allow` another, `skip` the time, or `queue` it. Raises InvalidCron and
-    InvalidSchedule.
+    a time that a change of the clock skips comes right after it, and a time that it repeats comes
+    once, unless minute or hour is `*`. `overlap` says what happens if the previous run has not
+    ended: `allow` another, `skip` the time, or `queue` it. Raises InvalidCron and InvalidSchedule.
     """
 
     cron: str | None = None
@@ -67,7 +66,7 @@ class Schedule:
             self._check_cron()
 
     def next_after(self, moment: datetime) -> datetime | None:
-        """Return the first time after `moment`, in UTC; None when none comes any more."""
+        """Return the first time after `moment`, in UTC; None if there is none."""
         if self.run_at is not None:
             found = self.run_at.astimezone(UTC)
             return found if found > moment else None
@@ -78,7 +77,7 @@ class Schedule:
         return tick.astimezone(UTC)
 
     def to_json(self) -> dict[str, Any]:
-        """Return what it says as JSON values."""
+        """Return the schedule as JSON values."""
         said = {
             "cron": self.cron,
             "timezone": self.timezone,
@@ -94,7 +93,7 @@ class Schedule:
         return plain
 
     def hash(self) -> str:
-        """Return what changes when the schedule does: SHA-256 in hex."""
+        """Return the SHA-256 of the schedule in hex, which changes when the schedule does."""
         return hashlib.sha256(json.dumps(self.to_json(), sort_keys=True).encode()).hexdigest()
 
     def _check_mappings(self) -> None:
@@ -150,7 +149,7 @@ class Schedule:
 
 
 def cron_in_words(cron: str) -> str:
-    """Return "At 03:00 every day" for `0 3 * * *`; empty for what is no cron expression."""
+    """Return "At 03:00 every day" for `0 3 * * *`; empty if it is not a cron expression."""
     try:
         return CronSim(_expanded(cron), datetime(2024, 1, 1, tzinfo=UTC)).explain()
     except CronSimError:
@@ -158,9 +157,9 @@ def cron_in_words(cron: str) -> str:
 
 
 def read(given: object, what: str) -> tuple[Schedule, ...]:
-    """Return what a workflow was given as its schedules. Raises InvalidSchedule, DuplicateSchedule.
+    """Return the schedules of a workflow, given as one or as a list.
 
-    One stands by itself; in a list each has an id of its own.
+    In a list each has an id of its own. Raises InvalidSchedule, DuplicateSchedule.
     """
     if given is None:
         return ()
@@ -185,7 +184,7 @@ def read(given: object, what: str) -> tuple[Schedule, ...]:
 
 
 def stored_id(workflow_id: str, schedule: Schedule) -> str:
-    """Return the id under which a schedule is stored."""
+    """Return the stored id of a schedule."""
     suffix = "" if schedule.id is None else f"__{schedule.id}"
     return f"wf_{workflow_id}{suffix}"
 

@@ -1,4 +1,4 @@
-"""Scopes: where the names in annotations are found, also of classes local to a function."""
+"""Scopes: where the names in annotations are found, also those of classes local to a function."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 class Scope:
     """The names that a function's annotations may use.
 
-    Holds on to the frames in which the function was defined, so drop it when all is resolved.
+    It keeps the frames in which the function was defined, so drop it once everything is resolved.
     """
 
     __slots__ = ("_frames", "_function")
@@ -26,21 +26,21 @@ class Scope:
 
     @classmethod
     def around(cls, fn: object) -> Self | None:
-        """Return the scope of `fn`, seen from the place where it is being defined."""
+        """Return the scope of `fn`, from the frames that are defining it."""
         function = functions.underlying(fn)
         if function is None:
             return None
         frames: list[FrameType] = []
         frame = inspect.currentframe()
         while frame is not None:
-            # Callers from other modules know nothing that this function could mean.
+            # Callers from other modules define no names that this function could use.
             if frame.f_globals is function.__globals__ and frame.f_code.co_name != "<module>":
                 frames.append(frame)
             frame = frame.f_back
         return cls(function, frames)
 
     def names(self) -> dict[str, Any]:
-        """Return all names in reach, the nearest winning."""
+        """Return all names in reach; the nearest one wins."""
         function = self._function
         inner, *outer = [frame.f_locals for frame in self._frames] or [{}]
         generic = {each.__name__: each for each in getattr(function, "__type_params__", ())}

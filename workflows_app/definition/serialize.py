@@ -37,7 +37,7 @@ def workflow_json(workflow: Builder, entries: Iterable[Node]) -> dict[str, Any]:
 
 
 def write(graph: dict[str, Any]) -> bytes:
-    """Return the graph as JSON text, fields in the order of their author: forms show them so."""
+    """Return the graph as JSON text; fields keep their author's order, which forms show."""
     return json.dumps(graph, separators=(",", ":")).encode()
 
 
@@ -69,6 +69,8 @@ def _entry(node: Node) -> dict[str, Any]:
     }
     if node.step is not None:
         entry["step"] = _step(node.step)
+        if node.event is not None:
+            entry["event"] = node.event.to_json()
     elif node.workflow is not None:
         entry["workflow"] = workflow_json(node.workflow, node.children)
     elif node.mapping is not None:

@@ -6,24 +6,24 @@ from functools import lru_cache
 from types import CodeType
 from typing import Final, NamedTuple
 
-Place = tuple[int, int]
+Position = tuple[int, int]
 
 LONGEST: Final = 200
 
 
 class _Lambda(NamedTuple):
-    """Where one lambda stands in its file; columns are bytes, as the compiler counts them."""
+    """Where one lambda is in its file; columns are bytes, as the compiler counts them."""
 
     first_line: int
-    body_start: Place
-    body_end: Place
+    body_start: Position
+    body_end: Position
     text: str
 
 
 def text_of(name: str, code: CodeType | None) -> str:
-    """Return one line that tells people what a function is: a lambda's text, else the name.
+    """Return one line that shows people a function: a lambda's text, else the name.
 
-    The same in every process that runs the same files.
+    It is the same in every process that runs the same files.
     """
     if code is None or code.co_name != "<lambda>":
         return name
@@ -44,19 +44,19 @@ def _lambda_text(code: CodeType) -> str | None:
         and each.body_start <= start
         and end <= each.body_end
     ]
-    # Of lambdas within lambdas, the innermost that holds all of the code is the one.
+    # Of nested lambdas, take the innermost that holds all of the code.
     return max(around, key=lambda each: each.body_start).text if around else None
 
 
-def _extent(code: CodeType) -> tuple[Place, Place] | None:
+def _extent(code: CodeType) -> tuple[Position, Position] | None:
     """Return where the compiled body begins and ends; None without columns in the code.
 
-    Python leaves them out when told to by `-X no_debug_ranges`.
+    Python leaves columns out with `-X no_debug_ranges`.
     """
-    starts: list[Place] = []
-    ends: list[Place] = []
+    starts: list[Position] = []
+    ends: list[Position] = []
     for line, end_line, column, end_column in code.co_positions():
-        # The entry and the return of a lambda are placed at column 0 of its line.
+        # The compiler puts the entry and the return of a lambda at column 0 of its line.
         if line is not None and end_line is not None and column is not None and end_column:
             starts.append((line, column))
             ends.append((end_line, end_column))
@@ -84,7 +84,7 @@ def _read(node: ast.Lambda, lines: list[bytes]) -> _Lambda:
     return _Lambda(node.lineno, body_start, body_end, text)
 
 
-def _span(node: ast.expr) -> tuple[Place, Place]:
-    # The compiler leaves the ends out only of trees made by hand.
+def _span(node: ast.expr) -> tuple[Position, Position]:
+    # Only trees made by hand have no end positions.
     end = (node.end_lineno or node.lineno, node.end_col_offset or node.col_offset)
     return (node.lineno, node.col_offset), end

@@ -1,21 +1,33 @@
-"""Steps: a function with the types it takes and gives, and how the engine is to treat it."""
+"""Steps: a function with its types, and options that say how the engine treats it."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypedDict, Unpack, overload
+from typing import Any, Concatenate, Final, Generic, Protocol, TypedDict, Unpack, overload
+
+from typing_extensions import ParamSpec, TypeVar
 
 from workflows_app import errors
 from workflows_app.definition import functions, options
 from workflows_app.definition.calls import called
-from workflows_app.definition.functions import Shape
+from workflows_app.definition.functions import Signature
 from workflows_app.definition.ids import check_id
 from workflows_app.definition.schemas import ANY, Schema
 from workflows_app.definition.scopes import Scope
 
 _EMPTY: Final = inspect.Parameter.empty
+
+#: The input and the output of a step, for type checkers; what is not annotated is Any.
+In_contra = TypeVar("In_contra", contravariant=True, default=Any)
+Out_co = TypeVar("Out_co", covariant=True, default=Any)
+#: What the step's function takes and returns when it is called; an async one returns a coroutine.
+P = ParamSpec("P", default=...)
+Returned_co = TypeVar("Returned_co", covariant=True, default=Any)
+In = TypeVar("In")
+Out = TypeVar("Out")
+Rest = ParamSpec("Rest")
 
 
 class StepOptions(TypedDict, total=False):
@@ -40,10 +52,11 @@ class StepOptions(TypedDict, total=False):
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Step:
+class Step(Generic[In_contra, Out_co, P, Returned_co]):
     """A unit of work. Calling it calls the plain function, without any engine.
 
-    Made by `step()`. Two steps are equal only when they are the same object.
+    Made by `step()`. Two steps are equal only when they are the same object. In annotations,
+    `Step[Order, Receipt]` takes an `Order` and gives a `Receipt`.
     """
 
     id: str
@@ -58,9 +71,9 @@ class Step:
     suspend: Schema = ANY
     state: Schema = ANY
     request_context: Schema = ANY
-    #: Extra attempts after an exception; None: as the workflow says.
+    #: Extra attempts after an exception; None: the workflow's.
     retries: int | None = None
-    #: Seconds; None: as the workflow says.
+    #: Seconds; None: the workflow's.
     retry_delay: float | None = None
     retry_backoff: float = 1.0
     #: Seconds.
@@ -80,12 +93,13 @@ class Step:
     def __repr__(self) -> str:
         return f"<Step {self.id}>"
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Returned_co:
         """Call the plain function."""
-        return self.fn(*args, **kwargs)
+        returned: Returned_co = self.fn(*args, **kwargs)
+        return returned
 
     @called('clone(id="other")')
-    def clone(self, **changes: Unpack[StepOptions]) -> Step:
+    def clone(self, **changes: Unpack[StepOptions]) -> Step[In_contra, Out_co, P, Returned_co]:
         """Return another step with the same function, under another id or with other options."""
         _refuse_unknown(changes, "clone()")
         what = f"Step {changes.get('id') or self.id!r}"
@@ -94,13 +108,13 @@ class Step:
 
     @property
     def can_suspend(self) -> bool:
-        """Whether the step seems to ask people: it has a type for that, or calls `suspend`."""
+        """Whether the step seems to ask people: it has a resume type, or calls `suspend`."""
         function = functions.underlying(self.fn)
         says_so = not (self.resume.is_any and self.suspend.is_any)
         return says_so or (function is not None and "suspend" in function.__code__.co_names)
 
     def prepare(self) -> None:
-        """Build the types that waited for a name; InvalidStep for one that cannot be built."""
+        """Build the types that waited for a name. Raises InvalidStep if one cannot be built."""
         for name in SCHEMAS:
             schema: Schema = getattr(self, name)
             schema.prepare()
@@ -109,7 +123,7 @@ class Step:
 #: The options that are types.
 SCHEMAS: Final = ("input", "output", "resume", "suspend", "state", "request_context")
 
-#: Options for which None says something in a clone: as the workflow says, or no limit.
+#: Options for which None means something in a clone: the workflow's value, or no limit.
 _MAY_BE_NONE: Final = frozenset({"retries", "retry_delay", "timeout", "permission"})
 
 _CHECKS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = {
@@ -125,15 +139,46 @@ _CHECKS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = {
 }
 
 
-@overload
-def step(fn: Callable[..., Any], /, **given: Unpack[StepOptions]) -> Step: ...
+class Decorator(Protocol):
+    """What `step()` returns without a function: it makes a step of the function below it."""
+
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[In, Rest], Coroutine[Any, Any, Out]], /
+    ) -> Step[In, Out, Concatenate[In, Rest], Coroutine[Any, Any, Out]]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[Concatenate[In, Rest], Out], /
+    ) -> Step[In, Out, Concatenate[In, Rest], Out]: ...
+    @overload
+    def __call__(
+        self, fn: Callable[[], Coroutine[Any, Any, Out]], /
+    ) -> Step[Any, Out, [], Coroutine[Any, Any, Out]]: ...
+    @overload
+    def __call__(self, fn: Callable[[], Out], /) -> Step[Any, Out, [], Out]: ...
+
+
 @overload
 def step(
-    fn: None = None, /, **given: Unpack[StepOptions]
-) -> Callable[[Callable[..., Any]], Step]: ...
+    fn: Callable[Concatenate[In, Rest], Coroutine[Any, Any, Out]],
+    /,
+    **given: Unpack[StepOptions],
+) -> Step[In, Out, Concatenate[In, Rest], Coroutine[Any, Any, Out]]: ...
+@overload
+def step(
+    fn: Callable[Concatenate[In, Rest], Out], /, **given: Unpack[StepOptions]
+) -> Step[In, Out, Concatenate[In, Rest], Out]: ...
+@overload
+def step(
+    fn: Callable[[], Coroutine[Any, Any, Out]], /, **given: Unpack[StepOptions]
+) -> Step[Any, Out, [], Coroutine[Any, Any, Out]]: ...
+@overload
+def step(fn: Callable[[], Out], /, **given: Unpack[StepOptions]) -> Step[Any, Out, [], Out]: ...
+@overload
+def step(fn: None = None, /, **given: Unpack[StepOptions]) -> Decorator: ...
 def step(
     fn: Callable[..., Any] | None = None, /, *more: object, **given: Unpack[StepOptions]
-) -> Step | Callable[[Callable[..., Any]], Step]:
+) -> Any:
     """Make a step of a function: bare (`@step`), with options, or as a call (`step(fn, id="x")`).
 
     `id` defaults to the function's name, `description` to the first paragraph of its docstring,
@@ -176,22 +221,22 @@ def _define(fn: Any, given: StepOptions) -> Step:
         id_ = _name_of(fn)
     id_ = check_id(id_, "step")
     what = f"Step {id_!r}"
-    shape = functions.shape_of(fn, what)
+    signature = functions.signature_of(fn, what)
     _refuse_async_generator(fn, what)
     scope = Scope.around(fn)
     read: dict[str, Any] = {
         "id": id_,
         "description": _first_paragraph(fn),
-        **_annotated(shape, given, what, scope),
+        **_annotated(signature, given, what, scope),
         **_checked(given, what, scope),
     }
-    return Step(fn=fn, arity=shape.arity, is_async=functions.is_async(fn), **read)
+    return Step(fn=fn, arity=signature.arity, is_async=functions.is_async(fn), **read)
 
 
 def _checked(
     given: StepOptions, what: str, scope: Scope | None, keep: frozenset[str] = frozenset()
 ) -> dict[str, Any]:
-    """Return the options that say something, checked; None says something for those to `keep`."""
+    """Return the checked options, without those that are None unless they are in `keep`."""
     checked: dict[str, Any] = {}
     for name, value in given.items():
         if value is None:
@@ -206,20 +251,22 @@ def _checked(
 
 
 def _annotated(
-    shape: Shape, given: StepOptions, what: str, scope: Scope | None
+    signature: Signature, given: StepOptions, what: str, scope: Scope | None
 ) -> dict[str, Schema]:
     """Return the types that the function's annotations name and no option overrides."""
     found = {}
-    for name, annotation in (("input", shape.takes), ("output", shape.returns)):
+    for name, annotation in (("input", signature.takes), ("output", signature.returns)):
         if annotation is not _EMPTY and given.get(name) is None:
-            # An annotation of None is a type, where an option of None is none.
+            # An annotation of None is a type; an option of None means that none was given.
             type_ = type(None) if annotation is None else annotation
             found[name] = Schema(type_, f"The {name} of {what}", scope)
     return found
 
 
 def _name_of(fn: Any) -> Any:
-    while not hasattr(fn, "__name__") and hasattr(fn, "func"):  # a partial has the name of its own
+    while not hasattr(fn, "__name__") and hasattr(
+        fn, "func"
+    ):  # a partial has the name of its function
         fn = fn.func
     return getattr(fn, "__name__", None)
 
@@ -230,7 +277,7 @@ def _first_paragraph(fn: Callable[..., Any]) -> str:
 
 
 def _refuse_method(fn: Any) -> None:
-    """Refuse a function that stands in a class and wants its `self`, which nobody gives."""
+    """Refuse a method that needs `self`, because a step is called without it."""
     first = functions.method_parameter(fn)
     if isinstance(fn, classmethod):
         fn, first = fn.__func__, "cls"

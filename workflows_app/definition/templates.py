@@ -23,15 +23,17 @@ _PIECE: Final = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Where a value goes: a place in one of the roots, or in the output of a step."""
+    """A gap for a value: a place in one of the roots or in the output of a step."""
 
     root: str
     place: Place
-    #: Of root `steps`, once bound: the path of the step; None when there is no such step.
+    #: With the root `steps`, once bound: the path of the step; None if there is no such step.
     step: str | None = None
 
     def bind(self, nodes: Nodes) -> Self:
-        """Tell the path of the step from the place in its output: the longest that is a step."""
+        """Split the path of the step from the place in its output; the longest path that is a step
+        wins.
+        """
         if self.root != "steps":
             return self
         for length in range(len(self.place), 0, -1):
@@ -40,9 +42,9 @@ class Hole:
         return self
 
     def evaluate(self, values: Values) -> str | SecretStr:
-        """Return the value as text: other than text as JSON, and as nothing where none is.
+        """Return the value as text: JSON for other types, and empty if there is none.
 
-        With a secret in it the text is one, too.
+        If the value holds a secret, the text is a secret, too.
         """
         if self.root != "steps":
             found = places.walk(getattr(values, self.root), self.place)
@@ -63,12 +65,12 @@ class Template:
     pieces: tuple[str | Hole, ...]
 
     def bind(self, nodes: Nodes, what: str) -> Self:
-        """Return the same with the steps found; one that is not there gives nothing."""
+        """Return the same template with its steps found; a missing step gives empty text."""
         bound = (each if isinstance(each, str) else each.bind(nodes) for each in self.pieces)
         return replace(self, pieces=tuple(bound))
 
     def evaluate(self, values: Values) -> str | SecretStr:
-        """Return the text with the values put in; with a secret in it, it is one."""
+        """Return the text with the values put in; a secret if one of them is."""
         parts = [each if isinstance(each, str) else each.evaluate(values) for each in self.pieces]
         text = "".join(each if isinstance(each, str) else each.get_secret_value() for each in parts)
         is_secret = any(isinstance(each, SecretStr) for each in parts)
@@ -82,7 +84,7 @@ def template(text: str) -> Template:
     """Return text with values put in where it says `{init.city}` or `{steps.a.value}`.
 
     Roots: `init`, `input`, `state`, `context`, `steps.<path of a step>`; `{{` and `}}` are literal
-    braces. A value that is no text is put in as JSON, a path that leads nowhere as nothing.
+    braces. Values other than text are put in as JSON; a path that leads nowhere gives empty text.
     Raises InvalidTemplate for an unknown root, or a brace that is never closed.
     """
     if not isinstance(text, str):
@@ -121,7 +123,7 @@ def _hole(text: str, written: str) -> Hole:
     is_step = root == "steps" and place
     if not (is_step or root in ROOTS) or not all(place):
         raise errors.InvalidTemplate(
-            f"The template {text!r} asks for {written!r}; what stands in braces begins with "
+            f"The template {text!r} asks for {written!r}; text in braces begins with "
             f"{', '.join(ROOTS)} or steps.<path of a step>, and goes on with dots and names."
         )
     return Hole(root, tuple(place))

@@ -1,4 +1,4 @@
-"""What a type is made of, as far as writing and reading its values depends on it."""
+"""What a type is made of, as far as reading and writing its values depends on it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,17 +6,17 @@ from typing import Any, Final
 
 from workflows_app.definition import members, rewriting
 
-#: Types whose values are written as they stand, if all that they hold is.
+#: Types whose values are written unchanged, if everything in them is.
 _JSON: Final = frozenset(
     {"any", "dict", "list", "str", "int", "float", "bool", "none", "nullable", "default"}
 )
-#: What has fields with names and aliases.
+#: Types with fields that have names and aliases.
 _FIELDS: Final = frozenset({"model-fields", "typed-dict", "dataclass-args"})
-#: What may hold anything.
+#: Types that may hold anything.
 _OPEN: Final = frozenset({"any", "is-instance", "is-subclass", "callable"})
-#: Functions that make the same each time.
+#: Default factories that make the same value each time.
 _SAME: Final = (dict, list, set, frozenset, tuple, str, int, float, bool)
-#: Keys of a schema under which there is no other that counts.
+#: Keys of a schema that hold no other schema that counts.
 _BESIDE: Final = frozenset(
     {"metadata", "serialization", "config", "cls", "function", "python_schema"}
 )
@@ -30,25 +30,25 @@ class Traits:
     is_plain: bool = True
     #: Somewhere it takes anything.
     is_open: bool = True
-    #: It holds others of itself, as many levels deep as there are.
+    #: It contains itself, to any depth.
     is_recursive: bool = False
-    #: What it wrote it may read as something else, so that this is to be looked at.
+    #: It may read back something other than it wrote, so this needs a check.
     is_doubtful: bool = False
-    #: Somebody said how it is written, or that a part of it is left out.
+    #: User code says how it is written, or that a part is left out.
     is_custom: bool = False
-    #: Some of its fields have other names outside, which may be those of others.
+    #: Some of its fields have aliases, which may be the names of other fields.
     has_aliases: bool = False
     are_names_mixed: bool = False
-    #: It does not read all that it writes, unless asked to write for itself.
+    #: It does not read everything that it writes, unless told to write for its own reader.
     writes_more: bool = False
     has_secrets: bool = False
-    #: An enum or a literal has values that JSON has in another form.
+    #: An enum or a literal has values that look different in JSON.
     has_odd_members: bool = False
     #: Values of it may hold iterators.
     may_hold_iterators: bool = True
     #: A default is a function, such as one that gives a new id each time.
     makes_values: bool = False
-    #: A typed dict says nothing of the keys that its subclasses may have.
+    #: A typed dict neither allows nor forbids the keys of its subclasses.
     has_loose_keys: bool = False
 
 
@@ -104,7 +104,7 @@ def _extra(node: Mapping[str, Any]) -> str | None:
 
 
 def _is_union(node: Mapping[str, Any]) -> bool:
-    # Pydantic's own types are unions, too, of ways to read one thing.
+    # Some of Pydantic's own types are unions, too: several ways to read one thing.
     return node["type"] == "union" and "custom_error_type" not in node
 
 
@@ -125,7 +125,7 @@ def _writers(node: Mapping[str, Any]) -> Iterator[Any]:
 
 
 def _is_custom(node: Mapping[str, Any]) -> bool:
-    """Return whether somebody said how a part is written, and perhaps not how it is read."""
+    """Return whether user code says how a part is written, perhaps not how it is read."""
     if any(not _module(writer).startswith("pydantic") for writer in _writers(node)):
         return True
     is_format = (node.get("serialization") or {}).get("type") == "format"
@@ -156,7 +156,7 @@ def _leaves_out(node: Mapping[str, Any]) -> bool:
 
 
 def _aliases(node: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield each field and the first key of each place outside where it is looked for."""
+    """Yield each field with the first key of each of its aliases."""
     for name, field in _fields(node):
         alias = field.get("validation_alias")
         paths = alias if isinstance(alias, list) else [[alias]] if alias else []

@@ -1,1 +1,1 @@
-"""Workflows that do real work on real input, for a first look and for the tests."""
+"""Workflows that do real work on real input, for a first look and for tests."""

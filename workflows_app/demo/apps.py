@@ -1,4 +1,4 @@
-"""The demo as a Django app: its tables are always there, its workflows when asked for."""
+"""The demo as a Django app: its tables always exist, its workflows only on request."""
 
 from django.apps import AppConfig
 
@@ -9,5 +9,6 @@ class DemoConfig(AppConfig):
     name = "workflows_app.demo"
     label = "demo"
     verbose_name = "Demo"
+    is_kept_beside_runs = True
     default_auto_field = "django.db.models.BigAutoField"
     discover_workflows = False

@@ -1,4 +1,4 @@
-"""What can be said about Python source: each check reads the files of a tree and gives figures."""
+"""Checks of Python source: each one reads the files of a tree and returns figures."""
 
 import ast
 import io
@@ -13,47 +13,47 @@ from pydantic import BaseModel
 from workflows_app.demo import source_tree
 from workflows_app.demo.source_tree import Tree
 
-#: Places that a check names; it counts them all.
+#: Most places that a check names; it counts all of them.
 MOST_SHOWN: Final = 25
 LARGEST: Final = 5
 
 MARKER: Final = re.compile(r"\b(TODO|FIXME)\b")
 
-#: In Python 3.11 the depth of a tree is counted for all threads together: two that parse at a time
-#: fail with "AST constructor recursion depth mismatch".
+#: Python 3.11 counts the depth of a syntax tree for all threads together, so two threads that parse
+#: at the same time fail with "AST constructor recursion depth mismatch".
 _parsing: Final = threading.Lock()
 
 Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Places(BaseModel):
-    """How often something was found, and where, for the first few."""
+    """How often something was found, and where the first ones are."""
 
     count: int = 0
     shown: list[str] = []
 
     def add(self, place: str) -> None:
-        """Count one more."""
+        """Count one more place."""
         self.count += 1
         if len(self.shown) < MOST_SHOWN:
             self.shown.append(place)
 
 
 class Coverage(BaseModel):
-    """How much of what is public has a docstring."""
+    """How many of the public names have a docstring."""
 
     documented: int = 0
     missing: Places = Places()
 
     @property
     def percent(self) -> float:
-        """The share that has one; of nothing, all of it has."""
+        """The share of names with one, in percent; 100 if there are no names."""
         total = self.documented + self.missing.count
         return round(100 * self.documented / total, 1) if total else 100.0
 
 
 class FileSize(BaseModel):
-    """One file and how long it is."""
+    """One file and its length."""
 
     file: str
     lines: int
@@ -73,7 +73,7 @@ def syntax_errors(tree: Tree) -> Places:
 
 
 def long_files(tree: Tree, most_lines: int) -> Places:
-    """Return the files with more lines than that."""
+    """Return the files with more than `most_lines` lines."""
     found = Places()
     for file, text in source_tree.sources(tree):
         if (lines := _line_count(text)) > most_lines:
@@ -82,7 +82,7 @@ def long_files(tree: Tree, most_lines: int) -> Places:
 
 
 def markers(tree: Tree) -> Places:
-    """Return the comments that say that something is still to be done."""
+    """Return the comments about work that is still to be done."""
     found = Places()
     for file, text in source_tree.sources(tree):
         for line, comment in _comments(text):
@@ -92,7 +92,7 @@ def markers(tree: Tree) -> Places:
 
 
 def docstring_coverage(tree: Tree) -> Coverage:
-    """Return how many modules and public classes and functions say what they are for."""
+    """Return how many modules, public classes and public functions have a docstring."""
     found = Coverage(missing=Places())
     for file, text in source_tree.sources(tree):
         for name, line, has_docstring in _public(text):
@@ -121,22 +121,22 @@ def _line_count(text: bytes) -> int:
 
 
 def _comments(text: bytes) -> Iterator[tuple[int, str]]:
-    """Yield line and text of each comment, as far as the file can be read."""
+    """Yield the line and the text of each comment, as far as the file can be read."""
     try:
         for token in tokenize.tokenize(io.BytesIO(text).readline):
             if token.type == tokenize.COMMENT:
                 yield token.start[0], token.string
     except (tokenize.TokenError, SyntaxError, UnicodeDecodeError):
-        return  # the check of the syntax says where
+        return  # the syntax check reports it
 
 
 def _public(text: bytes) -> Iterator[tuple[str, int, bool]]:
-    """Yield name, line and whether there is a docstring for all that is public in a file."""
+    """Yield the name and line of everything public in a file, and whether it has a docstring."""
     try:
         module = _parse(text)
     except (SyntaxError, ValueError, RecursionError):
         return
-    if module.body:  # an empty `__init__.py` has nothing to say
+    if module.body:  # an empty `__init__.py` needs no docstring
         yield "module", 1, ast.get_docstring(module) is not None
     yield from _public_inside(module, "")
 

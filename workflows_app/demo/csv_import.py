@@ -1,4 +1,4 @@
-"""CSV import: reads customers, asks what to do about rows that do not fit, writes the others."""
+"""CSV import: reads customers, asks about rows that do not fit, and writes the others."""
 
 import csv
 import io
@@ -31,7 +31,7 @@ MOST_SHOWN: Final = 50
 
 
 class WrongFile(ValueError):
-    """The text is no CSV file of customers, so no row of it was looked at."""
+    """The text is not a CSV file of customers, so no row was read."""
 
 
 def _address(text: str) -> str:
@@ -77,14 +77,14 @@ class Import(BaseModel):
 
 
 class Row(BaseModel):
-    """One row as it stands in the file; `line` counts from 1, the header's."""
+    """One row as it is in the file; `line` counts from 1, which is the header."""
 
     line: int
     cells: list[str]
 
 
 class Parsed(BaseModel):
-    """A file taken apart; nothing is known yet of what its rows say."""
+    """A file split into rows, which are not checked yet."""
 
     columns: list[str]
     rows: list[Row]
@@ -102,14 +102,14 @@ class BadRow(BaseModel):
 
 
 class Sorted(BaseModel):
-    """The rows of a file, those that fit and those that do not."""
+    """The rows of a file that fit, and those that do not."""
 
     good: list[Customer]
     bad: list[BadRow]
 
 
 class Question(BaseModel):
-    """What a person sees before deciding about bad rows: one or two lines of text for each."""
+    """What a person sees before deciding about bad rows: one or two lines of text for each row."""
 
     question: str
     bad_rows: str
@@ -148,7 +148,7 @@ class Answer(BaseModel):
 
 
 class Ready(BaseModel):
-    """What is to be written, with the tally so far."""
+    """The customers to write, with the counts so far."""
 
     customers: list[Customer]
     fixed: int = 0
@@ -168,7 +168,7 @@ class Counts(BaseModel):
 
 @step
 def parse(given: Import) -> Parsed:
-    """Take the text apart into rows; a wrong header ends it here."""
+    """Split the text into rows; a wrong header ends the import here."""
     lines = _lines(given.csv.removeprefix("\ufeff"))
     header = next(lines, None)
     if header is None:
@@ -185,7 +185,7 @@ def parse(given: Import) -> Parsed:
 
 
 def _lines(text: str) -> Iterator[Row]:
-    """Yield the rows that say something, each with the line on which it begins."""
+    """Yield the rows that are not empty, each with the line on which it begins."""
     first = text.lstrip().partition("\n")[0]
     delimiter = ";" if ";" in first and "," not in first else ","
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -215,7 +215,7 @@ def check_columns(columns: list[str]) -> None:
 
 @step
 def check_rows(parsed: Parsed) -> Sorted:
-    """Tell the rows that can be written from those that cannot, and say why."""
+    """Separate the rows that can be written from those that cannot, with the reasons."""
     found = Sorted(good=[], bad=[])
     line_of: dict[str, int] = {}
     for row in parsed.rows:
@@ -223,7 +223,7 @@ def check_rows(parsed: Parsed) -> Sorted:
         if isinstance(read, BadRow):
             found.bad.append(read)
         elif read.email in line_of:
-            reason = f"email: {read.email} stands already on line {line_of[read.email]}"
+            reason = f"email: {read.email} is already on line {line_of[read.email]}"
             found.bad.append(_bad(row, [reason]))
         else:
             line_of[read.email] = row.line
@@ -232,7 +232,7 @@ def check_rows(parsed: Parsed) -> Sorted:
 
 
 def read_row(columns: list[str], row: Row) -> Customer | BadRow:
-    """Return the customer that a row stands for, or why it stands for none."""
+    """Return the customer in a row, or the reasons why there is none."""
     if len(row.cells) > len(columns):
         return _bad(row, [f"has {len(row.cells)} values for {len(columns)} columns"])
     try:
@@ -251,7 +251,7 @@ def _reason(loc: tuple[int | str, ...], message: str) -> str:
 
 @step(resume=Answer, suspend=Question)
 def ask_about_bad_rows(found: Sorted, ctx: StepContext) -> Ready:
-    """Ask what to do when rows do not fit; without such rows nobody is asked."""
+    """Ask a person what to do if rows do not fit; if all fit, ask nobody."""
     if not found.bad:
         return Ready(customers=found.good)
     if ctx.resume_data is None:
@@ -283,7 +283,7 @@ def question_about(found: Sorted) -> Question:
 def write_rows(ready: Ready, ctx: StepContext) -> Counts:
     """Add the customers, or update those whose address the list already has."""
     list_name = ctx.get_init_data()["list_name"]
-    # The last row for an address counts: a database refuses to write one row twice at once.
+    # The last row for an address counts, because a database refuses to write one row twice at once.
     latest = {customer.email: customer for customer in ready.customers}
     rows = models.Customer.objects.filter(list_name=list_name, email__in=list(latest))
     updated = rows.count()

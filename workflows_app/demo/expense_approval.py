@@ -1,4 +1,4 @@
-"""Expense approval: small ones are paid at once, a manager answers for the others."""
+"""Expense approval: small expenses are paid at once, a manager decides about the others."""
 
 from datetime import date
 from decimal import Decimal
@@ -12,7 +12,7 @@ from workflows_app.demo import models
 
 
 class Category(StrEnum):
-    """What money is spent on; each has a limit of its own."""
+    """What money is spent on; each category has its own limit."""
 
     TRAVEL = "travel"
     MEALS = "meals"
@@ -63,7 +63,7 @@ class Expense(BaseModel):
 
 
 class Checked(BaseModel):
-    """An expense beside the limit that it was held to."""
+    """An expense with the limit of its category."""
 
     expense: Expense
     limit: Decimal
@@ -91,7 +91,7 @@ class Answer(BaseModel):
 
 
 class Approval(BaseModel):
-    """An expense that may be paid, and who said so."""
+    """An expense that may be paid, and who approved it."""
 
     expense: Expense
     approved_by: str
@@ -99,7 +99,7 @@ class Approval(BaseModel):
 
 
 class Receipt(BaseModel):
-    """How it ends when the company pays."""
+    """The result when the company pays."""
 
     number: int
     who: str
@@ -110,7 +110,7 @@ class Receipt(BaseModel):
 
 
 class Rejection(BaseModel):
-    """How it ends when the company does not pay."""
+    """The result when the company does not pay."""
 
     rejected: bool = True
     who: str
@@ -121,14 +121,14 @@ class Rejection(BaseModel):
 
 @step
 def check_limit(expense: Expense) -> Checked:
-    """Hold the amount to the company's limit for its category."""
+    """Compare the amount with the company's limit for its category."""
     limit = LIMITS[expense.category]
     return Checked(expense=expense, limit=limit, is_over_limit=expense.amount > limit)
 
 
 @step
 def approve_by_policy(checked: Checked) -> Approval:
-    """Approve without asking anyone: the amount is within the limit."""
+    """Approve without asking anyone, because the amount is within the limit."""
     comment = f"Within the limit of {checked.limit} for {checked.expense.category}."
     return Approval(expense=checked.expense, approved_by="policy", comment=comment)
 
@@ -163,7 +163,7 @@ def question_about(checked: Checked) -> Question:
 
 @step(atomic=True)
 def pay(approval: Approval, ctx: StepContext) -> Receipt:
-    """Write the expense and give a receipt; called again for the same run, it writes nothing."""
+    """Write the expense and return a receipt; a second call for the same run writes nothing."""
     expense = approval.expense
     row, _ = models.Expense.objects.get_or_create(
         run_id=ctx.run_id,

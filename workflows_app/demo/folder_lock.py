@@ -1,4 +1,4 @@
-"""A lock file for one folder: of several runs one at a time reads it. One machine, no service."""
+"""A lock file for one folder, so that one run at a time reads it. One machine, no service."""
 
 import hashlib
 import os
@@ -6,25 +6,25 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from django.db import connection
+from workflows_app.models.sqltext import connection_here
 
 
 class Locked(RuntimeError):
-    """Another run holds the lock, or held it when it was lost; a later attempt gets it."""
+    """Another run holds the lock, or left it behind; a later attempt gets it."""
 
 
 def lock_of(folder: Path) -> Path:
-    """Return the lock file of a folder, which is this installation's own."""
-    installation = str(connection.settings_dict["NAME"])
+    """Return the lock file of a folder for this installation."""
+    installation = str(connection_here().settings_dict["NAME"])
     name = hashlib.sha256(f"{installation}\n{folder}".encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"signalbox-{name}.lock"
 
 
 def take(lock: Path, owner: str, is_alive: Callable[[str], bool]) -> None:
-    """Make the lock file for `owner`; taken already by the same owner, it stays.
+    """Make the lock file for `owner`; if it belongs to this owner already, nothing changes.
 
-    Raises Locked when it is there for another: while that one lives, it is left alone; one that
-    died holding it never takes it away, so it is removed for the next attempt.
+    Raises Locked if another owner has it. While that owner is alive the file stays; otherwise it is
+    removed for the next attempt, because a dead owner cannot remove it.
     """
     if _made(lock, owner):
         return
@@ -33,8 +33,8 @@ def take(lock: Path, owner: str, is_alive: Callable[[str], bool]) -> None:
         return
     if held_by and is_alive(held_by):
         raise Locked(
-            f"Run {held_by} is reading this folder, which one run at a time may; another attempt "
-            "gets it when that run has ended."
+            f"Run {held_by} is reading this folder, and only one run may at a time; another "
+            "attempt gets it when that run has ended."
         )
     lock.unlink(missing_ok=True)
     raise Locked(
@@ -44,7 +44,7 @@ def take(lock: Path, owner: str, is_alive: Callable[[str], bool]) -> None:
 
 
 def _made(lock: Path, owner: str) -> bool:
-    """Make the file with its owner's name in it, at once; return False when there is one."""
+    """Make the file with its owner's name in one step; return False if it exists."""
     with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=lock.parent) as draft:
         draft.write(owner)
         draft.flush()
@@ -56,7 +56,7 @@ def _made(lock: Path, owner: str) -> bool:
 
 
 def give_back(lock: Path, owner: str) -> None:
-    """Remove the lock file if it is this owner's; called twice, it changes nothing."""
+    """Remove the lock file if it belongs to this owner; a second call changes nothing."""
     if _owner_of(lock) == owner:
         lock.unlink(missing_ok=True)
 

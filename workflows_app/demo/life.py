@@ -1,4 +1,4 @@
-"""A little life for a fresh demo: runs that have ended, and runs that wait for an answer."""
+"""Runs for a fresh demo: some that have ended, and some that wait for an answer."""
 
 from datetime import timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ Radia Perlman;radia@example.com
 
 
 def begin() -> None:
-    """Start some runs without waiting for them; does nothing when there is any demo run."""
+    """Start some runs without waiting for them; do nothing if there are demo runs already."""
     workflows = (expense_approval, csv_import, release_check)
     if any(workflow.list_runs(limit=1).total for workflow in workflows):
         return
@@ -33,13 +33,13 @@ def begin() -> None:
         expense_approval.create_run(resource_id=expense.who).start(expense, wait=False)
     for given in (Import(list_name="guests", csv=GUESTS), Import(list_name="members", csv=MEMBERS)):
         csv_import.create_run(resource_id=given.list_name).start(given, wait=False)
-    # The second waits for the first: they read the same folder, and only one may at a time.
+    # The second waits for the first, because only one run at a time may read a folder.
     for target in (Target(), Target(most_lines=300)):
         release_check.create_run(resource_id=target.where).start(target, wait=False)
 
 
 def _expenses() -> list[Expense]:
-    """Return one expense that the policy allows and one about which a manager is asked."""
+    """Return one expense that the policy allows, and one that needs a manager."""
     today = timezone.localdate()
     return [
         Expense(

@@ -7,7 +7,7 @@ from django.db.models import Q
 
 
 class Expense(models.Model):
-    """One expense that the company pays. Written by the expense-approval workflow, once a run."""
+    """One expense that the company pays. Written by the expense-approval workflow, once per run."""
 
     run_id = models.CharField(max_length=255, unique=True)
     who = models.CharField(max_length=80)
@@ -17,7 +17,7 @@ class Expense(models.Model):
     spent_on = models.DateField()
     receipt_number = models.CharField(max_length=40, blank=True)
     note = models.TextField(blank=True)
-    #: `policy` when it was below the limit, else `manager`.
+    #: `policy` if the amount was within the limit, else `manager`.
     approved_by = models.CharField(max_length=20)
     comment = models.TextField(blank=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -33,7 +33,7 @@ class Expense(models.Model):
 
 
 class Customer(models.Model):
-    """One person on a list, known there by the e-mail address. Written by the CSV import."""
+    """One person on a list, identified by the e-mail address. Written by the CSV import."""
 
     list_name = models.CharField(max_length=60)
     name = models.CharField(max_length=80)

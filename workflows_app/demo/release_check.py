@@ -1,4 +1,4 @@
-"""Release check: looks at the real files of a package in parallel, and says what is to be done."""
+"""Release check: checks the real files of a package in parallel, and reports what is left to do."""
 
 from pathlib import Path
 from typing import Any, Final
@@ -10,12 +10,12 @@ from workflows_app.demo import code_checks, folder_lock, source_tree
 from workflows_app.demo.code_checks import Coverage, FileSize, Places
 from workflows_app.demo.source_tree import Tree
 
-#: A run in one of these will not give its lock back any more.
+#: A run with one of these statuses no longer gives its lock back.
 OVER: Final = frozenset({"success", "failed", "canceled"})
 
 
 class Target(BaseModel):
-    """What to look at, and what is good enough."""
+    """What to check, and what is good enough."""
 
     model_config = ConfigDict(str_strip_whitespace=True)
 
@@ -44,7 +44,7 @@ class Target(BaseModel):
 
 
 class Findings(BaseModel):
-    """What the checks found, beside what was asked for."""
+    """What the checks found, and what was asked for."""
 
     wanted: Target
     file_count: int
@@ -56,7 +56,7 @@ class Findings(BaseModel):
 
 
 class Verdict(BaseModel):
-    """Whether the code may go out, and each reason why not."""
+    """Whether the code may be released, and each reason why not."""
 
     is_ready: bool
     reasons: list[str]
@@ -64,7 +64,7 @@ class Verdict(BaseModel):
 
 
 class Report(BaseModel):
-    """How a check ends: one sentence, and what is left to do."""
+    """The result of a check: one sentence, and what is left to do."""
 
     is_ready: bool
     summary: str
@@ -80,20 +80,20 @@ def find_files(target: Target) -> Tree:
 
 @step(retries=6, retry_delay=0.2, retry_backoff=2)
 def take_lock(tree: Tree, ctx: StepContext) -> Tree:
-    """Wait until no other run reads this folder: each attempt that finds the lock taken fails."""
+    """Take the lock of the folder; an attempt fails while another run holds it, and is retried."""
     folder_lock.take(folder_lock.lock_of(tree.folder), ctx.run_id, is_alive)
     return tree
 
 
 def is_alive(run_id: str) -> bool:
-    """Say whether a run of this workflow still goes on."""
+    """Return whether a run of this workflow is still going."""
     try:
         return get_workflow("release-check").get_run(run_id).status not in OVER
     except errors.RunNotFound:
         return False
 
 
-# Other threads of the process may parse, too, which Python 3.11 can trip over; hence the retries.
+# Retried because other threads may parse, too, which can fail in Python 3.11.
 @step(retries=2, retry_delay=0.1)
 def check_syntax(tree: Tree) -> Places:
     """Let Python read every file."""
@@ -102,19 +102,19 @@ def check_syntax(tree: Tree) -> Places:
 
 @step
 def check_length(tree: Tree, ctx: StepContext) -> Places:
-    """Look for files with too many lines."""
+    """Find files with too many lines."""
     return code_checks.long_files(tree, Target.model_validate(ctx.get_init_data()).most_lines)
 
 
 @step
 def find_markers(tree: Tree) -> Places:
-    """Look for comments that say that something is still to be done."""
+    """Find comments about work that is still to be done."""
     return code_checks.markers(tree)
 
 
 @step(retries=2, retry_delay=0.1)
 def measure_docstrings(tree: Tree) -> Coverage:
-    """Count the modules, classes and functions that say what they are for."""
+    """Count the modules, classes and functions that have a docstring."""
     return code_checks.docstring_coverage(tree)
 
 
@@ -126,7 +126,7 @@ def find_largest(tree: Tree) -> list[FileSize]:
 
 @step
 def judge(findings: Findings) -> Verdict:
-    """Hold what was found to what was asked for."""
+    """Compare what was found with what was asked for."""
     wanted, percent = findings.wanted, findings.coverage.percent
     reasons = []
     if findings.syntax.count:
@@ -158,7 +158,7 @@ def sign_off(verdict: Verdict) -> Report:
 
 @step
 def list_work(verdict: Verdict) -> Report:
-    """Say what keeps the code from being ready, place by place."""
+    """List what keeps the code from being ready, place by place."""
     findings = verdict.findings
     missing = findings.coverage.missing.shown
     is_undocumented = findings.coverage.percent < findings.wanted.least_documented
@@ -176,17 +176,17 @@ def list_work(verdict: Verdict) -> Report:
 
 
 def is_ready(verdict: dict[str, Any]) -> bool:
-    """Say whether nothing stands in the way."""
+    """Return whether the code is ready."""
     return bool(verdict["is_ready"])
 
 
 def needs_work(verdict: dict[str, Any]) -> bool:
-    """Say whether something stands in the way."""
+    """Return whether the code needs work."""
     return not verdict["is_ready"]
 
 
 def give_lock_back(info: Any) -> None:
-    """Remove the run's lock, however the run ended."""
+    """Remove the run's lock, whatever the outcome."""
     found = info.steps.get("find_files")
     if found is not None and found.output is not None:
         folder_lock.give_back(folder_lock.lock_of(Path(found.output["folder"])), info.run_id)

@@ -1,4 +1,4 @@
-"""Finding and reading the Python files of a folder. Only looks: nothing is imported or changed."""
+"""Finding and reading the Python files of a folder; nothing is imported or changed."""
 
 import os
 import sys
@@ -12,28 +12,28 @@ from pydantic import BaseModel
 
 MOST_FILES: Final = 2000
 
-#: Larger files are hardly written by people.
+#: Larger files are hardly ever written by people.
 MOST_BYTES: Final = 1_000_000
 
-#: Not looked into, as are hidden folders: what is generated or installed.
+#: Folders with generated or installed code, which are left out like hidden ones.
 LEFT_OUT: Final = frozenset({"__pycache__", "migrations", "node_modules", "site-packages", "venv"})
 
 
 class CannotCheck(ValueError):
-    """The folder cannot be checked: it is not there, may not be read, or is too large."""
+    """The folder cannot be checked: it is missing, may not be read, or is too large."""
 
 
 class Tree(BaseModel):
-    """The Python files of a folder, by their place in it."""
+    """The Python files of a folder, by their path in it."""
 
     folder: Path
     files: list[Path]
 
 
 def locate(where: str) -> Path:
-    """Return the folder of a path or of an importable package, which is not imported.
+    """Return the folder of a path or of an importable package, without importing it.
 
-    Raises CannotCheck for what is neither, and for a folder outside of `roots`.
+    Raises CannotCheck if it is neither, or if the folder is outside of `roots`.
     """
     named = Path(where)
     relative = Path(str(getattr(settings, "BASE_DIR", "."))) / named
@@ -56,7 +56,7 @@ def locate(where: str) -> Path:
 
 
 def roots() -> list[Path]:
-    """Return the folders within which people may look: the project, and what Python imports."""
+    """Return the folders that people may check: the project, and those that Python imports from."""
     base = getattr(settings, "BASE_DIR", None)
     found = [Path(path or ".").resolve() for path in [*([str(base)] if base else []), *sys.path]]
     return [path for path in found if path.is_dir() and path != Path(path.anchor)]
@@ -65,12 +65,12 @@ def roots() -> list[Path]:
 def _is_folder(path: Path) -> bool:
     try:
         return path.is_dir()
-    except (OSError, ValueError):  # no permission on the way, or no path at all
+    except (OSError, ValueError):  # no permission on the way, or not a path
         return False
 
 
 def _folder_of_package(name: str) -> Path | None:
-    """Return where a dotted package lives; only its first part is looked up, so nothing runs."""
+    """Return the folder of a dotted package; only its first part is looked up, so nothing runs."""
     first, *inner = name.split(".")
     if not all(part.isidentifier() for part in (first, *inner)):
         return None
@@ -112,9 +112,9 @@ def _python_files(folder: Path) -> Iterator[Path]:
 
 
 def sources(tree: Tree) -> Iterator[tuple[str, bytes]]:
-    """Yield each file's place in the tree and what it holds.
+    """Yield each file's path in the tree and its contents.
 
-    Raises CannotCheck for a file that has gone, may not be read, or is over `MOST_BYTES`.
+    Raises CannotCheck for a file that is gone, may not be read, or is over `MOST_BYTES`.
     """
     for file in tree.files:
         path = tree.folder / file

@@ -1,1 +1,1 @@
-"""Making it so: claim, execute, settle, recover. Every write to a run happens in this room."""
+"""The engine: claims, executes, settles and recovers steps. It makes every write to a run."""

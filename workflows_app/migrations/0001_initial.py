@@ -5,6 +5,7 @@ from django.conf import settings
 from django.db import migrations, models
 
 import workflows_app.models.fields
+from workflows_app.models import persons
 
 
 class Migration(migrations.Migration):
@@ -95,9 +96,10 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         blank=True,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=persons.on_delete(django.db.models.deletion.SET_NULL),
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        db_constraint=not persons.are_apart(),
                     ),
                 ),
                 (
@@ -140,9 +142,10 @@ class Migration(migrations.Migration):
                     models.ForeignKey(
                         blank=True,
                         null=True,
-                        on_delete=django.db.models.deletion.SET_NULL,
+                        on_delete=persons.on_delete(django.db.models.deletion.SET_NULL),
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        db_constraint=not persons.are_apart(),
                     ),
                 ),
                 (

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from workflows_app.models import persons
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -49,9 +51,10 @@ class Migration(migrations.Migration):
                 blank=True,
                 db_index=False,
                 null=True,
-                on_delete=django.db.models.deletion.SET_NULL,
+                on_delete=persons.on_delete(django.db.models.deletion.SET_NULL),
                 related_name="+",
                 to=settings.AUTH_USER_MODEL,
+                db_constraint=not persons.are_apart(),
             ),
         ),
         migrations.AlterField(

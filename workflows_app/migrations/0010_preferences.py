@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from workflows_app.models import persons
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -18,11 +20,12 @@ class Migration(migrations.Migration):
                 (
                     "user",
                     models.OneToOneField(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=persons.on_delete(django.db.models.deletion.CASCADE),
                         primary_key=True,
                         related_name="+",
                         serialize=False,
                         to=settings.AUTH_USER_MODEL,
+                        db_constraint=not persons.are_apart(),
                     ),
                 ),
                 ("zone", models.CharField(blank=True, default="", max_length=64)),

@@ -4,6 +4,8 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
+from workflows_app.models import persons
+
 
 class Migration(migrations.Migration):
     dependencies = [
@@ -26,9 +28,10 @@ class Migration(migrations.Migration):
                 (
                     "person",
                     models.ForeignKey(
-                        on_delete=django.db.models.deletion.CASCADE,
+                        on_delete=persons.on_delete(django.db.models.deletion.CASCADE),
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
+                        db_constraint=not persons.are_apart(),
                     ),
                 ),
                 (

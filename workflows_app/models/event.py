@@ -11,11 +11,12 @@ from workflows_app.models.run import Run
 class RunEvent(models.Model):
     """What one transaction added to a run's log: its events, and the number of the first.
 
-    Events hold their type and payload; values over 1 KiB stand in the snapshots and are
-    referred to. Appended by the engine, in the transaction that made the change; never changed.
+    Events hold their type and payload; values over 1 KiB are stored in snapshots and referred to.
+    Appended by the engine, in the transaction that made the change; never changed.
     """
 
-    # Its unique numbers are index enough, and the run is there: it is written with the row.
+    # Needs no index because of its unique numbers, and no constraint because the run is written
+    # with it.
     run = models.ForeignKey(
         Run, models.CASCADE, related_name="log", db_constraint=False, db_index=False
     )

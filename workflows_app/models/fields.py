@@ -31,12 +31,12 @@ def uuid7() -> "uuid.UUID":
 
 
 class Keys:
-    """Makes keys for new rows, in order of creation: microseconds since 2025 and 12 bits of chance.
+    """Makes keys for new rows in order of creation: microseconds since 2025 and 12 random bits.
 
-    Made without asking the database, so that a row and those that refer to it can be written in
-    one statement. Where a key must be above another that is ahead of the clock, because another
-    machine's clock is, or this one was put back, the distance is chance, too: processes that count
-    on from the same key would all make the same keys.
+    No query is needed, so a row and its references can be written in one statement. If a key must
+    be above another that is ahead of this clock (another machine's clock is fast, or this one was
+    set back), the distance is random, too, because processes that counted from the same key would
+    make the same keys.
     """
 
     def __init__(
@@ -48,45 +48,56 @@ class Keys:
         self._lock = threading.Lock()
         self._last = 0
 
-    def next(self, after: int = 0) -> int:
-        """Return a key above `after`, and above those that this process made by its clock."""
+    def next(self, after: int = 0, count: int = 1) -> int:
+        """Return a key above `after`, and above those that this process made by its clock.
+
+        With `count` it is the first of so many, a microsecond apart (`item_key`).
+        """
         key = (self._clock() // 1000 - _EPOCH_MICROS) << 12 | self._bits(12)
         with self._lock:
             if key <= self._last:
                 key = self._beyond(self._last, key)
             if key <= after:
                 return self._beyond(after, key)
-            self._last = key
+            self._last = item_key(key, count - 1)
             return key
 
     def _beyond(self, least: int, key: int) -> int:
-        """Return a key above `least`, where the clock gives only `key`."""
+        """Return a key above `least`, when the clock gives only `key`."""
         is_moment = least - key < _MOMENT
         return least + 1 + self._bits(_CLOSE if is_moment else _APART)
 
 
-#: How far ahead of the clock keys may be because many are made at once: 4 milliseconds.
+#: How far keys may be ahead of the clock because many are made at once: 4 milliseconds.
 _MOMENT: Final = 1 << 24
-#: Bits of chance between keys that are made at once, and where a clock differs (128 microseconds).
+#: Random bits between keys that are made at once, and if clocks differ (128 microseconds).
 _CLOSE: Final = 12
 _APART: Final = 20
 _keys: Final = Keys()
 
 
-def step_key(after: int = 0) -> int:
-    """Return a key for a new row whose order is that of creation, above `after`."""
-    return _keys.next(after)
+def step_key(after: int = 0, count: int = 1) -> int:
+    """Return a key for a new row whose order is that of creation, above `after`.
+
+    With `count` it is the first of the keys of so many rows: see `item_key`.
+    """
+    return _keys.next(after, count)
+
+
+def item_key(first: int, number: int) -> int:
+    """Return a key out of those that were made together: the first one has the number 0."""
+    return first + (number << 12)
 
 
 class JSONText(_JSONBase):
-    """A JSON value in a text column: a Python value when read, `Raw` text written as it stands.
+    """A JSON value in a text column: read as a Python value; `Raw` text is written unchanged.
 
     None is SQL NULL; JSON's null is written as `jsontext.NULL`. Both read back as None.
     """
 
     description = "JSON as text"
 
-    if TYPE_CHECKING:  # read by the types' plugin: any value may be given and read
+    if TYPE_CHECKING:  # for the mypy plugin: any value may be set and read
         _pyi_private_set_type: Any
         _pyi_private_get_type: Any
 
@@ -103,7 +114,7 @@ class JSONText(_JSONBase):
         return None if value is None else jsontext.loads_shown(value)
 
     def to_python(self, value: Any) -> Any:
-        """Leave values as they are: text here would be JSON's, and is never typed by hand."""
+        """Return values unchanged, because nobody types JSON text here."""
         return value
 
     def value_to_string(self, obj: models.Model) -> str:

@@ -1,16 +1,18 @@
-"""The cursor of the hot path: on PostgreSQL, statements that are prepared once a connection.
+"""The cursor of the hot path: on PostgreSQL, statements that each connection prepares once.
 
-psycopg's own cursor sends a statement through a generator and a waiting loop in Python, which
-costs as much as PostgreSQL needs for a small one. Here libpq itself sends and waits, without the
-interpreter's lock; values are converted by psycopg as ever.
+psycopg's own cursor sends a statement through a generator and a waiting loop in Python, which takes
+as long as PostgreSQL needs for a small statement. Here libpq itself sends and waits, without the
+interpreter's lock; psycopg still converts the values.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final, Self, cast
 from weakref import WeakKeyDictionary, ref
 
@@ -21,15 +23,15 @@ from psycopg.pq import ConnStatus, ExecStatus, TransactionStatus
 from psycopg.types.datetime import TimestamptzLoader
 from psycopg.types.numeric import Int8Dumper
 
-#: Statements that are kept prepared on one connection.
+#: The number of statements that one connection keeps prepared.
 MOST: Final = 200
 
-#: What tells a statement from others: its text, and the types of its values.
+#: What identifies a statement: its text, and the types of its values.
 _Key = tuple[str, tuple[int, ...]]
 
 
 class _Names(dict[_Key, bytes]):
-    """What a connection has prepared. A name is taken once, whatever came of it."""
+    """The statements that a connection has prepared. A name is used once, even after an error."""
 
     def __init__(self, context: _Context) -> None:
         super().__init__()
@@ -38,19 +40,19 @@ class _Names(dict[_Key, bytes]):
 
 
 class _Context:
-    """How values are converted for statements of ours: the connection's own way is the host's."""
+    """How values are converted for our statements; the host's own conversions are left alone."""
 
     def __init__(self, raw: psycopg.Connection[Any], *, is_utc: bool) -> None:
         self._raw = ref(raw)
         self.adapters = AdaptersMap(raw.adapters)
-        # One type for every number: a statement is prepared once for each mix of types.
+        # One type for every integer: a statement is prepared once for each combination of types.
         self.adapters.register_dumper(int, Int8Dumper)
         if is_utc:
             self.adapters.register_loader("timestamptz", Instants)
 
     @property
     def connection(self) -> psycopg.Connection[Any] | None:
-        """The connection; not held, or it would be kept by what is known of it."""
+        """The connection; a weak reference, so that this object does not keep it alive."""
         return self._raw()
 
 
@@ -60,10 +62,15 @@ _names: Final[WeakKeyDictionary[Any, _Names]] = WeakKeyDictionary()
 def cursor(connection: Any) -> AbstractContextManager[Any]:
     """Return a cursor; on PostgreSQL one whose statements are prepared on the server.
 
-    There, places are numbered (`$1`), and every statement is one of a few that are written once.
+    There, placeholders are numbered (`$1`), and every statement is one of a few that are written
+    once.
     """
     if connection.vendor != "postgresql":
-        return cast("AbstractContextManager[Any]", connection.cursor())
+        is_watched = connection.execute_wrappers or connection.queries_logged
+        found: AbstractContextManager[Any] = (
+            connection.cursor() if is_watched else DirectCursor(connection)
+        )
+        return found
     if connection.connection is None:
         connection.ensure_connection()
     connection.validate_no_broken_transaction()
@@ -74,14 +81,50 @@ def cursor(connection: Any) -> AbstractContextManager[Any]:
     return PreparedCursor(raw, names, connection)
 
 
-class Instants(TimestamptzLoader):
-    """Reads times of a session in UTC: psycopg's own does it in Python, at ten times the cost."""
+class DirectCursor:
+    """SQLite's own cursor, which keeps statements prepared; Django's first rewrites each."""
 
-    #: Where Django looks for the zone of what it reads.
+    def __init__(self, wrapper: Any) -> None:
+        if wrapper.connection is None:
+            wrapper.ensure_connection()
+        wrapper.validate_no_broken_transaction()
+        self._wrapper = wrapper
+        self._cursor = wrapper.connection.cursor(sqlite3.Cursor)
+        self.fetchone = self._cursor.fetchone
+        self.fetchall = self._cursor.fetchall
+
+    def __enter__(self) -> Self:
+        self._wrapper.wrap_database_errors.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._cursor.close()
+        self._wrapper.wrap_database_errors.__exit__(*raised)
+
+    def execute(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> None:
+        """Run a statement whose placeholders are `%s`, as in Django's cursors, or `:name`."""
+        self._cursor.execute(_with_marks(query), values)
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows the last statement wrote."""
+        count: int = self._cursor.rowcount
+        return count
+
+
+@cache
+def _with_marks(query: str) -> str:
+    return query.replace("%s", "?").replace("%%", "%")
+
+
+class Instants(TimestamptzLoader):
+    """Reads times of a session in UTC; psycopg's own loader is in Python and ten times slower."""
+
+    #: Django looks here for the time zone of what it reads.
     timezone = UTC
 
     def load(self, data: Any) -> datetime:
-        """Return the time. Raises DataError for what Python's times do not hold."""
+        """Return the time. Raises DataError for a time that Python cannot represent."""
         try:
             return datetime.fromisoformat(bytes(data).decode())
         except ValueError:
@@ -89,7 +132,7 @@ class Instants(TimestamptzLoader):
 
 
 class PreparedCursor:
-    """What `execute`, `fetchone`, `fetchall` and `rowcount` of a cursor are; nothing else."""
+    """The methods `execute`, `fetchone`, `fetchall` and `rowcount` of a cursor, and no others."""
 
     def __init__(self, raw: psycopg.Connection[Any], names: _Names, wrapper: Any) -> None:
         self._raw = raw
@@ -105,7 +148,7 @@ class PreparedCursor:
         self._rows = []
 
     def execute(self, query: str, values: Sequence[Any] = ()) -> None:
-        """Run a statement. Raises what Django raises for the database's refusal."""
+        """Run a statement. Raises Django's exception if the database refuses it."""
         with self._wrapper.wrap_database_errors:
             if not self._is_direct():
                 self._execute_plainly(query, values)
@@ -113,10 +156,10 @@ class PreparedCursor:
             try:
                 self._execute(query, values)
             except errors.InvalidSqlStatementName:
-                # Somebody has told the server to forget them all: DISCARD ALL, DEALLOCATE ALL.
+                # Somebody told the server to forget all statements: DISCARD ALL, DEALLOCATE ALL.
                 self._names.clear()
                 if not self._raw.autocommit:
-                    raise  # and with it the transaction
+                    raise  # the transaction is lost, too
                 self._execute(query, values)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
@@ -124,11 +167,11 @@ class PreparedCursor:
         return self._rows
 
     def fetchone(self) -> tuple[Any, ...] | None:
-        """Return the first row of the last statement, if it has one."""
+        """Return the first row of the last statement, or None."""
         return self._rows[0] if self._rows else None
 
     def _is_direct(self) -> bool:
-        """Return whether nothing but the statement is to be sent: no BEGIN before it."""
+        """Return whether only the statement is to be sent, without a BEGIN before it."""
         pgconn = self._raw.pgconn
         if pgconn.status != ConnStatus.OK:
             return False
@@ -137,7 +180,7 @@ class PreparedCursor:
     def _execute(self, query: str, values: Sequence[Any]) -> None:
         raw = self._raw
         convert = Transformer(cast("Any", self._names.context))
-        # None is NULL, which psycopg's stubs do not say of `exec_prepared`.
+        # None means NULL; psycopg's stubs do not allow it in `exec_prepared`.
         given = cast("Any", convert.dump_sequence(values, [PyFormat.AUTO] * len(values)))
         key = (query, tuple(convert.types or ()))
         with raw.lock:

@@ -1,4 +1,4 @@
-"""Runs: one execution of a workflow each."""
+"""Runs and their timelines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,11 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from workflows_app.models import persons
 from workflows_app.models.fields import JSONText, uuid7
 from workflows_app.models.workflow import Workflow, WorkflowVersion
 from workflows_app.planner.statuses import ACTIVE, ENDED, SETTLED, RunStatus
+from workflows_app.planner.view import ACCEPTED, HELD
 
 #: Columns that may be large; lists and pages never load them.
 PAYLOAD_FIELDS = (
@@ -35,7 +37,7 @@ class RunQuerySet(models.QuerySet["Run"]):
         return self.defer(*PAYLOAD_FIELDS)
 
     def active(self) -> Self:
-        """Runs with work that goes on by itself."""
+        """Runs with work that continues by itself."""
         return self.filter(status__in=[status.value for status in ACTIVE])
 
     def ended(self) -> Self:
@@ -44,22 +46,24 @@ class RunQuerySet(models.QuerySet["Run"]):
 
 
 class Run(models.Model):
-    """One execution of a workflow: what it was given, where it stands, what came of it.
+    """One execution of a workflow: its input, its state and its result.
 
-    The primary key orders runs by creation. Written by the engine alone, under a lock on this row.
-    Numbers are plain integers: PostgreSQL makes each check constraint ready anew for every
-    statement, which cost a third of its time of a step.
+    The primary key orders runs by creation. Written only by the engine, under a lock on this row or
+    guarded by its revision. Numbers are plain integers without check constraints, because
+    PostgreSQL prepares each constraint again for every statement, which cost a third of its time
+    for a step.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     run_id = models.CharField(max_length=255, unique=True)
-    # Its own index would stand beside `run_by_workflow`.
+    # `run_by_workflow` makes an index of its own superfluous.
     workflow = models.ForeignKey(Workflow, models.PROTECT, related_name="runs", db_index=False)
-    # Checked with its workflow, when the run is made; nobody looks for runs by it.
+    # No constraint, because it is checked when the run is made; no index, because nobody searches
+    # by it.
     version = models.ForeignKey(
         WorkflowVersion, models.PROTECT, related_name="runs", db_index=False, db_constraint=False
     )
-    #: The one under which it has gone on last, where that is another; its steps name theirs.
+    #: The version under which it has continued last, if that is another one. Steps name their own.
     later_version = models.ForeignKey(
         WorkflowVersion,
         models.DO_NOTHING,
@@ -74,7 +78,8 @@ class Run(models.Model):
         default=RunStatus.PENDING.value,
         choices=[(status.value, status.value) for status in RunStatus],
     )
-    #: What the run becomes when its running steps have ended: set by a failure, bail or cancel.
+    #: The status that the run gets when its running steps have ended, after a failure, bail or
+    #: cancel.
     ending = models.CharField(max_length=12, blank=True, default="")
     resource_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - None is "not given"
     input = JSONText(null=True, blank=True)
@@ -90,27 +95,34 @@ class Run(models.Model):
     span_id = models.CharField(max_length=16, blank=True, default="")
     origin = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - a run id, or None
     timeline = models.IntegerField(default=1)
-    #: What began the current timeline: start, retry, time-travel; at which step, by whom, when.
+    #: What began the current timeline (start, retry or time-travel), at which step, by whom and
+    #: when.
     timeline_cause = models.CharField(max_length=12, default="start")
     timeline_step = models.CharField(max_length=1000, blank=True, default="")
     timeline_actor = models.CharField(max_length=255, blank=True, default="")
     timeline_started_at = models.DateTimeField(null=True, blank=True)
-    #: How many steps may still start by themselves; None: all. Set by `per_step`.
+    #: How many steps may still start by themselves; None: all. Set by `per_step`. Below 0 nothing
+    #: starts: `HELD` or `ACCEPTED` (`planner.view`).
     allowance = models.IntegerField(null=True, blank=True)
-    #: The resume data of a time travel, until the step it is for is reached: path -> what it gets.
+    #: The resume data of a time travel for steps that are not reached yet, by path.
     answers_ahead = JSONText(null=True, blank=True)
     revision = models.BigIntegerField(default=0)
     event_seq = models.BigIntegerField(default=0)
     active_count = models.IntegerField(default=0)
+    #: Stretches of items that workers hold, which have no snapshots yet (`Stretch`).
+    stretches = models.IntegerField(default=0)
     waiting_count = models.IntegerField(default=0)
     suspended_count = models.IntegerField(default=0)
     paused_count = models.IntegerField(default=0)
     hooks_pending = models.IntegerField(default=0)
+    #: Whether a step of another run waits for its end (`Wait`), so that its end looks for them.
+    is_awaited = models.BooleanField(default=False, db_default=False)
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     canceled_by = models.CharField(max_length=255, blank=True, default="")
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
-        models.SET_NULL,
+        persons.on_delete(models.SET_NULL),
+        db_constraint=not persons.are_apart(),
         null=True,
         blank=True,
         related_name="+",
@@ -120,8 +132,8 @@ class Run(models.Model):
     started_at = models.DateTimeField(null=True, blank=True)
     settled_at = models.DateTimeField(null=True, blank=True)
     ended_at = models.DateTimeField(null=True, blank=True)
-    #: For how long it had settled before it went on: asked, was paused, or had failed and was tried
-    #: again. Written when it goes on.
+    #: How long it was settled before it continued: suspended, paused, or failed and retried.
+    #: Written when it continues.
     idle = models.DurationField(default=timedelta, db_default=timedelta())
 
     objects = RunQuerySet.as_manager()
@@ -158,6 +170,7 @@ class Run(models.Model):
             ("resume_run", "Can answer suspended steps"),
             ("cancel_run", "Can cancel runs"),
             ("steer_run", "Can retry, restart, continue and time travel runs"),
+            ("view_payload", "Can see the values of runs"),
         ]
 
     def __str__(self) -> str:
@@ -174,10 +187,27 @@ class Run(models.Model):
         return self.cancel_requested_at is not None and not self.is_ended
 
     @property
-    def duration(self) -> timedelta | None:
-        """Time from start to end, less that in which it stood still for people.
+    def is_held(self) -> bool:
+        """Whether somebody paused it, and nobody has let it on."""
+        return self.allowance == HELD
 
-        None while it has not ended or never started.
+    @property
+    def is_pausing(self) -> bool:
+        """Whether a pause waits for running steps to end."""
+        return self.is_held and self.status == RunStatus.RUNNING and not self.is_canceling
+
+    @property
+    def waits_to_begin(self) -> bool:
+        """Whether its start was accepted and it has not begun, because its workflow's intake is
+        paused.
+        """
+        return self.allowance == ACCEPTED
+
+    @property
+    def duration(self) -> timedelta | None:
+        """Time from start to end, without the time in which it waited for people.
+
+        None if it has not ended or was never started.
         """
         if self.started_at is None or self.ended_at is None:
             return None
@@ -185,19 +215,19 @@ class Run(models.Model):
 
     @property
     def worked_since(self) -> datetime | None:
-        """A moment so long before now, or before it settled, as it has worked; None: not begun."""
+        """Now, or when it settled, minus the time that it has worked; None if it has not begun."""
         return None if self.started_at is None else self.started_at + self.idle
 
     @property
-    def stood_since(self) -> datetime | None:
-        """Since when it has stood still for people though it has not ended; None: it does not."""
+    def idle_since(self) -> datetime | None:
+        """Since when it has waited for people; None if it does not wait for them."""
         return self.settled_at if self.status in SETTLED - ENDED else None
 
 
 class Timeline(models.Model):
-    """An earlier timeline of a run, as it stood when a retry or a time travel left it.
+    """An earlier timeline of a run, as it was when a retry or a time travel left it.
 
-    The current one is the run itself. Written once, by the verb that begins the next one.
+    The current timeline is the run itself. Written once, by the verb that begins the next one.
     """
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="earlier_timelines")

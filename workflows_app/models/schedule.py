@@ -1,4 +1,4 @@
-"""Schedules as they are stored, and each time that one came."""
+"""Stored schedules, and their triggers."""
 
 from typing import ClassVar
 
@@ -10,24 +10,24 @@ from workflows_app.models.workflow import Workflow
 
 
 class Schedule(models.Model):
-    """One schedule of a workflow: what code, or a person, says of it, and where it stands.
+    """One schedule of a workflow: its definition by code or a person, and its state.
 
-    Written by the process that finds it in its code, or by the person who made it, and by whoever
-    fires, pauses or unpauses it.
+    Written by the process that finds it in its code, or for the person who made it, and whenever it
+    fires, is paused or is unpaused.
     """
 
     id = models.CharField(primary_key=True, max_length=520)
     workflow = models.ForeignKey(Workflow, models.CASCADE, related_name="schedules")
-    #: What code says: cron, timezone, input and the rest; and the hash of it.
+    #: The definition: cron, timezone, input and the rest; and its hash.
     definition = JSONText(default=dict)
     hash = models.CharField(max_length=64)
     cron = models.CharField(max_length=255, blank=True, default="")
     timezone = models.CharField(max_length=100, default="UTC")
     status = models.CharField(max_length=12, default="active")
     note = models.TextField(blank=True, default="")
-    #: Whether code wrote it; a person made the others on a page, and no deploy ends those.
+    #: Whether it comes from code. People made the others on a page, and no deploy removes those.
     is_from_code = models.BooleanField(default=True)
-    #: Whether code still has it. One that it has no more does not fire; its triggers stay.
+    #: Whether the code still has it. If not, it does not fire; its triggers stay.
     is_defined = models.BooleanField(default=True)
     next_fire_at = models.DateTimeField(null=True, blank=True)
     last_fire_at = models.DateTimeField(null=True, blank=True)
@@ -53,7 +53,9 @@ class Schedule(models.Model):
 
 
 class Trigger(models.Model):
-    """One time that a schedule came: what was made of it. Written once, with the run it started."""
+    """One time at which a schedule came due, and the outcome. Written once, with the run it
+    started.
+    """
 
     schedule = models.ForeignKey(Schedule, models.CASCADE, related_name="triggers")
     scheduled_at = models.DateTimeField()

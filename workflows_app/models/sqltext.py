@@ -1,55 +1,53 @@
-"""The text of the statements of the hot path: written once for each shape, and then remembered."""
+"""The text of the statements that write on the hot path: written once for each shape, then kept."""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
-from django.db import DEFAULT_DB_ALIAS, connections, models
+from django.db import connections, models
 
-from workflows_app.jsontext import Raw, dumps
-from workflows_app.models.fields import JSONText
+from workflows_app import conf
+from workflows_app.jsontext import dumps
 
-Converter = Callable[[Any, Any, Any], Any]
 Model = type[models.Model]
 Names = tuple[str, ...]
-#: Which columns of how many rows one statement updates, and of which it inserts: it tells
-#: statements apart.
+#: The columns of how many rows a statement updates, and of which it inserts; this identifies the
+#: statement.
 Shape = tuple[Model, tuple[tuple[Names, int], ...], tuple[Names, ...]]
 
 _local = threading.local()
 
-#: Defaults that are made anew for each row, and yet are always the same.
+#: Defaults that are a new object for each row, but always equal.
 CONTAINERS: Final = (dict, list)
-
-
-class Columns(NamedTuple):
-    """Which attributes a statement reads, and how those become Python's that are not yet."""
-
-    names: list[str]
-    converted: list[tuple[int, Sequence[Converter]]]
 
 
 def connection_here() -> Any:
     """Return this thread's connection to the database.
 
-    The same object as `django.db.connection` stands for: looking it up there takes ten times as
-    long, and is done for every attribute. Inside an event loop Django has others for the thread.
+    It is the object that `django.db.connection` stands for; a lookup there takes ten times as long
+    and happens for every attribute. Inside an event loop Django has other connections for the
+    thread.
     """
     if asyncio._get_running_loop() is not None:
-        return connections[DEFAULT_DB_ALIAS]
+        return connections[alias()]
     found = getattr(_local, "connection", None)
     if found is None:
-        found = _local.connection = connections[DEFAULT_DB_ALIAS]
+        found = _local.connection = connections[alias()]
     return found
+
+
+def alias() -> str:
+    """Return the alias of the database that holds the runs; it stays the same for a process."""
+    return conf.get("DATABASE")
 
 
 @cache
 def defaults_of(model: Model) -> tuple[dict[str, Any], list[tuple[str, Callable[[], Any]]]]:
-    """Return the defaults of a model's columns, and those that are made anew for each row."""
+    """Return the defaults of a model's columns: values, and functions that make new ones."""
     plain: dict[str, Any] = {}
     called: list[tuple[str, Callable[[], Any]]] = []
     for field in model._meta.concrete_fields:
@@ -62,7 +60,7 @@ def defaults_of(model: Model) -> tuple[dict[str, Any], list[tuple[str, Callable[
 
 @cache
 def insert_alike(model: Model, common: Names, differing: Names) -> str:
-    """Return the statement that inserts many rows which differ in some columns alone."""
+    """Return the statement that inserts many rows which differ only in some columns."""
     wrapper = connection_here()
     plain, _ = defaults_of(model)
     values = []
@@ -90,116 +88,20 @@ def in_order(model: Model, *names: str) -> Names:
 
 
 @cache
-def select(
-    model: Model, by: str, leaving: frozenset[str], and_where: str, vendor: str
-) -> tuple[str, Columns]:
-    """Return the statement that reads rows by one column, and the columns that it gives."""
-    names, columns = columns_of(model, leaving)
-    where = f"{quoted(field_of(model, by).column)} = %s {and_where}"
-    sql = f"SELECT {names} FROM {table_of(model)} WHERE {where}"  # noqa: S608 - names of ours
-    return numbered(sql, vendor), columns
-
-
-@cache
-def select_each(
-    model: Model, by: str, leaving: frozenset[str], and_where: str, vendor: str, *, number: int
-) -> tuple[str, Columns]:
-    """Return the statement that does so many times what `select` does, one after another.
-
-    Each part has a plan as `select` has: with OR the database would sort or walk far more.
-    """
-    names, columns = columns_of(model, leaving)
-    where = f"{quoted(field_of(model, by).column)} = %s {and_where}"
-    one = f"SELECT {names} FROM {table_of(model)} WHERE {where}"  # noqa: S608 - names of ours
-    parts = (f"SELECT * FROM ({one}) AS part{place}" for place in range(number))  # noqa: S608
-    return numbered(" UNION ALL ".join(parts), vendor), columns
-
-
-@cache
-def select_joined(
-    model: Model,
-    via: str,
-    leaving: tuple[frozenset[str], frozenset[str], frozenset[str]],
-    and_where: str,
-    vendor: str,
-    *,
-    is_one_there: bool = False,
-) -> tuple[str, Columns, Columns]:
-    """Return the statement that reads rows and those that their foreign key names.
-
-    The tables are called `here` and `there`; without a condition, of one key. `leaving` names the
-    columns that are left out, here and there, and those here that are wanted as text. With
-    `is_one_there` all rows have the same one there: its JSON comes with the first row alone.
-    """
-    link = field_of(model, via)
-    there = link.related_model
-    here_names, here = columns_of(model, leaving[0], leaving[2], "here")
-    there_names, others = columns_of(there, leaving[1], frozenset(), "there")
-    if is_one_there:
-        there_names = ", ".join(_once(there, name) for name in others.names)
-    key = quoted(field_of(there, "pk").column)
-    where = and_where or f"WHERE here.{quoted(field_of(model, 'pk').column)} = %s"
-    on = f"there.{key} = here.{quoted(link.column)}"
-    tables = f"{table_of(model)} AS here JOIN {table_of(there)} AS there ON {on}"
-    sql = f"SELECT {here_names}, {there_names} FROM {tables} {where}"  # noqa: S608 - names of ours
-    return numbered(sql, vendor), here, others
-
-
-def _once(model: Model, name: str) -> str:
-    field = field_of(model, name)
-    column = f"there.{quoted(field.column)}"
-    if not isinstance(field, JSONText):
-        return column
-    return f"CASE WHEN row_number() OVER (ORDER BY here.id) = 1 THEN {column} END"
-
-
-def columns_of(
-    model: Model,
-    leaving: frozenset[str],
-    as_text: frozenset[str] = frozenset(),
-    called: str = "",
-) -> tuple[str, Columns]:
-    """Return the columns of a model without some, as a statement names them, and what they are.
-
-    `called` is what the statement calls the table, if not by its name.
-    """
-    wrapper = connection_here()
-    table = model._meta.db_table
-    fields = [field for field in model._meta.concrete_fields if field.name not in leaving]
-    converted: list[tuple[int, Sequence[Converter]]] = []
-    for index, field in enumerate(fields):
-        converters: list[Converter] = [
-            *wrapper.ops.get_db_converters(field.get_col(table)),
-            *field.get_db_converters(wrapper),
-        ]
-        if field.name in as_text:
-            converters = [as_raw]
-        if converters:
-            converted.append((index, converters))
-    names = ", ".join(f"{called or table_of(model)}.{quoted(field.column)}" for field in fields)
-    return names, Columns([field.attname for field in fields], converted)
-
-
-def as_raw(value: str | None, _expression: object, _connection: object) -> Raw | None:
-    """Return JSON text as the text that it is."""
-    return None if value is None else Raw(value)
-
-
-@cache
 def update(model: Model, names: Names, and_where: str, vendor: str) -> str:
     """Return the statement that writes some columns of one row."""
     return numbered(updating(model, names, and_where), vendor)
 
 
 def updating(model: Model, names: Names, and_where: str) -> str:
-    """Return that statement with its places as `%s`."""
+    """Return that statement with its placeholders as `%s`."""
     key = quoted(field_of(model, "pk").column)
     changes = assignments(model, names)
     return f"UPDATE {table_of(model)} SET {changes} WHERE {key} = %s {and_where}"  # noqa: S608 - names of ours
 
 
 def assignments(model: Model, names: Names) -> str:
-    """Return columns and places for their values."""
+    """Return columns with placeholders for their values."""
     return ", ".join(f"{quoted(field_of(model, name).column)} = %s" for name in names)
 
 
@@ -210,7 +112,7 @@ def insert(
     or_nothing: bool,  # noqa: FBT001 - a key of the cache
     vendor: str,
 ) -> str:
-    """Return the statement that inserts one row, of which some columns are given."""
+    """Return the statement that inserts one row with values for these columns."""
     columns, values = inserting(model, given)
     conflict = "ON CONFLICT DO NOTHING " if or_nothing else ""
     key = quoted(field_of(model, "pk").column)
@@ -220,7 +122,7 @@ def insert(
 
 @cache
 def together(model: Model, names: Names, guarded_by: str | None, shape: tuple[Shape, ...]) -> str:
-    """Return the statement of `statements.together` for what has this shape."""
+    """Return the statement of `statements.together` for writes of this shape."""
     guard = "" if guarded_by is None else f"AND {quoted(guarded_by)} = %s"
     parts = [f"first AS ({updating(model, names, guard)} RETURNING 1)"]
     for other, updates, inserts in shape:
@@ -235,7 +137,7 @@ def together(model: Model, names: Names, guarded_by: str | None, shape: tuple[Sh
 
 
 def updating_alike(model: Model, names: Names, count: int) -> str:
-    """Return the part that updates the same columns of so many rows, each with its own values."""
+    """Return the part that updates the same columns of `count` rows, each with its own values."""
     table, key = table_of(model), quoted(field_of(model, "pk").column)
     if count == 1:
         changes = assignments(model, names)
@@ -255,7 +157,7 @@ def updating_alike(model: Model, names: Names, count: int) -> str:
 
 
 def inserting(model: Model, given: Names) -> tuple[str, str]:
-    """Return the columns of a new row, and its values: places, and defaults written out."""
+    """Return the columns of a new row, and its values: placeholders, or defaults as SQL."""
     wrapper = connection_here()
     plain, _ = defaults_of(model)
     fields = inserted_by(model)
@@ -282,7 +184,7 @@ def literal(default: str | float | None) -> str:
 
 @cache
 def inserted_by(model: Model) -> list[Any]:
-    """Return the columns of a new row that the database does not fill by itself."""
+    """Return the columns of a new row that the database does not fill itself."""
     return [
         field for field in model._meta.concrete_fields if not isinstance(field, models.AutoField)
     ]
@@ -300,14 +202,14 @@ def table_of(model: Model) -> str:
 
 
 def quoted(name: str | None) -> str:
-    """Return a name as SQL takes it."""
+    """Return a name quoted for SQL."""
     quoted: str = connection_here().ops.quote_name(name or "")
     return quoted
 
 
 @cache
 def numbered(sql: str, vendor: str) -> str:
-    """Return a statement with its places as the driver wants them: `%s` as $1, $2, …"""
+    """Return a statement with its placeholders as the cursor needs them: `%s` becomes $1, $2, …"""
     if vendor != "postgresql":
         return sql
     first, *rest = sql.replace("%%", "%").split("%s")

@@ -1,41 +1,28 @@
-"""Statements of the hot path: SQL that is written once, values that are converted but once.
+"""The statements of the hot path: their SQL is written once, and their rows are built directly.
 
-The ORM writes the same SQL anew for every call, which costs more than the database takes to run
-it. Only what a step needs between queued and recorded stands here; all else is the ORM. On
-PostgreSQL the statements are prepared on the server, and all that one change of a run writes goes
-in one of them, guarded by the run's revision (`together`).
+The ORM writes the same SQL again for every call, which takes longer than the database needs to
+run it. Only what a step needs between queued and recorded is here; everything else uses the ORM.
+On PostgreSQL the statements are prepared on the server, and everything that one change of a run
+writes goes into one of them, guarded by the run's revision (`together`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cache, partial
-from typing import Any, Final, NamedTuple, TypeVar, cast
+from functools import partial
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import DEFAULT_DB_ALIAS, models
 from django.db.models.base import ModelState
 
-from workflows_app.models import prepared, sqltext
-from workflows_app.models.fields import JSONText
-from workflows_app.models.sqltext import Columns, Model, Names, Shape
+from workflows_app.models import columns, prepared, selects, sqltext
+from workflows_app.models.sqltext import Model, Names, Shape
 
-Preparer = Callable[[Any], Any]
 Row = TypeVar("Row", bound=models.Model)
-#: Stands for the default of a column that has none, or one that is made anew for each row.
-_NO_DEFAULT: Final = object()
-
-#: Columns whose Python values psycopg takes as they are.
-_PLAIN: Final = (
-    models.BooleanField,
-    models.CharField,
-    models.DateTimeField,
-    models.IntegerField,
-    models.UUIDField,
-)
 
 
 class Written(NamedTuple):
-    """What is to be written to one model, in one change: columns by key, and new rows."""
+    """What one change writes to one model: changed columns by key, and new rows."""
 
     model: Model
     updates: Mapping[Any, Mapping[str, Any]]
@@ -46,12 +33,12 @@ class Written(NamedTuple):
 
 
 class Reader:
-    """Reads rows of one model by one column, some columns deferred."""
+    """Reads rows of one model by the value of one column; some columns are deferred."""
 
     def __init__(
         self, model: Any, by: str, *, leaving: Sequence[str] = (), and_where: str = ""
     ) -> None:
-        """`and_where` may name further values as `%s`."""
+        """`and_where` continues the condition and may have places for more values, as `%s`."""
         self._model = model
         self._by = by
         self._leaving = frozenset(leaving)
@@ -69,36 +56,36 @@ class Reader:
         return next(iter(self._read(values, lock=lock)), None)
 
     def all(self, *values: Any) -> list[Any]:
-        """Return the rows that fit."""
+        """Return the rows that match."""
         return self._read(values, lock=False)
 
-    def all_of_each(self, asked: Sequence[Sequence[Any]]) -> list[Any]:
-        """Return what `all` returns for each of these values, one after another; one statement."""
+    def all_of_each(self, searches: Sequence[Sequence[Any]]) -> list[Any]:
+        """Return what `all` returns for each of these lists of values, in order; one statement."""
         connection = sqltext.connection_here()
         kind = (self._model, self._by, self._leaving, self._and_where, connection.vendor)
-        sql, columns = sqltext.select_each(*kind, number=len(asked))
-        prepare = _prepared(self._model, self._by, connection.vendor)
-        values = [value for by, *rest in asked for value in (prepare(by), *rest)]
+        sql, read = selects.select_each(*kind, number=len(searches))
+        prepare = columns.prepared(self._model, self._by, connection.vendor)
+        values = [value for by, *rest in searches for value in (prepare(by), *rest)]
         with prepared.cursor(connection) as cursor:
             cursor.execute(sql, values)
             found = cursor.fetchall()
-        return [_built(self._model, columns, row, connection) for row in found]
+        return [read.built(self._model, row, connection) for row in found]
 
     def _read(self, values: Sequence[Any], *, lock: bool) -> list[Any]:
         connection = sqltext.connection_here()
         vendor = connection.vendor
         locking = " FOR NO KEY UPDATE" if lock and vendor == "postgresql" else ""
         where = self._and_where + locking
-        sql, columns = sqltext.select(self._model, self._by, self._leaving, where, vendor)
-        by = _prepared(self._model, self._by, vendor)(values[0])
+        sql, read = selects.select(self._model, self._by, self._leaving, where, vendor)
+        by = columns.prepared(self._model, self._by, vendor)(values[0])
         with prepared.cursor(connection) as cursor:
             cursor.execute(sql, [by, *values[1:]])
             found = cursor.fetchall()
-        return [_built(self._model, columns, row, connection) for row in found]
+        return [read.built(self._model, row, connection) for row in found]
 
 
 class JoinedReader:
-    """Reads a row and the one that its foreign key names, in one statement, without locks."""
+    """Reads rows together with those that their foreign key names, in one statement."""
 
     def __init__(
         self,
@@ -109,7 +96,7 @@ class JoinedReader:
         leaving_there: Sequence[str],
         as_text: Sequence[str] = (),
     ) -> None:
-        """`as_text` names JSON columns that are wanted as the text that they are."""
+        """`as_text` names JSON columns whose text is returned as it is."""
         self._model = model
         self._via = via
         self._leaving = frozenset(leaving)
@@ -117,48 +104,60 @@ class JoinedReader:
         self._as_text = frozenset(as_text)
 
     def find(self, pk: Any) -> tuple[Any, Any] | None:
-        """Return the row with this key, and the other one; None when there is none."""
+        """Return the row with this key and the one that it names; None if there is no such row."""
         vendor = sqltext.connection_here().vendor
-        return next(iter(self.all("", [_prepared(self._model, "pk", vendor)(pk)])), None)
+        return next(iter(self.all("", [columns.prepared(self._model, "pk", vendor)(pk)])), None)
 
     def all(self, where: str, values: Sequence[Any]) -> list[tuple[Any, Any]]:
-        """Return all pairs of rows that fit; without a condition, those with this key.
+        """Return all pairs of rows that match; without a condition, the one with this key.
 
         In `where` the two tables are called `here` and `there`.
         """
         built = self._read(where, values, is_one_there=False)
         return [(here(), there()) for here, there in built]
 
+    def locked(
+        self, where: str, values: Sequence[Any], *, waits: bool = False
+    ) -> list[tuple[Any, Any]]:
+        """Return what `all` returns and lock the rows of `there`.
+
+        `waits`: wait for rows that somebody else has locked; otherwise they are left out. On SQLite
+        the caller's transaction has locked the whole file already.
+        """
+        is_postgresql = sqltext.connection_here().vendor == "postgresql"
+        lock = "FOR NO KEY UPDATE OF there" if is_postgresql else ""
+        return self.all(f"{where} {lock} {'SKIP LOCKED' if lock and not waits else ''}", values)
+
     def all_of_one(self, where: str, values: Sequence[Any]) -> tuple[list[Any], Any]:
-        """Return all rows that fit, and the one other that they all name; None without rows."""
+        """Return all rows that match, and the one that they all name; None if there are no rows."""
         built = self._read(where, values, is_one_there=True)
         return [here() for here, _ in built], built[0][1]() if built else None
 
     def _read(
         self, where: str, values: Sequence[Any], *, is_one_there: bool
     ) -> list[tuple[Callable[[], Any], Callable[[], Any]]]:
-        """Return what builds each row that fits, and the one that it names."""
+        """Return functions that build each row that matches, and the one that it names."""
         connection = sqltext.connection_here()
         there = sqltext.field_of(self._model, self._via).related_model
         leaving = (self._leaving, self._leaving_there, self._as_text)
-        sql, here_columns, there_columns = sqltext.select_joined(
+        sql, here, other = selects.select_joined(
             self._model, self._via, leaving, where, connection.vendor, is_one_there=is_one_there
         )
         with prepared.cursor(connection) as cursor:
             cursor.execute(sql, values)
             found = cursor.fetchall()
-        middle = len(here_columns.names)
+        middle = len(here.names)
         return [
             (
-                partial(_built, self._model, here_columns, row[:middle], connection),
-                partial(_built, there, there_columns, row[middle:], connection),
+                partial(here.built, self._model, row[:middle], connection),
+                partial(other.built, there, row[middle:], connection),
             )
             for row in found
         ]
 
 
 def rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
-    """Return the rows of a statement that is written out, its values as the driver takes them."""
+    """Return the rows of this SQL; the values are as the driver takes them."""
     connection = sqltext.connection_here()
     with prepared.cursor(connection) as cursor:
         cursor.execute(sqltext.numbered(sql, connection.vendor), values)
@@ -166,7 +165,23 @@ def rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     return found
 
 
+def rows_named(sql: str, values: Mapping[str, Any]) -> list[tuple[Any, ...]]:
+    """Return the rows of this SQL for SQLite, whose values have names (`:name`)."""
+    with prepared.cursor(sqltext.connection_here()) as cursor:
+        cursor.execute(sql, values)
+        found: list[tuple[Any, ...]] = cursor.fetchall()
+    return found
+
+
 # Writing.
+
+
+def write_named(sql: str, values: Mapping[str, Any]) -> int:
+    """Run this SQL for SQLite, whose values have names; return how many rows it wrote."""
+    with prepared.cursor(sqltext.connection_here()) as cursor:
+        cursor.execute(sql, values)
+        count: int = cursor.rowcount
+    return count
 
 
 def update(
@@ -177,13 +192,13 @@ def update(
     and_where: str = "",
     and_values: Sequence[Any] = (),
 ) -> int:
-    """Write some columns of one row; return whether a row was there to be written (1 or 0)."""
+    """Write some columns of one row; return how many rows that changed (1 or 0)."""
     connection = sqltext.connection_here()
     vendor = connection.vendor
     sql = sqltext.update(model, tuple(fields), and_where, vendor)
-    values = [_prepared(model, name, vendor)(value) for name, value in fields.items()]
+    values = [columns.prepared(model, name, vendor)(value) for name, value in fields.items()]
     with prepared.cursor(connection) as cursor:
-        cursor.execute(sql, [*values, _prepared(model, "pk", vendor)(pk), *and_values])
+        cursor.execute(sql, [*values, columns.prepared(model, "pk", vendor)(pk), *and_values])
         count: int = cursor.rowcount
     return count
 
@@ -191,12 +206,12 @@ def update(
 def insert(row: models.Model, *, or_nothing: bool = False) -> bool:
     """Insert a new row, and set its key if the database makes it.
 
-    Return whether that was done: with `or_nothing` a row that is there already, by any of its
-    unique columns, is left as it is.
+    Return whether that was done: with `or_nothing` a row that exists already, by any of its unique
+    columns, is left as it is.
     """
     connection = sqltext.connection_here()
     vendor = connection.vendor
-    names, values = _given(row, vendor)
+    names, values = columns.given(row, vendor)
     with prepared.cursor(connection) as cursor:
         cursor.execute(sqltext.insert(type(row), names, or_nothing, vendor), values)
         found = cursor.fetchone()
@@ -209,19 +224,19 @@ def insert(row: models.Model, *, or_nothing: bool = False) -> bool:
 
 
 def insert_alike(made: Sequence[models.Model], differing: Names) -> None:
-    """Insert many rows that differ in these columns alone, in one statement on PostgreSQL."""
+    """Insert many rows that differ only in these columns; one statement on PostgreSQL."""
     connection = sqltext.connection_here()
     model = type(made[0])
     if connection.vendor != "postgresql":
         model._default_manager.bulk_create(made, batch_size=200)
         return
     template = made[0]
-    common, values = _given(template, "postgresql")
+    common, values = columns.given(template, "postgresql")
     places = [
         (name, value) for name, value in zip(common, values, strict=True) if name not in differing
     ]
     lists = [[prepare(row.__dict__[name]) for row in made] for name, prepare in (
-        (name, _prepared(model, name, "postgresql")) for name in differing
+        (name, columns.prepared(model, name, "postgresql")) for name in differing
     )]  # fmt: skip
     sql = sqltext.insert_alike(model, tuple(name for name, _ in places), differing)
     with prepared.cursor(connection) as cursor:
@@ -235,11 +250,11 @@ def together(
     guard: tuple[str, Any] | None,
     others: Sequence[Written],
 ) -> bool:
-    """Update the row `first`, and with it update and insert others; return whether it was done.
+    """Update the row `first`, and update and insert the others; return whether this was done.
 
-    `guard` is a column and the value that it must still have; if it has not, nothing is written.
-    On PostgreSQL this is one statement; elsewhere the caller has opened a transaction, and undoes
-    it when nothing was done.
+    `guard` is a column and the value that it must still have; if it has another, nothing is
+    written. On PostgreSQL this is one statement; elsewhere the caller has opened a transaction,
+    and rolls it back if nothing was done.
     """
     row, fields = first
     if sqltext.connection_here().vendor == "postgresql":
@@ -290,14 +305,14 @@ def run_together(
     shape: tuple[Shape, ...],
     values: Sequence[Any],
 ) -> bool:
-    """Run the one statement of `together` with values that stand in its order already."""
+    """Run the statement of `together` with values that are in its order already."""
     with prepared.cursor(sqltext.connection_here()) as cursor:
         cursor.execute(sqltext.together(model, names, guarded_by, shape), values)
         return cursor.fetchone() is not None
 
 
 def _collected(each: Written, values: list[Any]) -> Shape:
-    """Append the values of what is to be written; return the shape of it."""
+    """Append the values that are to be written; return their shape."""
     alike: dict[Names, list[Any]] = {}
     for pk, changed in each.updates.items():
         alike.setdefault(tuple(changed), []).append(pk)
@@ -307,7 +322,7 @@ def _collected(each: Written, values: list[Any]) -> Shape:
             values.append(pk)
     inserted = []
     for made in each.inserts:
-        names, given = _given(made, "postgresql")
+        names, given = columns.given(made, "postgresql")
         inserted.append(names)
         values += given
     updated = tuple((names, len(keys)) for names, keys in alike.items())
@@ -315,7 +330,7 @@ def _collected(each: Written, values: list[Any]) -> Shape:
 
 
 def _values(model: Model, fields: Mapping[str, Any]) -> list[Any]:
-    return [_prepared(model, name, "postgresql")(value) for name, value in fields.items()]
+    return [columns.prepared(model, name, "postgresql")(value) for name, value in fields.items()]
 
 
 # Rows.
@@ -324,7 +339,7 @@ def _values(model: Model, fields: Mapping[str, Any]) -> list[Any]:
 def new(model: type[Row], **fields: Any) -> Row:
     """Return a new row with its defaults, as the model's own constructor would, but faster.
 
-    Takes attributes of columns: keys for rows, and no properties.
+    `fields` are attributes of columns: a relation is given by its key.
     """
     made = object.__new__(model)
     values = made.__dict__
@@ -339,14 +354,14 @@ def new(model: type[Row], **fields: Any) -> Row:
 
 
 def duplicate(row: Row) -> Row:
-    """Return another object for the same row, to be changed without this one."""
+    """Return another object for the same row, which can be changed without changing this one."""
     made = object.__new__(type(row))
     made.__dict__.update(row.__dict__)
     return made
 
 
 def known(model: type[Row], values: Mapping[str, Any]) -> Row:
-    """Return the object for a row that stands in the database; what is not given is deferred."""
+    """Return the object for a row that is in the database; columns not given are deferred."""
     made = object.__new__(model)
     made.__dict__.update(values)
     made.__dict__["_state"] = ModelState()
@@ -355,79 +370,11 @@ def known(model: type[Row], values: Mapping[str, Any]) -> Row:
 
 
 def adopted(row: models.Model) -> None:
-    """Let Django know that a row stands in the database now."""
+    """Let Django know that a row is in the database now."""
     row._state.adding = False
     row._state.db = DEFAULT_DB_ALIAS
 
 
-def _built(model: Any, columns: Columns, row: Sequence[Any], connection: Any) -> Any:
-    """Return the object for a row, as `Model.from_db` would, deferring what was left out."""
-    made = object.__new__(model)
-    fields = made.__dict__
-    fields.update(zip(columns.names, row, strict=True))
-    for index, converters in columns.converted:
-        name = columns.names[index]
-        for convert in converters:
-            fields[name] = convert(fields[name], None, connection)
-    fields["_state"] = ModelState()
-    adopted(made)
-    return made
-
-
-def _given(row: models.Model, vendor: str) -> tuple[Names, list[Any]]:
-    """Return the columns of a new row that are not as they are by default, and their values."""
-    names = []
-    values = []
-    fields = row.__dict__
-    for name, default, prepare in _givable(type(row), vendor):
-        value = fields[name]
-        if value is default or (default is not _NO_DEFAULT and value == default):
-            continue
-        names.append(name)
-        values.append(prepare(value))
-    return tuple(names), values
-
-
-@cache
-def _givable(model: Model, vendor: str) -> list[tuple[str, Any, Preparer]]:
-    plain, _ = sqltext.defaults_of(model)
-    return [
-        (
-            field.attname,
-            field.default()
-            if field.default in sqltext.CONTAINERS
-            else plain.get(field.attname, _NO_DEFAULT),
-            _prepared(model, field.attname, vendor),
-        )
-        for field in sqltext.inserted_by(model)
-    ]
-
-
-@cache
-def _prepared(model: Model, name: str, vendor: str) -> Preparer:
-    """Return what makes a column's value one that the driver takes."""
-    field = sqltext.field_of(model, name)
-    target = field.target_field if field.is_relation else field
-    if vendor == "postgresql" and isinstance(target, _PLAIN):
-        return _key if field.is_relation else _same
-    if isinstance(target, JSONText):
-        return cast("Preparer", target.get_prep_value)
-    connection = sqltext.connection_here()
-
-    def prepare(value: Any) -> Any:
-        return field.get_db_prep_save(_key(value), connection)
-
-    return prepare
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _key(value: Any) -> Any:
-    return value.pk if isinstance(value, models.Model) else value
-
-
 def key(pk: Any) -> Any:
-    """Return a UUID as the database holds it."""
+    """Return a UUID as the database stores it."""
     return pk if sqltext.connection_here().vendor == "postgresql" else pk.hex

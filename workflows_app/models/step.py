@@ -34,26 +34,26 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
 
     def current(self) -> Self:
         """Snapshots of the run's current timeline."""
-        return self.filter(superseded_on__isnull=True).exclude(status=StepStatus.PLANNED)
+        return self.filter(superseded_on__isnull=True)
 
     def on_timeline(self, run: uuid.UUID, number: int) -> Self:
-        """Snapshots that an earlier timeline of a run, or the current one, is made of."""
-        # The run stands in both arms, since each has an index of its own.
+        """Snapshots of one timeline of a run, an earlier one or the current one."""
+        # The run is in both arms, because each has an index of its own.
         current = Q(run=run, superseded_on__isnull=True)
         left = Q(run=run, superseded_on__isnull=False, superseded_on__gt=number)
-        return self.filter(current | left, timeline__lte=number).exclude(status=StepStatus.PLANNED)
+        return self.filter(current | left, timeline__lte=number)
 
     def light(self) -> Self:
         """Leave the payload columns in the database."""
         return self.defer(*PAYLOAD_FIELDS)
 
     def claimable(self, now: datetime) -> Self:
-        """Queued steps whose time has come."""
+        """Queued steps that are due."""
         is_due = Q(wake_at__isnull=True) | Q(wake_at__lte=now)
         return self.filter(written("{0}.status = 'queued'"), is_due, superseded_on__isnull=True)
 
     def served(self, queues: Collection[str] | None) -> Self:
-        """Steps of these queues; None: of all."""
+        """Steps of these queues; None: of all queues."""
         return self if queues is None else self.filter(queue__in=queues)
 
     def slept(self, now: datetime) -> Self:
@@ -67,15 +67,19 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
         """Steps that a worker has claimed."""
         return self.filter(written("{0}.status = 'running'"), worker__isnull=False)
 
-    def asking(self) -> Self:
-        """Steps that wait for somebody's answer."""
+    def suspended(self) -> Self:
+        """Steps that wait: for somebody's answer, for an event or for the end of a run."""
         asks = written("{0}.status = 'suspended'")
         return self.filter(asks, kind="step", superseded_on__isnull=True)
+
+    def asking(self) -> Self:
+        """Steps that wait for somebody's answer."""
+        return self.suspended().filter(awaits="")
 
     def move(self, target: StepStatus, **changes: Any) -> int:
         """Move every step here that may move to `target`; return how many did.
 
-        This and `engine.writes` are the only writers of `status`.
+        Only this and `engine.run.writes` write `status`.
         """
         origin = [status.value for status in sources(target)]
         return self.filter(status__in=origin).update(status=target.value, **changes)
@@ -84,24 +88,24 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
 def written(condition: str) -> RawSQL:
     """Return a condition with its values written out, as SQLite needs it to use a partial index."""
     sql = condition.format("workflows_app_stepsnapshot")
-    return RawSQL(sql, [], output_field=models.BooleanField())  # noqa: S611 - no value of anybody's
+    return RawSQL(sql, [], output_field=models.BooleanField())  # noqa: S611 - no user input
 
 
 class StepSnapshot(models.Model):
     """The last known state of one step of one run on one timeline, and who holds it.
 
-    Containers (parallel, branch, nested workflow) and glue (map) have rows too, and so has a
-    hook that waits to be called. Written by the engine alone, while it holds the run's row.
+    Containers (parallel, branch, nested workflow) and glue (map) have rows, too, and so does a hook
+    that waits to be called. Written only by the engine.
     """
 
     id = models.BigIntegerField(primary_key=True, default=step_key, editable=False)
-    # No constraints and no indexes of Django's own: each costs every step of every run. Rows are
-    # written with their run's, by the one statement that guards it, and deleted before it.
+    # No constraints and no indexes of Django's, because each costs time in every step. Rows are
+    # written with their run's, by the statement that guards it, and deleted before it.
     run = models.ForeignKey(
         Run, models.CASCADE, related_name="steps", db_constraint=False, db_index=False
     )
     path = models.CharField(max_length=1000)
-    #: The same without indexes: where the step stands in the graph.
+    #: The path without indexes: the step's place in the graph.
     base_path = models.CharField(max_length=1000)
     kind = models.CharField(max_length=12)
     parent = models.ForeignKey(
@@ -118,22 +122,21 @@ class StepSnapshot(models.Model):
         default=StepStatus.QUEUED.value,
         choices=[(status.value, status.value) for status in StepStatus],
     )
-    #: A container: what it becomes when its running steps have ended.
+    #: A container: the status that it gets when its running steps have ended.
     ending = models.CharField(max_length=12, blank=True, default="")
     #: A container: how many of its parts have not ended.
     unfinished = models.IntegerField(default=0)
-    #: A foreach: how many items it has, and how many of them may be worked on at a time.
+    #: A foreach: how many items it has, and how many may run at a time.
     total = models.IntegerField(default=0)
     concurrency = models.IntegerField(default=1)
-    #: A foreach or loop: how many parts were opened; a foreach: how many are written.
+    #: A foreach or loop: how many parts were opened.
     opened = models.IntegerField(default=0)
-    written = models.IntegerField(default=0)
     #: Order among its siblings; in a foreach or loop, the index.
     position = models.IntegerField(default=0)
     timeline = models.IntegerField(default=1)
     superseded_on = models.IntegerField(null=True, blank=True)
     queue = models.CharField(max_length=100, default="default")
-    #: The version whose code queued it, where that is not the one that the run began with.
+    #: The version whose code queued it, if the run began with another one.
     version = models.ForeignKey(
         "WorkflowVersion",
         models.DO_NOTHING,
@@ -145,10 +148,10 @@ class StepSnapshot(models.Model):
     )
     retry_count = models.IntegerField(default=0)
     lost_count = models.IntegerField(default=0)
-    #: Where the input stands when it is not here: `run.input`, or a snapshot whose output it is.
+    #: Where the input is stored if not here: `run.input`, or the snapshot whose output it is.
     payload_from = models.CharField(max_length=40, blank=True, default="")
     payload = JSONText(null=True, blank=True)
-    #: Where the output stands when it is not here: `<snapshot pk>`, whose output it is.
+    #: Where the output is stored if not here: `<snapshot pk>`, whose output it is.
     output_from = models.CharField(max_length=40, blank=True, default="")
     output = JSONText(null=True, blank=True)
     error = JSONText(null=True, blank=True)
@@ -156,6 +159,8 @@ class StepSnapshot(models.Model):
     suspend_payload = JSONText(null=True, blank=True)
     resume_payload = JSONText(null=True, blank=True)
     resume_labels = JSONText(default=list)
+    #: What its suspension waits for, if not for somebody's answer: "event" or "run" (`Wait`).
+    awaits = models.CharField(max_length=8, blank=True, default="", db_default="")
     #: Whether this activation answers a suspension (`resume_payload` may be JSON null).
     is_resuming = models.BooleanField(default=False)
     state_changes = JSONText(null=True, blank=True)
@@ -176,7 +181,7 @@ class StepSnapshot(models.Model):
     #: The token whose outcome was recorded.
     settled_token = models.IntegerField(null=True, blank=True)
     wake_at = models.DateTimeField(null=True, blank=True)
-    #: Since when workers hand it back because their code does not know it; None: they know it.
+    #: Since when workers hand it back because their code does not know it; None if they do.
     unknown_since = models.DateTimeField(null=True, blank=True)
     queued_at = models.DateTimeField()
     started_at = models.DateTimeField(null=True, blank=True)

@@ -8,20 +8,20 @@ from workflows_app.models.fields import JSONText, uuid7
 
 
 class Worker(models.Model):
-    """One process that runs steps, since its boot, and when it was last heard of.
+    """One process that runs steps, and its last heartbeat.
 
-    Written by that process: once at boot, then every `HEARTBEAT_SECONDS`.
+    Written by that process: when it starts, then every `HEARTBEAT_SECONDS`.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid7, editable=False)
     host = models.CharField(max_length=255)
-    #: Tells two boots of one host apart, since process ids start again.
+    #: Tells two boots of one host apart, because process ids start again.
     boot_id = models.CharField(max_length=64, blank=True)
     pid = models.PositiveIntegerField()
-    #: When the process itself began, as its kernel counts: a process id may be used again.
+    #: When the process began, in kernel ticks, because a process id may be used again.
     pid_started = models.CharField(max_length=40, blank=True)
     mode = models.CharField(max_length=12)
-    #: The queues that it serves; None: all of them.
+    #: The queues that it serves; None: all queues.
     queues = JSONText(null=True, blank=True)
     threads = models.PositiveIntegerField(default=1)
     started_at = models.DateTimeField()

@@ -1,4 +1,4 @@
-"""Workflows and their versions, as the database knows them; code defines them, rows remember."""
+"""Workflows and their versions, as the database knows them; code defines them."""
 
 from typing import ClassVar
 
@@ -16,6 +16,8 @@ class Workflow(models.Model):
     id = models.CharField(primary_key=True, max_length=255)
     title = models.CharField(max_length=255, blank=True)
     notes = models.TextField(blank=True, help_text="For the people who run it. Shown on its page.")
+    #: While its runs may not begin: `reason`, `actor` and `at` of the person who said so.
+    intake = JSONText(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
@@ -26,7 +28,7 @@ class Workflow(models.Model):
 
 
 class WorkflowVersion(models.Model):
-    """One shape of a workflow's graph, with the JSON schemas of all it takes and gives.
+    """One shape of a workflow's graph, with the JSON schemas of its types.
 
     Written once, when the first run of that shape is created; never changed.
     """

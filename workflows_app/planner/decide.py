@@ -1,4 +1,4 @@
-"""Decide what one outcome means for its run. Pure: the caller writes what is returned, in order."""
+"""Decides what one outcome means for its run. Pure: the caller writes the decisions in order."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -27,6 +27,7 @@ from workflows_app.planner.enter import (
     hold_back,
     open_parts,
     part_ended,
+    stop_if_held,
 )
 from workflows_app.planner.outcomes import (
     Aborted,
@@ -50,9 +51,9 @@ EMPTY_LIST = Raw("[]")
 
 
 def decide(graph: Graph, view: View, path: str, outcome: Outcome) -> list[Decision]:
-    """Return what to write now that the claimed step at `path` came to `outcome`.
+    """Return what to write when the claimed step at `path` ends with `outcome`.
 
-    A step that does not run any more decides nothing: its outcome was counted before.
+    Nothing if the step is no longer running, because its outcome was counted before.
     """
     row = view.row(path)
     if row.status is not StepStatus.RUNNING:
@@ -61,7 +62,7 @@ def decide(graph: Graph, view: View, path: str, outcome: Outcome) -> list[Decisi
 
 
 def wake(graph: Graph, view: View, path: str) -> list[Decision]:
-    """Return what to write now that a sleep is over. One that is over already decides nothing."""
+    """Return what to write when a sleep is over; nothing if it had ended before."""
     row = view.row(path)
     if row.status is not StepStatus.WAITING:
         return []
@@ -69,10 +70,15 @@ def wake(graph: Graph, view: View, path: str) -> list[Decision]:
     return list(hold_back(view.run, [woken, *after(graph, view, row)]))
 
 
-def fail_unknown(view: View, path: str, error: Mapping[str, Any]) -> list[Decision]:
-    """Return what to write for a step that no worker has code for: the run fails, come what may.
+def fail_now(graph: Graph, view: View, path: str, error: Mapping[str, Any]) -> list[Decision]:
+    """Return what to write when a step that waits for its next attempt is given up."""
+    return list(hold_back(view.run, _fail(graph, view, view.row(path), error)))
 
-    Asks no graph, since this process may not have the one of the run.
+
+def fail_unknown(view: View, path: str, error: Mapping[str, Any]) -> list[Decision]:
+    """Return what to write for a step that no worker has code for: the run fails in any case.
+
+    Needs no graph, because this process may not have the run's.
     """
     row = view.row(path)
     inner = list(_containers(view, row))
@@ -88,13 +94,13 @@ def refuse_join(
     container: str,
     error: Mapping[str, Any],
 ) -> Iterator[Decision]:
-    """Yield what to write when a step has ended, and its container cannot hold the outputs.
+    """Yield what to write when a step has ended and its container cannot hold the outputs.
 
     Each decision must be applied before the next is asked for.
     """
     path, outcome = ended
     yield _plain_record(view.row(path), outcome)
-    yield from _fail(graph, view, view.row(container), error)
+    yield from stop_if_held(view.run, _fail(graph, view, view.row(container), error))
 
 
 def _decide(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decision]:
@@ -106,7 +112,7 @@ def _decide(graph: Graph, view: View, row: Row, outcome: Outcome) -> list[Decisi
 
 
 def cancel(view: View) -> list[Decision]:
-    """Return what to write when somebody, or a step, cancels the run."""
+    """Return what to write when a person or a step cancels the run."""
     return _end_run(view, RunStatus.CANCELED, keep=frozenset())
 
 
@@ -136,8 +142,8 @@ def _go_on(  # noqa: C901, PLR0911 - one answer an outcome
             return [Wait(row.path, delay, changes)]
         case Failed(error, may_retry):
             return _retry_or_fail(graph, view, row, error, may_retry=may_retry)
-        case Suspended(payload, labels, changes):
-            return [RecordSuspension(row.path, payload, labels, changes)]
+        case Suspended(payload, labels, changes, awaited, tokens):
+            return [RecordSuspension(row.path, payload, labels, changes, awaited, tokens)]
         case Bailed(result, changes):
             return _bail(view, row, result, changes)
         case Aborted():
@@ -214,7 +220,7 @@ def _fail(graph: Graph, view: View, row: Row, error: Mapping[str, Any]) -> list[
 def _fail_arm(
     graph: Graph, view: View, row: Row, arm: Row, error: Mapping[str, Any]
 ) -> list[Decision]:
-    """End one arm that may fail: at once, or when what still runs inside it has ended."""
+    """End an arm that may fail: at once, or when its running steps have ended."""
     inside = [r for r in view.open_rows() if arm.holds(r.path) and r.path != row.path]
     ancestors = {r.path for r in _containers(view, row)}
     idle = tuple(r.path for r in inside if not r.is_held and r.path not in ancestors)
@@ -233,7 +239,7 @@ def _close_arm(
 
 
 def _bail(view: View, row: Row, result: Raw, changes: Changes) -> list[Decision]:
-    bailed = RecordResult(row.path, StepStatus.SUCCESS, result, changes=changes)
+    bailed = RecordResult(row.path, StepStatus.SUCCESS, result, changes=changes, is_bail=True)
     nested = [r for r in _containers(view, row) if r.kind == Kind.WORKFLOW]
     closed = [RecordResult(r.path, StepStatus.SUCCESS, OutputOf(row.path)) for r in nested]
     keep = frozenset({row.path, *(r.path for r in nested)})
@@ -248,7 +254,7 @@ def _end_run(
     error: Mapping[str, Any] | None = None,
     result: Raw | None = None,
 ) -> list[Decision]:
-    """Stop what nobody works on; end now, or when what is being worked on has ended."""
+    """Cancel steps that nobody runs, and end the run: now, or when its running steps have ended."""
     others = [row for row in view.open_rows() if row.path not in keep]
     idle = tuple(row.path for row in others if not row.is_held)
     decisions: list[Decision] = [CancelSteps(idle)] if idle else []
@@ -261,13 +267,13 @@ def _end_run(
 def wind_down(view: View, path: str) -> list[Decision]:
     """Return what to write for a step of an ending run that was lost with its worker.
 
-    Asks no graph, since the process that finds it may not have the one of the run.
+    Needs no graph, because the process that finds it may not have the run's.
     """
     return _wind_down(view, view.row(path), Lost())
 
 
 def _wind_down(view: View, row: Row, outcome: Outcome) -> list[Decision]:
-    """Record what came of a step while its run is ending; the last one lets it end."""
+    """Record the outcome of a step while its run is ending; the last step ends the run."""
     if isinstance(outcome, Aborted):
         canceled = RecordResult(row.path, StepStatus.CANCELED)
         return [canceled, *_end_run(view, RunStatus.CANCELED, keep=frozenset({row.path}))]
@@ -280,7 +286,7 @@ def _wind_down(view: View, row: Row, outcome: Outcome) -> list[Decision]:
 def _wind_down_arm(
     graph: Graph, view: View, row: Row, arm: Row, outcome: Outcome
 ) -> list[Decision]:
-    """Record what came of a step in an arm that has failed; the last one closes the arm."""
+    """Record the outcome of a step in an arm that has failed; the last step closes the arm."""
     if isinstance(outcome, (Bailed, Aborted)):
         return _go_on(graph, view, row, outcome)
     held = [r for r in view.open_rows() if r.is_held and arm.holds(r.path) and r.path != row.path]
@@ -289,7 +295,7 @@ def _wind_down_arm(
 
 
 def _plain_record(row: Row, outcome: Outcome) -> RecordResult:
-    """Return the record of an outcome from which nothing follows."""
+    """Return the record of an outcome without consequences."""
     match outcome:
         case Succeeded(output, changes) | Bailed(output, changes):
             return RecordResult(row.path, StepStatus.SUCCESS, output, changes=changes)

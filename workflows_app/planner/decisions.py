@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from workflows_app.jsontext import Raw
-from workflows_app.planner.outcomes import NO_CHANGES, Changes
+from workflows_app.planner.outcomes import NO_CHANGES, Awaited, Changes
 from workflows_app.planner.statuses import RunStatus, StepStatus
 
 
@@ -19,21 +19,21 @@ class OutputOf:
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """The outputs of a container's parts, put together under their keys."""
+    """The outputs of a container's parts, joined under their keys."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class InputOf:
-    """What came to the snapshot at this path."""
+    """The input of the snapshot at this path."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class PreviousInput:
-    """What came to the snapshot at this path that the new timeline replaces."""
+    """The input of the snapshot at this path that the new timeline replaces."""
 
     path: str
 
@@ -43,7 +43,7 @@ class RunInput:
     """The run's own input."""
 
 
-#: Where a value comes from: the text itself, or where it stands.
+#: Where a value comes from: the text itself, or where it is stored.
 Value = Raw | OutputOf | Joined | InputOf | PreviousInput | RunInput
 
 
@@ -58,13 +58,13 @@ class QueueStep:
     payload: Value
     queue: str = "default"
     position: int = 0
-    #: It waits for `proceed`, since the run goes on step by step.
+    #: It waits for `proceed`, because the run goes step by step.
     is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class QueueItems:
-    """Let the next items of a foreach be claimed: from `first` up to, but without, `end`."""
+    """Let the next items of a foreach be claimed: from `first` up to, but not including, `end`."""
 
     container: str
     base_path: str
@@ -77,7 +77,7 @@ class QueueItems:
 
 @dataclass(frozen=True, slots=True)
 class StartSleep:
-    """Make a new snapshot that waits by itself: so many seconds, or until a moment."""
+    """Make a new snapshot that waits by itself: some seconds, or until a moment."""
 
     path: str
     base_path: str
@@ -90,7 +90,7 @@ class StartSleep:
 
 @dataclass(frozen=True, slots=True)
 class Wait:
-    """Let the claimed snapshot wait by itself: so many seconds, or until a moment."""
+    """Let the claimed snapshot wait by itself: some seconds, or until a moment."""
 
     path: str
     delay: float | datetime
@@ -115,11 +115,11 @@ class OpenContainer:
 
 @dataclass(frozen=True, slots=True)
 class BecomeContainer:
-    """Turn the claimed snapshot into an open container of so many parts."""
+    """Turn the claimed snapshot into an open container with a number of parts."""
 
     path: str
     unfinished: int
-    #: The input as it was accepted, with the defaults of its type; None: as it came.
+    #: The accepted input, with the defaults of its type; None: unchanged.
     payload: Raw | None = None
     changes: Changes = NO_CHANGES
     total: int = 0
@@ -129,9 +129,11 @@ class BecomeContainer:
 
 @dataclass(frozen=True, slots=True)
 class AskLoop:
-    """Let a worker claim an open loop once more, to ask its condition."""
+    """Let a worker claim an open loop again, to test its condition."""
 
     path: str
+    #: It waits until the run may continue, because somebody holds the run.
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,16 +145,20 @@ class RecordResult:
     output: Value | None = None
     error: Mapping[str, Any] | None = None
     changes: Changes = NO_CHANGES
+    #: Whether it ended the run by that: it bailed.
+    is_bail: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class RecordSuspension:
-    """Record that the step waits for an answer."""
+    """Record that the step waits for an answer, an event or the end of a run."""
 
     path: str
     payload: Raw | None
     labels: tuple[str, ...]
     changes: Changes = NO_CHANGES
+    awaited: Awaited | None = None
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,32 +169,34 @@ class RetryStep:
     retry_count: int
     delay_seconds: float
     error: Mapping[str, Any]
+    #: It waits until the run may continue, because somebody holds the run.
+    is_paused: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CountPart:
-    """One part of a container has ended, others have not."""
+    """Count one ended part of a container that has unfinished ones."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class CancelSteps:
-    """Cancel snapshots that nobody works on: queued, suspended, waiting, paused, open ones."""
+    """Cancel snapshots that no worker holds: queued, suspended, waiting, paused or open."""
 
     paths: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class Supersede:
-    """Leave the snapshot at this path to the timelines before this one."""
+    """Supersede the snapshot at this path."""
 
     path: str
 
 
 @dataclass(frozen=True, slots=True)
 class SupersedeAllBut:
-    """Leave every snapshot to the timelines before, but those at these places of the graph."""
+    """Supersede every snapshot except those at these places of the graph."""
 
     base_paths: frozenset[str]
 
@@ -202,7 +210,7 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class GiveResult:
-    """Make a snapshot of something that did not run here: its result was given, or skipped."""
+    """Make a snapshot of a step that did not run here: its result was given, or it was skipped."""
 
     path: str
     base_path: str
@@ -216,7 +224,7 @@ class GiveResult:
 
 @dataclass(frozen=True, slots=True)
 class EndContainer:
-    """Let an arm that may fail end so, once its running steps have ended."""
+    """End an arm that may fail with this status, once its running steps have ended."""
 
     path: str
     error: Mapping[str, Any]
@@ -224,7 +232,7 @@ class EndContainer:
 
 @dataclass(frozen=True, slots=True)
 class SetEnding:
-    """Let the run end so, once its running steps have ended; nothing new starts."""
+    """End the run with this status, once its running steps have ended; nothing new starts."""
 
     status: RunStatus
     error: Mapping[str, Any] | None = None

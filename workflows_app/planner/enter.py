@@ -1,4 +1,4 @@
-"""Going forward: which snapshots an entry of the graph needs when its turn comes."""
+"""Going forward: which snapshots an entry of the graph gets when its turn comes."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
@@ -16,6 +16,7 @@ from workflows_app.planner.decisions import (
     QueueItems,
     QueueStep,
     RecordResult,
+    RetryStep,
     RunInput,
     StartSleep,
     Value,
@@ -27,7 +28,7 @@ DEFAULT_QUEUE: Final = "default"
 
 
 def start(graph: Graph) -> list[Decision]:
-    """Decide what a run starts with."""
+    """Decide the first snapshots of a run."""
     return enter(graph.entries[0], scope="", parent=None, payload=RunInput())
 
 
@@ -40,9 +41,9 @@ def enter(
     position: int = 0,
     name: str | None = None,
 ) -> list[Decision]:
-    """Decide how an entry begins that stands in `scope`, inside the container `parent`.
+    """Decide how an entry in `scope`, inside the container `parent`, begins.
 
-    `name` is the last part of its path, where it has an index.
+    `name` is the last part of its path if it has an index.
     """
     path = in_scope(scope, name or node.name)
     if node.kind is Kind.PARALLEL:
@@ -65,7 +66,7 @@ def _enter_arms(node: Node, opened: OpenContainer, scope: str) -> Iterator[Decis
 
 
 def enter_round(node: Node, loop: str, index: int, payload: Value) -> list[Decision]:
-    """Decide how a round of the loop at the path `loop` begins."""
+    """Decide how an iteration of the loop at the path `loop` begins."""
     scope, _, name = loop.rpartition(".")
     return enter(
         node.children[0],
@@ -123,14 +124,17 @@ def part_ended(graph: Graph, view: View, part: Row, container: Row) -> list[Deci
 
 
 def close(graph: Graph, view: View, container: Row, output: Value) -> list[Decision]:
-    """Decide what follows a container of which every part has ended."""
+    """Decide what follows a container whose parts have all ended."""
     closed = RecordResult(container.path, StepStatus.SUCCESS, output)
     return [closed, *after(graph, view, container)]
 
 
 def hold_back(run: RunView, decided: Iterable[Decision]) -> Iterator[Decision]:
-    """Yield the decisions; steps that the run may not start by itself now begin as paused."""
+    """Yield the decisions; steps that the run may not start by itself begin as paused."""
     left = run.allowance
+    if left is not None and left < 0:
+        yield from map(_stopped, decided)
+        return
     for decision in decided:
         if left is None or not _is_step(decision):
             yield decision
@@ -138,6 +142,31 @@ def hold_back(run: RunView, decided: Iterable[Decision]) -> Iterator[Decision]:
         for part in _split(decision, left):
             left -= 0 if part.is_paused else _size(part)
             yield part
+
+
+def stop_if_held(run: RunView, decided: Iterable[Decision]) -> Iterator[Decision]:
+    """Yield the decisions; if nothing of the run may start, what would start begins as paused.
+
+    Unlike `hold_back`, it counts no steps.
+    """
+    return map(_stopped if run.is_stopped else _unchanged, decided)
+
+
+def _unchanged(decision: Decision) -> Decision:
+    return decision
+
+
+def _stopped(decision: Decision) -> Decision:
+    """Return a decision so that it starts nothing."""
+    match decision:
+        case QueueStep() | QueueItems() | RetryStep() | AskLoop():
+            return replace(decision, is_paused=True)
+        case StartSleep(path, base_path, kind, parent, payload, _, position):
+            return QueueStep(
+                path, base_path, kind, parent, payload, position=position, is_paused=True
+            )
+        case _:
+            return decision
 
 
 def _is_step(decision: Decision) -> TypeGuard[QueueStep | QueueItems]:
@@ -149,7 +178,7 @@ def _size(decision: QueueStep | QueueItems) -> int:
 
 
 def _split(decision: QueueStep | QueueItems, allowed: int) -> Iterator[QueueStep | QueueItems]:
-    """Yield what may start by itself, and the rest as paused."""
+    """Yield the part that may start by itself, and the rest as paused."""
     if _size(decision) <= allowed:
         yield decision
     elif isinstance(decision, QueueStep):
@@ -167,5 +196,5 @@ def queue_of(node: Node) -> str:
 
 
 def in_scope(scope: str, name: str) -> str:
-    """Return the path of what is called `name` in `scope`, the path of a workflow's row."""
+    """Return the path of the entry `name` in `scope`, the path of a workflow's row."""
     return f"{scope}.{name}" if scope else name

@@ -1,4 +1,4 @@
-"""What can come of one attempt of a step, as the worker reports it."""
+"""The possible outcomes of one attempt of a step, as the worker reports them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,13 +10,14 @@ from workflows_app.jsontext import Raw
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What the attempt did to the run's state and request context, top-level key by key."""
+    """Changes of an attempt to the run's state and request context, by top-level key."""
 
     state: Mapping[str, Any] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     #: Keys that the attempt deleted from the request context.
     context_removed: tuple[str, ...] = ()
-    #: Keys of the state that the step's type made, such as a new id: kept where nobody wrote them.
+    #: Keys of the state that the step's type made, such as a new id; kept unless somebody wrote
+    #: them.
     made: Mapping[str, Any] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
@@ -37,7 +38,7 @@ NO_CHANGES = Changes()
 
 @dataclass(frozen=True, slots=True)
 class Succeeded:
-    """The function returned; for a branch or nested workflow see `Opened`."""
+    """The function returned. A branch or a nested workflow reports `Opened`."""
 
     output: Raw
     changes: Changes = NO_CHANGES
@@ -56,7 +57,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A foreach counted its items, and learnt how many of them it may work on at a time."""
+    """A foreach counted its items, and knows how many of them may run at a time."""
 
     total: int
     concurrency: int
@@ -65,7 +66,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Looped:
-    """A loop's condition said whether there is another round."""
+    """A loop's condition said whether there is another iteration."""
 
     again: bool
     changes: Changes = NO_CHANGES
@@ -73,7 +74,7 @@ class Looped:
 
 @dataclass(frozen=True, slots=True)
 class Slept:
-    """A sleep's function said how long: seconds from now, or until a moment."""
+    """A sleep's function returned its length: seconds from now, or until a moment."""
 
     delay: float | datetime
     changes: Changes = NO_CHANGES
@@ -89,12 +90,26 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Awaited:
+    """What a step waits for instead of somebody's answer: an event, or the end of a run."""
+
+    kind: str
+    name: str
+    key: str
+    #: Seconds; None: as long as it takes.
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Suspended:
-    """The step asks, and waits for an answer."""
+    """The step asks, and waits for an answer, or with `awaited` for something else."""
 
     payload: Raw | None
     labels: tuple[str, ...] = ()
     changes: Changes = NO_CHANGES
+    awaited: Awaited | None = None
+    #: Digests of the tokens that may answer, as `ctx.callback_url` made them.
+    tokens: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

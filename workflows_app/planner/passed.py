@@ -1,7 +1,7 @@
-"""Which entries a time travel goes past: it leaves them out, or changes what they spoke for.
+"""Which entries a time travel passes over: it leaves them out, or changes what they decided.
 
-What asks a person may not be gone past by somebody who may not answer it: the shell asks for the
-permissions of these entries. What was answered is reused as long as nothing around it changes.
+A person who may not answer a question may not pass over it either, so the shell requires the
+permissions of these entries. An answer is reused as long as nothing around it changes.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from workflows_app.definition.graph import walk
 from workflows_app.planner.statuses import StepStatus
 from workflows_app.planner.view import Row
 
-#: Stands for the input of the run among the places that are changed: before every entry.
+#: Marks the input of the run among the changed places; it comes before every entry.
 RUN_INPUT: Final = ""
 
 _SPLIT: Final = frozenset({Kind.PARALLEL, Kind.BRANCH})
@@ -27,17 +27,17 @@ def paths(
     given: Collection[str],
     changed: Collection[str],
 ) -> frozenset[str]:
-    """Return the entries gone past, at every depth, by path.
+    """Return the paths of the entries passed over, at every depth.
 
-    `chain` leads to the target, `rows` is what is recorded, `given` names the results that are
-    given. `changed` has the target's path where its input or the state is another, and
-    `RUN_INPUT` where the run's input is.
+    `chain` leads to the target, `rows` are the recorded snapshots, `given` names the results that
+    are given. `changed` has the target's path if its input or the state changes, and `RUN_INPUT` if
+    the run's input changes.
     """
     return frozenset(_Passed(graph, chain, rows, frozenset(given), frozenset(changed)).found())
 
 
 class _Passed:
-    """Looks at what stands before the target and beside it, level by level."""
+    """Visits the entries before the target and beside it, level by level."""
 
     def __init__(
         self,
@@ -51,14 +51,14 @@ class _Passed:
         self.chain = chain
         self.rows = rows
         self.given = given
-        #: The entries before the target, and those beside it or what holds it.
+        #: The entries before the target, and those beside it or beside its containers.
         self.before: list[Node] = []
         self.beside: list[tuple[Node, Node]] = []
         for node in chain:
             self._gather(node)
         settled = [*self.before, *(arm for _, arm in self.beside)]
         self.known = {node.path: node for node in walk(settled)}
-        #: Where something else flows on than is recorded.
+        #: Places whose output differs from the record.
         self.changed = changed | (given & self.known.keys())
 
     def _gather(self, node: Node) -> None:
@@ -80,7 +80,7 @@ class _Passed:
                 yield path
 
     def _left_out(self, entry: Node) -> Iterator[str]:
-        """Yield what has no result of its own that is used again; what is given is changed."""
+        """Yield the entries whose own result is not reused; a given result counts as changed."""
         row = self.rows.get(entry.path)
         is_recorded = row is not None and row.status is StepStatus.SUCCESS
         inside = {node.path for node in walk(entry.children)}
@@ -93,9 +93,9 @@ class _Passed:
             yield from (node.path for node in walk([entry]))
 
     def _was_rightly_left(self, holder: Node, arm: Node) -> bool:
-        """Return whether an arm beside the target has no result because the run said so.
+        """Return whether an arm beside the target has no result because of the run itself.
 
-        It failed where it may, or its condition was false for what flows in here still.
+        It failed where it may, or its condition was false for an input that has not changed.
         """
         row = self.rows.get(arm.path)
         if row is not None:
@@ -107,7 +107,7 @@ class _Passed:
         return holder.kind is Kind.BRANCH and was_asked and self.changed <= others
 
     def _are_apart(self, one: str, other: str) -> bool:
-        """Return whether neither comes before the other: they are in two arms of one entry."""
+        """Return whether two entries are in different arms, so that neither comes first."""
         ours, theirs = self._around(one), self._around(other)
         shared = [node for node in ours if node in theirs]
         if not shared or one == other or shared[-1].path in {one, other}:

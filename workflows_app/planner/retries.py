@@ -1,4 +1,4 @@
-"""How often a step is tried again, and how long it waits before each attempt."""
+"""How often a step is retried, and how long it waits before each attempt."""
 
 import math
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from workflows_app.definition import Builder, Graph, Kind, Node
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """Extra attempts after an exception; seconds before the first of them, and its growth."""
+    """Extra attempts after an exception, seconds before the first one, and the growth factor."""
 
     retries: int = 0
     delay_seconds: float = 0.0
@@ -17,7 +17,7 @@ class RetryPolicy:
     def delay_before(self, retry_count: int) -> float:
         """Return the seconds to wait before the retry with this number, counted from 1.
 
-        Infinite where no float holds them: the caller has a longest delay.
+        Infinite if a float cannot hold them, because the caller limits the delay.
         """
         if not self.delay_seconds:
             return 0.0

@@ -1,4 +1,4 @@
-"""Going on with a failed run: what failed or was canceled begins again, on a new timeline."""
+"""Retrying a failed run: what failed or was canceled begins again, on a new timeline."""
 
 from collections.abc import Iterator, Sequence
 
@@ -19,14 +19,15 @@ from workflows_app.planner.enter import close, enter, enter_items, in_scope
 from workflows_app.planner.statuses import StepStatus
 from workflows_app.planner.view import History, Row
 
-#: A step in one of these has given what follows it.
+#: A step with one of these statuses has given its successor an input.
 PASSED = frozenset({StepStatus.SUCCESS, StepStatus.SKIPPED})
 
 
 def retry(graph: Graph, view: History) -> Iterator[Decision]:
-    """Yield what to write so that a failed run goes on; what succeeded is not run again.
+    """Yield what to write so that a failed run continues; steps that succeeded do not run again.
 
-    Each decision must be applied before the next is asked for: the view is read as it changes.
+    Each decision must be applied before the next is asked for, because the view is read as it
+    changes.
     """
     yield from _go_on(graph, view, graph.entries, scope="", parent=None, payload=RunInput())
 
@@ -40,7 +41,7 @@ def _go_on(
     parent: str | None,
     payload: Value,
 ) -> Iterator[Decision]:
-    """Go on with a sequence at its first entry that has not succeeded."""
+    """Continue a sequence at its first entry that has not succeeded."""
     last: Row | None = None
     for entry in entries:
         row = view.find(in_scope(scope, entry.name))
@@ -59,7 +60,7 @@ def _revive(graph: Graph, view: History, row: Row) -> Iterator[Decision]:
     """Begin a snapshot again that failed or was canceled; a container keeps what succeeded."""
     node = graph.nodes[row.base_path]
     yield Supersede(row.path)
-    if not row.unfinished:  # it never was open
+    if not row.unfinished:  # it was never open
         yield from enter(
             node,
             scope=row.scope,
@@ -114,7 +115,7 @@ def _revive_arms(graph: Graph, view: History, row: Row) -> Iterator[Decision]:
 
 
 def _reopen(row: Row, unfinished: int) -> Iterator[Decision]:
-    """Open a container anew, with the parts of the one it replaces."""
+    """Open a new container with the parts of the one that it replaces."""
     yield OpenContainer(
         row.path,
         row.base_path,

@@ -6,7 +6,7 @@ from typing import Final
 
 
 class RunStatus(StrEnum):
-    """Where a run stands. While it is alive, the first that holds of running to paused."""
+    """The status of a run. An active run has the first that applies of running to paused."""
 
     PENDING = "pending"
     RUNNING = "running"
@@ -19,7 +19,7 @@ class RunStatus(StrEnum):
 
 
 class StepStatus(StrEnum):
-    """Where a step of a run stands."""
+    """The status of a step of a run."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -30,38 +30,35 @@ class StepStatus(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     SKIPPED = "skipped"
-    #: An item of a foreach that is written ahead of its turn. Inside only: no caller sees it.
-    PLANNED = "planned"
 
 
 S = StepStatus
 
-#: What a step may become next. The same table is the WHERE of the one statement that moves it.
+#: The legal moves of a step. The same table is the WHERE of the statement that moves it.
 MOVES: Final[dict[StepStatus, frozenset[StepStatus]]] = {
-    S.PLANNED: frozenset({S.QUEUED, S.PAUSED}),
     S.QUEUED: frozenset({S.RUNNING, S.CANCELED, S.FAILED, S.PAUSED}),
     S.RUNNING: frozenset(
-        {S.SUCCESS, S.FAILED, S.SUSPENDED, S.WAITING, S.QUEUED, S.CANCELED},
+        {S.SUCCESS, S.FAILED, S.SUSPENDED, S.WAITING, S.QUEUED, S.PAUSED, S.CANCELED},
     ),
     S.WAITING: frozenset({S.QUEUED, S.SUCCESS, S.FAILED, S.CANCELED}),
-    S.SUSPENDED: frozenset({S.QUEUED, S.CANCELED}),
-    S.PAUSED: frozenset({S.QUEUED, S.CANCELED}),
+    S.SUSPENDED: frozenset({S.QUEUED, S.PAUSED, S.CANCELED}),
+    S.PAUSED: frozenset({S.QUEUED, S.FAILED, S.CANCELED}),
     S.SUCCESS: frozenset(),
     S.FAILED: frozenset(),
     S.CANCELED: frozenset(),
     S.SKIPPED: frozenset(),
 }
 
-#: A run in one of these has ended for good.
+#: A run with one of these statuses has ended for good.
 ENDED: Final = frozenset({RunStatus.SUCCESS, RunStatus.FAILED, RunStatus.CANCELED})
 
-#: A run in one of these has settled: nothing happens until somebody acts.
+#: A run with one of these statuses has settled: nothing happens until somebody acts.
 SETTLED: Final = ENDED | {RunStatus.SUSPENDED, RunStatus.PAUSED}
 
-#: A run in one of these has work that goes on by itself.
+#: A run with one of these statuses has work that continues by itself.
 ACTIVE: Final = frozenset({RunStatus.RUNNING, RunStatus.WAITING})
 
-#: A step in one of these has ended.
+#: A step with one of these statuses has ended.
 STEP_ENDED: Final = frozenset({S.SUCCESS, S.FAILED, S.CANCELED, S.SKIPPED})
 
 

@@ -1,4 +1,4 @@
-"""Time travel: what is kept, what runs again, and what to write for it. Changes nothing."""
+"""Time travel: decides what is kept, what runs again, and what to write. Changes nothing."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ from workflows_app.planner.view import Row
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """A result that the caller gives for a step, in place of what is recorded."""
+class GivenResult:
+    """A result that the caller gives for a step, instead of the recorded one."""
 
     status: StepStatus = StepStatus.SUCCESS
     output: Raw | None = None
@@ -39,17 +39,17 @@ class Given:
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """What is recorded of a run: its current snapshots outside of foreach and loops, by path."""
+    """The record of a run: its current snapshots outside of foreach and loops, by path."""
 
     was_started: bool
     rows: Mapping[str, Row] = field(default_factory=dict)
-    #: Paths, without indexes, of the steps that have asked somebody.
+    #: Base paths of the steps that have asked somebody.
     asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Journey:
-    """What a time travel does: the paths for people, the decisions for the engine."""
+    """What a time travel does: paths for people, decisions for the engine."""
 
     target: str
     reused: tuple[str, ...]
@@ -60,7 +60,7 @@ class Journey:
     #: The places of the graph whose snapshots stay.
     kept: frozenset[str]
     decisions: tuple[Decision, ...]
-    #: The places that are left out, or stood in for by what is given: see `passed`.
+    #: The places that are left out or replaced by given results; see `passed`.
     passed: frozenset[str] = frozenset()
 
 
@@ -69,16 +69,16 @@ def plan(
     target: Node,
     past: Past,
     *,
-    given: Mapping[str, Given] | None = None,
+    given: Mapping[str, GivenResult] | None = None,
     input_data: Raw | None = None,
     changed: Collection[str] = (),
 ) -> Journey:
     """Return what a time travel to `target` does.
 
-    `changed` names where else something is another than recorded: the target for another state,
-    `passed.RUN_INPUT` for the input of the run. A target inside a foreach or loop means the whole
-    entry. Raises MissingStepResult, naming the first step before the target of which no result is
-    known.
+    `changed` names other places that differ from the record: the target for another state,
+    `passed.RUN_INPUT` for another input of the run. A target inside a foreach or loop means the
+    whole entry. Raises MissingStepResult naming the first step before the target without a known
+    result.
     """
     return _Planner(graph, target, past, given or {}, input_data).plan(changed)
 
@@ -86,7 +86,7 @@ def plan(
 def chain_to(graph: Graph, target: Node) -> list[Node]:
     """Return the containers around a node, outermost first, and the node itself.
 
-    It ends with the first foreach or loop: what is inside one is not gone to by itself.
+    It ends at the first foreach or loop, because entries inside one cannot be a target.
     """
     chain = [target]
     while chain[0].parent:
@@ -103,7 +103,7 @@ class _Planner:
         graph: Graph,
         target: Node,
         past: Past,
-        given: Mapping[str, Given],
+        given: Mapping[str, GivenResult],
         input_data: Raw | None,
     ) -> None:
         self.graph = graph
@@ -147,7 +147,7 @@ class _Planner:
         return passed.paths(self.graph, self.chain, self.past.rows, self.given.keys(), places)
 
     def _walk(self) -> None:
-        """Decide level by level: what stands before, the containers, the target itself."""
+        """Decide level by level: the entries before, the containers, the target itself."""
         scope, parent = "", None
         payload: Value | None = RunInput() if self.past.was_started else None
         entries: Sequence[Node] = self.graph.entries
@@ -179,7 +179,7 @@ class _Planner:
     def _open(
         self, node: Node, path: str, parent: str | None, payload: Value | None, position: int
     ) -> str:
-        """Open a container around the target anew, with the parts that are kept."""
+        """Open a new container around the target, with the parts that are kept."""
         value = payload if payload is not None else NULL
         self.decisions += [
             OpenContainer(path, node.path, node.kind, parent, value, 1, position),
@@ -195,7 +195,7 @@ class _Planner:
         parent: str | None,
         payload: Value | None,
     ) -> Value | None:
-        """Settle what stands before `node` in its sequence; return what comes to it."""
+        """Keep or make the results before `node` in its sequence; return its input."""
         for entry in entries:
             if entry is node:
                 break
@@ -208,7 +208,7 @@ class _Planner:
         return payload
 
     def _known(self, entry: Node, scope: str, parent: str | None, position: int = 0) -> bool:
-        """Keep or make the record of an entry; return whether it has an output to go on with."""
+        """Keep or make the record of an entry; return whether it has an output."""
         path = in_scope(scope, entry.name)
         given = self.given.get(path)
         if given is not None and given.output is not None:
@@ -224,11 +224,11 @@ class _Planner:
         return row.status is StepStatus.SUCCESS or self._skipped_is_enough(entry)
 
     def _skipped_is_enough(self, entry: Node) -> bool:
-        """Return whether what was skipped before may stay so: its output is not needed now."""
+        """Return whether a skipped entry may stay skipped, because its output is not needed."""
         return entry.next not in {node.path for node in self.chain} or self.input_data is not None
 
     def _give(
-        self, entry: Node, path: str, parent: str | None, given: Given, position: int = 0
+        self, entry: Node, path: str, parent: str | None, given: GivenResult, position: int = 0
     ) -> None:
         self.reused.append(path)
         self.decisions.append(
@@ -245,7 +245,7 @@ class _Planner:
     def _compose(
         self, entry: Node, path: str, scope: str, parent: str | None, position: int
     ) -> bool:
-        """Make the record of a container out of those of its parts."""
+        """Make the record of a container from those of its parts."""
         self.decisions += [
             OpenContainer(path, entry.path, entry.kind, parent, NULL, 1, position),
             Adopt(path),
@@ -288,7 +288,7 @@ class _Planner:
         return holder.children.index(node)
 
     def _following(self) -> Iterator[Node]:
-        """Yield what comes after the target, innermost first."""
+        """Yield the entries after the target, innermost first."""
         for node in reversed(self.chain):
             following = node.next
             while following is not None:
@@ -296,7 +296,7 @@ class _Planner:
                 following = self.graph.nodes[following].next
 
     def _again(self, nodes: Iterable[Node]) -> list[str]:
-        """Return the paths that people know among these and what is inside them."""
+        """Return the paths of these entries and those inside them, as far as people know them."""
         hidden = {Kind.PARALLEL, Kind.BRANCH}
         found: list[str] = []
         for node in nodes:
@@ -312,7 +312,7 @@ class _Planner:
         return found
 
     def _unknown_in(self, entry: Node) -> Node:
-        """Return the step that is to blame for an entry without a result."""
+        """Return the step because of which an entry has no result."""
         if entry.kind is Kind.PARALLEL:
             return next((arm for arm in entry.children if not self._has(arm)), entry)
         return entry

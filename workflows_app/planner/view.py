@@ -1,25 +1,35 @@
-"""What the planner may know of a run: small frozen values, and a window onto what is open."""
+"""What the planner may know about a run: small frozen values, and access to open snapshots."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 from workflows_app.planner.statuses import StepStatus
+
+#: The allowance of a run that somebody holds: nothing of it starts.
+HELD: Final = -1
+#: The allowance of a run whose start was accepted while it could not begin: nothing starts either.
+ACCEPTED: Final = -2
 
 
 @dataclass(frozen=True, slots=True)
 class RunView:
-    """Where a run stands, before the outcome at hand is counted."""
+    """The state of a run before the current outcome is counted."""
 
-    #: What the run becomes when its running steps have ended; empty while it goes on.
+    #: The status that the run gets when its running steps have ended; empty while it continues.
     ending: str = ""
     #: Steps queued, running or awaiting a retry.
     active: int = 0
     waiting: int = 0
     suspended: int = 0
     paused: int = 0
-    #: How many steps may still start by themselves; None: all of them.
+    #: How many steps may still start by themselves; None: all of them; below 0: nothing may start.
     allowance: int | None = None
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing may start, not even an entry that is no step."""
+        return self.allowance is not None and self.allowance < 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +47,7 @@ class Row:
     ending: str = ""
     unfinished: int = 0
     retry_count: int = 0
-    #: Of a foreach: its items, how many of them at a time; of loops, too: how many were opened.
+    #: A foreach: its items, and how many run at a time. A foreach or loop: how many were opened.
     total: int = 0
     concurrency: int = 1
     opened: int = 0
@@ -45,7 +55,7 @@ class Row:
 
     @property
     def scope(self) -> str:
-        """The path of the nested workflow it stands in; empty at the root."""
+        """The path of the nested workflow that it is in; empty at the root."""
         return self.path.rpartition(".")[0]
 
     @property
@@ -55,7 +65,7 @@ class Row:
 
     @property
     def is_container(self) -> bool:
-        """Whether it is open as a container: running, with parts of its own."""
+        """Whether it is an open container: running, with parts."""
         return self.status is StepStatus.RUNNING and not self.is_held
 
     def holds(self, path: str) -> bool:
@@ -64,21 +74,21 @@ class Row:
 
 
 class View(Protocol):
-    """A run as it stands under its lock."""
+    """A run as it is under its lock."""
 
     @property
     def run(self) -> RunView:
         """The run's own counts."""
 
     def row(self, path: str) -> Row:
-        """Return the current snapshot at `path`; deciding asks for a step and its containers."""
+        """Return the current snapshot at `path`: a step or one of its containers."""
 
     def open_rows(self) -> Sequence[Row]:
-        """Return every snapshot that has not ended; asked for on failure and cancel only."""
+        """Return every snapshot that has not ended; needed only on failure and cancel."""
 
 
 class History(View, Protocol):
-    """A view that also knows what has ended: for going on with a run that has failed."""
+    """A view that also knows ended snapshots, for retrying a failed run."""
 
     def find(self, path: str) -> Row | None:
         """Return the current snapshot at `path`, or None when it was not reached."""

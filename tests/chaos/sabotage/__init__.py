@@ -1,15 +1,15 @@
 """Sabotages: patches that each break one promise, which a named test or chaos must notice.
 
-A patch has a head, an empty line, and parts as in a diff, but without line numbers: what stands in
-the lines with a blank or a minus must be there exactly once, and becomes what stands in those with
-a blank or a plus. So a patch goes on to fit while the code around it changes, and says so when it
-does not fit any more.
+A patch has a head, an empty line, and parts as in a diff, but without line numbers. The text of the
+lines with a blank or a minus must occur exactly once, and is replaced by the text of those with a
+blank or a plus. So a patch still fits when the code around it changes, and reports it when it does
+not fit any more.
 
     Breaks: a promise, in words
     Found by: postgresql tests/…::test_…
     Found by: chaos
 
-    --- workflows_app/engine/settle.py
+    --- workflows_app/engine/record/reference.py
     -        a line as it is
     +        the line that takes its place
     @@
@@ -28,12 +28,12 @@ DATABASES: Final = frozenset({"sqlite", "postgresql"})
 
 
 class DoesNotApply(Exception):
-    """The code that a patch is to change is not there, or there more than once."""
+    """The code that a patch changes does not occur, or occurs more than once."""
 
 
 @dataclass(frozen=True)
 class Part:
-    """One change: the text of whole lines, and what takes its place."""
+    """One change: the text of whole lines, and its replacement."""
 
     file: str
     old: str
@@ -42,7 +42,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Test:
-    """A test that must fail, and the database over which it must."""
+    """A test that must fail, and over which database."""
 
     __test__ = False
 
@@ -52,7 +52,7 @@ class Test:
 
 @dataclass(frozen=True)
 class Sabotage:
-    """A patch: what it breaks, who must notice, and the changes."""
+    """A patch: what it breaks, what must notice it, and the changes."""
 
     name: str
     breaks: str
@@ -124,5 +124,5 @@ def _parts(body: str) -> Iterator[Part]:
 
 
 def _side(lines: list[str], kept: str) -> str:
-    """Return the lines of one side of a part; an empty line stands on both."""
+    """Return the lines of one side of a part; an empty line belongs to both."""
     return "".join(f"{line[1:]}\n" for line in lines if not line or line[0] in kept)

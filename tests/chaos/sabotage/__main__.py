@@ -1,8 +1,8 @@
-"""`make sabotage`: break one promise after the other, and see that it is noticed.
+"""`make sabotage`: break one promise after another, and check that it is noticed.
 
-For each patch the tree is copied and the copy is changed. Then the tests run that must fail, and
-where the patch names none, or they do not fail, chaos, with up to three seeds. Exit code 1 when a
-sabotage is noticed by nobody, or a patch does not fit the code any more.
+For each patch the tree is copied and the copy is changed. Then the tests run that must fail. If the
+patch names none, or they do not fail, chaos runs with up to three seeds. Exit code 1 if nothing
+notices a sabotage, or a patch no longer fits the code.
 """
 
 import argparse
@@ -26,27 +26,27 @@ from tests.chaos.sabotage import DoesNotApply, Sabotage, Test
 from tests.product import ROOT
 
 SEED: Final = 101
-#: Tests must have ended by themselves after so many seconds, and so many for each of them.
+#: Seconds after which tests must have ended, in all and for each test.
 PATIENCE: Final = 120
 PATIENCE_EACH: Final = 60
-#: What pytest says by its exit code.
+#: The exit codes of pytest.
 PASSED, FAILED = 0, 1
-#: So long a run that stands still for ever is waited for.
+#: Seconds to wait for a run that never ends.
 CALM: Final = 45
 #: The seconds that a storm takes besides: servers, workers, and the calm after it.
 AROUND: Final = 240
 
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".signalbox", "__pycache__", ".*_cache", ".hypothesis", ".screens"
+    ".git", ".venv", ".docs", ".signalbox", "__pycache__", ".*_cache", ".hypothesis", ".screens"
 )
 
 
 class Broken(Exception):
-    """A check could not be made: not the sabotage's doing."""
+    """A check could not be made, which is not because of the sabotage."""
 
 
 def main() -> int:
-    """Try the sabotages that are asked for; print who noticed each, and return 1 if nobody did."""
+    """Try the chosen sabotages; print what noticed each, and return 1 if nothing did."""
     asked = _options()
     chosen = [each for each in sabotage.every() if not asked.only or each.name in asked.only]
     with servers.postgres() as url, tempfile.TemporaryDirectory(prefix="sabotage-") as folder:
@@ -76,7 +76,7 @@ def _line(tried: Sabotage, by: str, seconds: float) -> tuple[str, str]:
 
 
 class _Checks:
-    """Copies of the tree, and what is run in them."""
+    """Copies of the tree, and the commands that run in them."""
 
     def __init__(self, folder: Path, url: str, asked: argparse.Namespace) -> None:
         self._folder = folder
@@ -84,7 +84,7 @@ class _Checks:
         self._asked = asked
 
     def start_well(self, chosen: Sequence[Sabotage]) -> None:
-        """See that nobody notices anything while nothing is sabotaged. Raises Broken."""
+        """Check that nothing is noticed while nothing is sabotaged. Raises Broken."""
         with self._copy() as tree:
             if not self._asked.storm:
                 self._require_passed(tree, chosen)
@@ -100,7 +100,7 @@ class _Checks:
                 raise Broken(f"Without any sabotage, over {database}:\n{said[-4000:]}")
 
     def noticed(self, tried: Sabotage) -> tuple[str, float]:
-        """Return who noticed a sabotage, empty for nobody, and after how many seconds."""
+        """Return what noticed a sabotage, or empty text, and after how many seconds."""
         began = time.monotonic()
         with self._copy() as tree:
             tried.apply(tree)
@@ -169,7 +169,7 @@ def _run(
         except subprocess.TimeoutExpired:
             code = -1
         finally:
-            # What it has started goes with it, also when this one is interrupted.
+            # Its children end with it, even if this process is interrupted.
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()

@@ -9,9 +9,9 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.test import Client
 
-from dashboard import graphs
+from dashboard.graph import graphs
 from tests.integration.dashboard import flows
-from workflows_app.engine import clock, versions
+from workflows_app.engine.host import clock
 from workflows_app.models import Run as RunRow
 from workflows_app.run import Run
 
@@ -22,12 +22,13 @@ BUTTONS: Final = (
     (r"/runs/[^/]+/time-travel/", "plan"),
     (r"/workflows/[^/]+/start/", "send"),
     (r"/settings/$", "save"),
+    (r"/settings/tokens/$", "make"),
     (r"/(?:runs|inbox|schedules)/[^/]+/([^/]+)/$", r"\1"),
 )
 
 
 class Person(Client):
-    """Somebody who presses buttons: a form that names no other is sent by its first one."""
+    """A person who presses buttons; a form without a named button is sent by its first one."""
 
     def post(self, path: str, data: Any = None, *args: Any, **more: Any) -> Any:  # type: ignore[override]
         """Send a form; `op` is the button."""
@@ -42,9 +43,8 @@ class Person(Client):
 def _inline(settings):
     settings.WORKFLOWS = {**settings.WORKFLOWS, "EXECUTION": "inline"}
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
-    # Rows of the test before are gone, and their keys are given out again.
-    graphs.of_version.cache_clear()
-    versions._known.clear()
+    # Rows of the previous test are gone, and their keys are used again.
+    graphs.forget()
 
 
 @pytest.fixture(autouse=True)
@@ -69,11 +69,16 @@ def pages(ana) -> Client:
 
 @pytest.fixture
 def person(db):
-    """Make a person with some permissions, and groups, and return them with their browser."""
+    """Make a person with some permissions, and groups, and return them with their browser.
 
-    def make(*permissions: str, groups: tuple[str, ...] = ()) -> tuple[User, Client]:
+    Whoever has any of them sees values, unless that is said otherwise.
+    """
+
+    def make(
+        *permissions: str, groups: tuple[str, ...] = (), values: bool = True
+    ) -> tuple[User, Client]:
         user = User.objects.create_user(f"person-{User.objects.count()}")
-        for name in permissions:
+        for name in {*permissions, *(["view_payload"] if values and permissions else [])}:
             user.user_permissions.add(
                 Permission.objects.get(codename=name, content_type__app_label="workflows_app")
             )
@@ -95,7 +100,7 @@ def started(flow: Any = flows.approval, **values: Any) -> Run:
 
 
 def row_of(run: Run | RunRow) -> RunRow:
-    """Return a run's row as it stands."""
+    """Return a run's current row."""
     return RunRow.objects.get(run_id=run.run_id)
 
 

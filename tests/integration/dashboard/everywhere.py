@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 
 from tests.integration.dashboard.conftest import question_of, row_of
 from workflows_app import Schedule, StepContext, Workflow, step
-from workflows_app.engine import clock, schedules
+from workflows_app.engine.host import clock
+from workflows_app.engine.verbs import schedules
 from workflows_app.models import Run as RunRow
 from workflows_app.run import Run
 
@@ -128,6 +129,7 @@ def _lists(text: str) -> Iterator[tuple[str, str]]:
     yield "workers", "/workers/"
     yield "audit", "/audit/"
     yield "settings", "/settings/"
+    yield "tokens", "/settings/tokens/"
 
 
 def _of_run(run: Run) -> Iterator[tuple[str, str]]:
@@ -142,7 +144,7 @@ def _of_run(run: Run) -> Iterator[tuple[str, str]]:
     yield "value", f"{home}values/input/"
     yield "graph as a file", f"{home}graph.svg"
     yield "travel", f"{home}time-travel/?from=end"
-    for name in ("cancel", "retry", "rerun", "delete", "restart", "proceed"):
+    for name in ("cancel", "retry", "rerun", "delete", "restart", "pause", "proceed"):
         yield name, f"{home}{name}/"
     for path in row_of(run).steps.exclude(path__startswith="$").values_list("path", flat=True):
         yield f"step {path}", f"{home}steps/{path}/"

@@ -114,7 +114,7 @@ def _names() -> list[str]:
 
 NAMES = _names()
 
-# What is put in.
+# Values.
 
 ODD = [
     "", "\0", "a\0b", "[0]", "[", "]", "//[", "//evil.example/", "javascript:alert(1)", "/a\nb",
@@ -137,7 +137,7 @@ TYPES = [
     "multipart/form-data", "multipart/form-data; boundary=", "multipart/form-data; boundary=b",
     "multipart/form-data; boundary=é", "application/x-www-form-urlencoded; charset=latin-1",
 ]  # fmt: skip
-#: What a test client cannot send: it makes a request of another server's kind, which fails by it.
+#: What a test client cannot send, because it makes a kind of request that fails on it.
 ENCODED = [
     "text/html; charset=hex", "text/html; charset=utf-16", "text/plain; charset=unicode_escape",
     "multipart/form-data; boundary=b; charset=hex", "text/plain; charset*=foo'en'utf-8",
@@ -244,7 +244,7 @@ class World:
     """Runs of every status, their questions and steps, and who asks for their pages."""
 
     clients: dict[str, Client] = field(default_factory=dict)
-    #: By the name of a place in a route; what no place is called by stands under `values`.
+    #: By the name of a place in a route; other values are under `values`.
     known: dict[str, list[str]] = field(default_factory=dict)
     #: Names of inputs that the forms have.
     inputs: list[str] = field(default_factory=list)
@@ -252,12 +252,12 @@ class World:
     read_only: set[str] = field(default_factory=set)
 
     def method(self, case: Case) -> str:
-        """Return how a case asks: most forms go to where one is taken."""
+        """Return the method of a case: most forms go where a form is accepted."""
         is_taken = case.route not in self.read_only or case.insists
         return case.method if is_taken or case.method != "POST" else "GET"
 
     def place(self, name: str, given: Any) -> str:
-        """Return what stands in an address: what is known by this name, or what was made up."""
+        """Return a part of an address: a known value of this name, or an invented one."""
         found = self.known.get(name, self.known["values"])
         return found[given.number % len(found)] if isinstance(given, Known) else str(given)
 
@@ -344,7 +344,7 @@ def _known() -> dict[str, list[str]]:
         "step": [str(step.pk) for step in steps],
         "path": sorted({step.path for step in steps}),
         "field": ["input", "result", "error", "state", "payload", "output", "suspend_payload"],
-        "name": ["cancel", "retry", "restart", "proceed", "rerun", "delete", "start"],
+        "name": ["cancel", "retry", "restart", "pause", "proceed", "rerun", "delete", "start"],
         "object_id": [str(run.pk) for run in runs] + [str(step.pk) for step in steps],
         "content_type_id": [str(index) for index in range(1, 30)],
         "app_label": ["workflows_app", "auth"],

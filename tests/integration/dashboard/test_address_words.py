@@ -8,11 +8,12 @@ import pytest
 from django.test import RequestFactory
 from django.urls import Resolver404, resolve
 
-from dashboard import routes
+from dashboard import urls
 from dashboard.address_words import KNOWN, not_understood
+from dashboard.people import urls as people_urls
 from tests.integration.dashboard import everywhere
 from tests.integration.dashboard.conftest import row_of, started
-from tests.integration.dashboard.test_many_questions import YES, asking, questions_of
+from tests.integration.dashboard.run.test_many_questions import YES, asking, questions_of
 
 _LINK = re.compile(r'(?:href|hx-get|action|data-part)="([^"]*\?[^"]*)"')
 
@@ -60,12 +61,13 @@ def test_an_answer_leads_to_an_address_that_its_page_understands(pages):
 
 
 def test_every_address_says_what_it_understands():
-    assert {route.name for route in routes.urlpatterns} == set(KNOWN)
+    pages = {route.name for route in (*urls.urlpatterns, *people_urls.urlpatterns)}
+    assert pages - {"asset"} == set(KNOWN)
 
 
 @pytest.fixture
 def given(ana):
-    """A run that asks, whose id and question stand in addresses; and the address of an answer."""
+    """A run that asks, whose id and question are in addresses; and the address of an answer."""
     run = started()
     question = row_of(run).steps.get(status="suspended", kind="step")
     return {"run": f"/runs/{run.run_id}/", "id": run.run_id, "question": question.suspension}
@@ -141,7 +143,7 @@ def test_what_it_understands_is_not(pages, given, where):
     assert told(pages, where.format(**given)) == ""
 
 
-def test_columns_that_there_are_not_change_nothing(pages, given):
+def test_unknown_columns_change_nothing(pages, given):
     usual = pages.get("/runs/").context["shown"]
 
     for query in ("cols=foo", "col=foo", "cols=foo.bar"):
@@ -179,7 +181,7 @@ def test_the_sign_in_page_says_it_too(client, db):
         ("/inbox/count/?x=1", "x"),
     ],
 )
-def test_what_is_no_page_is_refused_with_a_sentence(pages, given, where, word):
+def test_an_address_that_is_not_a_page_is_refused_with_a_sentence(pages, given, where, word):
     answer = pages.get(where.format(**given))
 
     assert answer.status_code == 400
@@ -187,7 +189,7 @@ def test_what_is_no_page_is_refused_with_a_sentence(pages, given, where, word):
     assert "attachment" not in answer.headers.get("Content-Disposition", "")
 
 
-def test_what_is_no_page_is_given_where_its_words_are_understood(pages, given):
+def test_an_address_that_is_not_a_page_answers_if_it_is_understood(pages, given):
     for where in (
         "/audit/export.csv?person=ana&verb=&run=", "{run}raw/input/?download=1", "{run}raw/input/",
         "{run}graph.svg?tab=graph&zoom=75&theme=dark", "{run}graph.svg?at=2",
@@ -196,6 +198,6 @@ def test_what_is_no_page_is_given_where_its_words_are_understood(pages, given):
         assert pages.get(where.format(**given)).status_code == 200, where
 
 
-def test_nobody_is_told_of_an_address_that_they_may_not_see(client, given):
+def test_nobody_learns_about_an_address_that_they_may_not_see(client, given):
     assert client.get("/audit/export.csv?persn=ana").status_code == 302
     assert client.get(f"{given['run']}events/?aftr=1").status_code == 401

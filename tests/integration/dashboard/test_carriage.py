@@ -2,12 +2,11 @@
 
 import gzip
 import re
-from pathlib import Path
 
 import pytest
 from django.test import Client
 
-from dashboard import scripts
+from dashboard import assets
 from tests.integration.dashboard.conftest import started
 
 ZIPPED = {"accept-encoding": "gzip, deflate, br"}
@@ -62,16 +61,15 @@ def test_answers_of_the_same_page_differ_in_length(pages):
 
 def test_a_page_names_every_module_that_its_script_needs_before_the_script(pages):
     page = pages.get("/runs/").content.decode()
-    named = re.findall(r'<link rel="modulepreload" href="/static/dashboard/([\w.]+)">', page)
-    folder = Path(scripts.__file__).parent / "static" / "dashboard"
+    named = re.findall(r'<link rel="modulepreload" href="/assets/\w+/([\w.]+)">', page)
     needed = {"signalbox.js"}
     for _ in range(5):
         for name in list(needed):
-            needed |= set(re.findall(r'from "\./([\w.]+)"', (folder / name).read_text()))
+            needed |= set(re.findall(r'from "\./([\w.]+)"', (assets.FOLDER / name).read_text()))
 
     assert sorted(named) == sorted(needed)
     assert page.index("modulepreload") < page.index("<script")
 
 
 def test_a_script_that_is_not_here_is_not_named():
-    assert scripts.imported_by("dashboard/nothing.js") == ()
+    assert assets.imported_by("nothing.js") == ()

@@ -6,7 +6,7 @@ import pytest
 
 from tests.integration.dashboard.conftest import question_of, row_of, started
 
-WORDS = ("What will happen", "What will not", "The same from Python")
+WORDS = ("What will happen", "What will not", "same from Python")
 
 
 def text_of(answer) -> str:

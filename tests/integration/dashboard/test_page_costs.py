@@ -7,10 +7,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from dashboard import busy
-from dashboard.run_view import TABS
+from dashboard.run.view import TABS
+from dashboard.status import busy
 from workflows_app import Workflow, step
-from workflows_app.engine import log
+from workflows_app.engine.run import log
 from workflows_app.models import StepSnapshot
 
 MOST_QUERIES = 12
@@ -35,9 +35,9 @@ def ended(flow, given):
 
 
 def asked(pages, address: str) -> tuple[int, str]:
-    """Ask twice, since graphs are kept; return the queries of the second time and the page.
+    """Ask twice, because graphs are cached; return the page and the queries of the second time.
 
-    What changes with a run is read anew, as if something had happened between.
+    What changes with a run is read again, as if something had happened in between.
     """
     pages.get(address)
     busy._kept._found.clear()
@@ -76,7 +76,7 @@ def test_a_grouped_timeline_costs_the_same_and_stays_short(pages, short_and_long
 
 
 def test_a_run_costs_the_same_however_many_steps_it_has(pages, short_and_long, monkeypatch):
-    monkeypatch.setattr("dashboard.records.MOST_CARDS", 60)
+    monkeypatch.setattr("dashboard.run.records.MOST_CARDS", 60)
     for short, long in short_and_long:
         for tab in TABS:
             few, _ = asked(pages, f"/runs/{short.run_id}/?tab={tab}")
@@ -87,7 +87,7 @@ def test_a_run_costs_the_same_however_many_steps_it_has(pages, short_and_long, m
 
 
 def test_what_stands_around_a_failure_far_down_is_shown_as_it_is(pages, monkeypatch):
-    monkeypatch.setattr("dashboard.records.MOST_CARDS", 10)
+    monkeypatch.setattr("dashboard.run.records.MOST_CARDS", 10)
     run = ended(chain("costs-middle", 60), 1)
     StepSnapshot.objects.filter(run__run_id=run.run_id, path="s40").update(status="failed")
 
@@ -109,7 +109,7 @@ def test_a_list_costs_no_more_where_its_values_are_large(pages):
 
 
 def test_every_entry_can_be_reached_in_the_list_and_from_its_box(pages, monkeypatch):
-    monkeypatch.setattr("dashboard.records.MOST_CARDS", 10)
+    monkeypatch.setattr("dashboard.run.records.MOST_CARDS", 10)
     run = ended(chain("costs-pages", 25), 1)
     address, listed = f"/runs/{run.run_id}/", []
 

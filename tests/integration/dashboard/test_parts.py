@@ -1,4 +1,4 @@
-"""Parts of pages, as their scripts fetch them: told apart from the pages by every cache."""
+"""Parts of pages, as scripts fetch them; every cache keeps them apart from the pages."""
 
 import pytest
 

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from dashboard import plain_sight
+from dashboard.values import plain_sight
 from tests.integration.dashboard import everywhere
 from tests.integration.dashboard.conftest import question_of, row_of
 from workflows_app.jsontext import Raw

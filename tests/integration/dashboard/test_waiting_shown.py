@@ -1,4 +1,4 @@
-"""A wait is a wait on every page: in counts, in what holds it, and in what it is said to last."""
+"""A wait is shown as a wait on every page: in counts, in containers and in durations."""
 
 import re
 from datetime import timedelta
@@ -6,8 +6,11 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from dashboard import filters, overview_page, paces, status_counts
+from dashboard.lists.filters import RunFilters
+from dashboard.overview import page as overview_page
+from dashboard.runs import counts
 from dashboard.templatetags.signalbox import signed
+from dashboard.workflows import speeds
 from tests.integration.dashboard import flows
 from tests.integration.dashboard.conftest import row_of, started
 from workflows_app import Workflow, step
@@ -52,7 +55,7 @@ mixed = Workflow("waits-mixed").parallel([flaky, step(lambda v: v, id="calm")]).
 
 
 def begun(flow, given=7):
-    """Return a run that has gone as far as it can for now, however long that is to be waited."""
+    """Return a run that has gone as far as it can for now."""
     run = flow.create_run()
     run.start(given, wait=False)
     run.refresh()
@@ -64,7 +67,7 @@ def read(pages, address: str) -> str:
 
 
 def moved_back(run, by: timedelta) -> None:
-    """Let all that happened to a run have happened so much earlier."""
+    """Move everything that happened to a run back in time."""
     row = row_of(run)
     for each in row.steps.all():
         for name in ("queued_at", "started_at", "suspended_at", "ended_at"):
@@ -104,9 +107,9 @@ def test_runs_that_wait_for_an_attempt_are_counted_and_found_as_waiting(pages, d
     lively = begun(plain)
     StepSnapshot.objects.filter(run=row_of(lively).pk, path="flaky").update(wake_at=timezone.now())
 
-    counted = status_counts.counted(filters.Filters())
+    counted = counts.counted(RunFilters())
     by_status = overview_page.counts_since(timezone.now() - HOUR, timezone.now()).by_status
-    alive = paces.under_way().by_workflow
+    alive = speeds.under_way().by_workflow
 
     assert (counted["waiting"], counted["running"]) == (3, 1)
     assert (by_status["waiting"], by_status["running"]) == (3, 1)
@@ -127,7 +130,7 @@ def test_a_run_that_is_being_canceled_or_runs_beside_its_wait_is_not_counted(db)
     StepSnapshot.objects.filter(pk=calm.pk).update(status="queued", ended_at=None)
     Run.objects.filter(pk=row_of(beside).pk).update(active_count=2)
 
-    counted = status_counts.counted(filters.Filters())
+    counted = counts.counted(RunFilters())
 
     assert (counted["waiting"], counted["running"]) == (0, 2)
 
@@ -143,7 +146,7 @@ def test_sleeping_runs_are_still_found_as_waiting(pages):
     assert "then waiting" in listed.partition('data-label="Took"')[2]
 
 
-def test_items_between_attempts_are_told_as_waiting(pages):
+def test_items_between_attempts_are_shown_as_waiting(pages):
     run = begun(items, [1, 2, 3, 4])
     home = f"/runs/{run.run_id}/"
 
@@ -170,7 +173,7 @@ def test_the_line_of_an_item_says_how_many_more_wait_as_it_does(pages):
     assert "and 1 more waiting" in line
 
 
-def test_playback_tells_items_between_attempts_as_waiting(pages):
+def test_playback_shows_items_between_attempts_as_waiting(pages):
     run = begun(items, [1, 2, 3, 4])
 
     page = read(pages, f"/runs/{run.run_id}/?at={row_of(run).event_seq}")
@@ -317,7 +320,7 @@ def test_compare_counts_no_further_while_a_run_waits_for_its_next_attempt(pages)
     assert re.search(r'data-label="A took"[^>]*><span class="num">\d+ ms<', line)
 
 
-def test_a_sleep_is_told_as_the_wait_that_it_is(pages):
+def test_a_sleep_is_shown_as_a_wait(pages):
     inner = Workflow("waits-sleeper").then(step(lambda v: v, id="a")).sleep(HOUR).commit()
     run = begun(Workflow("waits-sleeps").then(inner).commit())
     moved_back(run, 5 * MINUTE)

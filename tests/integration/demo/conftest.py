@@ -1,4 +1,4 @@
-"""The demo's workflows, each test with empty tables and a folder of its own for lock files."""
+"""The demo's workflows; each test has empty tables and its own folder for lock files."""
 
 import tempfile
 

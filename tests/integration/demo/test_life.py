@@ -1,4 +1,4 @@
-"""The little life of a fresh demo."""
+"""The runs of a fresh demo."""
 
 import threading
 
@@ -19,7 +19,7 @@ def runs() -> list[Run]:
 
 
 def errors() -> list[object]:
-    """What the runs failed with, for the message of a test that fails."""
+    """The errors of the runs, for the message of a failing test."""
     return [(run, run.result().error) for run in runs()]
 
 

@@ -1,11 +1,11 @@
-"""Each test of the contract runs in both modes of execution."""
+"""Each test of the contract runs in both modes."""
 
 import pytest
 
 
 @pytest.fixture(params=["inline", "embedded"])
 def execution(request: pytest.FixtureRequest, settings) -> str:
-    """The mode of execution that the test runs in."""
+    """The mode that the test runs in."""
     settings.WORKFLOWS = {"EXECUTION": request.param}
     mode: str = request.param
     return mode

@@ -1,4 +1,4 @@
-"""Claims and their fence: one wins, a late result is dropped, a lost step is found."""
+"""Claims and their fence: one claim wins, a late result is dropped, a lost step is found."""
 
 import logging
 import threading
@@ -10,22 +10,26 @@ import pytest
 from django.db import OperationalError, connection
 from pydantic import BaseModel, Field
 
-from worker import actors, process
+from tests.recording import settled
+from worker import process, runner
 from workflows_app import Workflow, errors, step
-from workflows_app.engine import clock, handover, verbs, workers
-from workflows_app.engine import settle as settling
-from workflows_app.engine.claim import claim
-from workflows_app.engine.recover import (
+from workflows_app.engine.host import clock, workers
+from workflows_app.engine.record import reference
+from workflows_app.engine.record import settle as settling
+from workflows_app.engine.record.recorder import Ended
+from workflows_app.engine.run import transfer
+from workflows_app.engine.verbs import starting
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.recover import (
     _recover,
-    keep,
+    hold,
     let_go,
     lost,
     orphans,
     recover,
     release,
 )
-from workflows_app.engine.settle import settle
-from workflows_app.engine.work import work
+from workflows_app.engine.work.turn import work
 from workflows_app.jsontext import Hidden, Raw, dumps, loads
 from workflows_app.models import Run, StepSnapshot, Worker
 from workflows_app.planner.outcomes import Listed, Succeeded
@@ -62,8 +66,8 @@ def nobody_works(settings):
 def queued() -> StepSnapshot:
     """A step that waits to be claimed, the first of two."""
     flow = _flow()
-    run = verbs.create(flow, None, None)
-    verbs.start(flow, run, {"n": 1})
+    run = starting.create(flow, None, None)
+    starting.start(flow, run, {"n": 1})
     return StepSnapshot.objects.get(run=run)
 
 
@@ -99,7 +103,7 @@ def at_once(threads, act):
         list(pool.map(turn, range(threads)))
 
 
-def test_of_sixteen_threads_that_claim_one_step_one_wins(queued):
+def test_only_one_of_sixteen_threads_claims_a_step(queued):
     won = []
 
     def try_it():
@@ -130,8 +134,8 @@ def test_a_result_that_comes_after_its_lease_was_lost_is_dropped_and_logged(queu
     newer = claim(queued.pk, worker=workers.mine(), now=later)
 
     with pytest.raises(errors.LostLease, match="Claim 1 of first"):
-        settle(slow, Succeeded(Raw('"late"')), go_on=False)
-    settle(newer, Succeeded(Raw('"new"')), go_on=False)
+        settled(slow, Succeeded(Raw('"late"')), go_on=False)
+    settled(newer, Succeeded(Raw('"new"')), go_on=False)
     with caplog.at_level(logging.WARNING):
         work(slow)
 
@@ -143,16 +147,16 @@ def test_a_result_that_comes_after_its_lease_was_lost_is_dropped_and_logged(queu
 def test_settling_twice_with_one_token_changes_nothing(queued):
     held = claim(queued.pk, worker=workers.mine(), now=clock.now())
 
-    settle(held, Succeeded(Raw("1")), go_on=False)
+    settled(held, Succeeded(Raw("1")), go_on=False)
     before = Run.objects.get(pk=held.run)
-    settle(held, Succeeded(Raw("2")), go_on=False)
+    settled(held, Succeeded(Raw("2")), go_on=False)
 
     after = Run.objects.get(pk=held.run)
     assert (after.revision, after.event_seq) == (before.revision, before.event_seq)
     assert StepSnapshot.objects.get(pk=queued.pk).output == 1
 
 
-def test_the_steps_of_a_worker_that_is_heard_of_are_left_alone(queued):
+def test_the_steps_of_a_worker_with_a_heartbeat_are_left_alone(queued):
     now = clock.now()
     claim(queued.pk, worker=silent_worker(now), now=now)
 
@@ -190,14 +194,14 @@ def test_a_result_for_a_run_that_was_deleted_is_dropped(queued):
     Run.objects.filter(pk=held.run).delete()
 
     with pytest.raises(errors.LostLease, match="deleted"):
-        settle(held, Succeeded(Raw("1")), go_on=False)
+        settled(held, Succeeded(Raw("1")), go_on=False)
 
 
 def test_a_chain_costs_a_settle_a_step_and_few_statements(queued, django_assert_max_num_queries):
     held = claim(queued.pk, worker=workers.mine(), now=clock.now())
 
     with django_assert_max_num_queries(10):
-        following = settle(held, Succeeded(Raw('{"n":1}')), go_on=True)
+        following = settled(held, Succeeded(Raw('{"n":1}')), go_on=True)
 
     assert following is not None
     assert following.path == "second"
@@ -217,7 +221,7 @@ def test_a_step_without_code_here_is_left_to_others_and_looked_at_again(
 
 
 def test_a_claim_that_was_recorded_and_that_no_thread_knows_of_is_freed(queued):
-    """As when the connection breaks after the commit and before its answer."""
+    """This happens when the connection breaks after the commit and before its answer."""
     now = clock.now()
     workers.beat(now)
     assert claim(queued.pk, worker=workers.mine(), now=now) is not None
@@ -229,37 +233,37 @@ def test_a_claim_that_was_recorded_and_that_no_thread_knows_of_is_freed(queued):
     assert (freed.status, freed.worker_id, freed.lost_count) == ("queued", None, 1)
 
 
-def test_a_claim_that_a_thread_works_on_is_no_orphan(queued):
+def test_a_claim_that_a_thread_works_on_is_not_an_orphan(queued):
     now = clock.now()
     held = claim(queued.pk, worker=workers.mine(), now=now)
     seen = {queued.pk: 1}
-    keep(held)
+    hold(held)
     assert orphans(now, seen) == {}
     let_go(held)
     assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
 
 
-def test_who_lets_an_old_claim_go_does_not_let_the_next_one_go(queued):
+def test_letting_an_old_claim_go_keeps_the_next_one(queued):
     now = clock.now()
     old = claim(queued.pk, worker=workers.mine(), now=now)
     release(old, now=now)
-    keep(old)
+    hold(old)
     held = claim(queued.pk, worker=workers.mine(), now=now)
-    keep(held)
+    hold(held)
     let_go(old)
     assert orphans(now, {queued.pk: held.token}) == {}
     assert StepSnapshot.objects.get(pk=queued.pk).status == "running"
     let_go(held)
 
 
-def test_a_claim_that_was_handed_over_and_not_begun_with_is_nobodys(queued, monkeypatch):
+def test_a_claim_that_was_transferred_and_not_begun_belongs_to_nobody(queued, monkeypatch):
     now = clock.now()
     held = claim(queued.pk, worker=workers.mine(), now=now)
-    text = handover.pack(held)
-    monkeypatch.setattr(actors, "_is_known", fails)
-    monkeypatch.setattr(actors.stopping, "is_asked", lambda: False)  # others have stopped here
+    text = transfer.pack(held)
+    monkeypatch.setattr(runner, "_is_known", fails)
+    process.here.serving.begin(None)  # another test has stopped it
 
-    actors.run_handed(text)
+    process.here.runner.run_packed(text)
 
     assert orphans(now, {}) == {queued.pk: 1}
 
@@ -273,10 +277,10 @@ def test_a_claim_travels_with_all_that_it_has(queued, value):
     Run.objects.filter(pk=queued.run_id).update(state={"value": value}, tracing={"tags": ["x"]})
     held = claim(queued.pk, worker=workers.mine(), now=clock.now())
     model, row = held.session.model, held.session.rows.by_path[held.path]
-    text = handover.pack(held)
+    text = transfer.pack(held)
     held.session.forget()
 
-    arrived = handover.unpack(text.encode(errors="surrogatepass"))
+    arrived = transfer.unpack(text.encode(errors="surrogatepass"))
 
     assert arrived == held
     assert arrived.state == {"value": loads(dumps(value))}
@@ -295,8 +299,8 @@ def fails(_):
 
 def test_outcomes_that_threads_bring_together_are_recorded_in_one_change():
     each = Workflow("together").foreach(step(lambda n: n * 2, id="double"), concurrency=4).commit()
-    run = verbs.create(each, None, None)
-    verbs.start(each, run, [1, 2, 3, 4, 5])
+    run = starting.create(each, None, None)
+    starting.start(each, run, [1, 2, 3, 4, 5])
     now = clock.now()
     listing = claim(StepSnapshot.objects.get(run=run).pk, worker=workers.mine(), now=now)
     work(listing, is_stopping=lambda: True)
@@ -305,7 +309,7 @@ def test_outcomes_that_threads_bring_together_are_recorded_in_one_change():
     before = Run.objects.get(pk=run.pk).revision
     session = held[0].session
     threads = [
-        threading.Thread(target=settled, args=(each_held, Succeeded(Raw(str(number)))))
+        threading.Thread(target=settled_apart, args=(each_held, Succeeded(Raw(str(number)))))
         for number, each_held in enumerate(held)
     ]
     with session.lock:
@@ -320,32 +324,32 @@ def test_outcomes_that_threads_bring_together_are_recorded_in_one_change():
     assert list(results.values_list("output", flat=True)) == [0, 1, 2, 3]
 
 
-def settled(held, outcome):
+def settled_apart(held, outcome):
     """Settle in a thread of its own."""
-    settle(held, outcome, go_on=False)
+    settled(held, outcome, go_on=False)
     connection.close()
 
 
 @pytest.fixture
 def listing(settings):
-    """The claim of a foreach that is to count its items, and its run."""
+    """The claim of a foreach that must count its items, and its run."""
     flow = Workflow("opened").foreach(step(lambda n: n * 2, id="double"), concurrency=2).commit()
-    run = verbs.create(flow, None, None)
-    verbs.start(flow, run, [1, 2, 3])
+    run = starting.create(flow, None, None)
+    starting.start(flow, run, [1, 2, 3])
     worker = uuid.uuid4()
     return claim(StepSnapshot.objects.get(run=run).pk, worker=worker, now=clock.now())
 
 
 def test_a_claim_that_became_an_open_container_meanwhile_is_not_recovered(listing):
-    """As when the late worker settles between the look and the lock of the one that recovers."""
+    """This happens when a late worker settles between the look and the lock of a recovery."""
     (seen,) = lost(clock.now())
-    settle(listing, Listed(3, 2), go_on=False)
+    settled(listing, Listed(3, 2), go_on=False)
     assert _recover(seen, clock.now()) is False
     assert describes_open(listing)
 
 
 def test_a_claim_that_became_an_open_container_is_not_released(listing):
-    settle(listing, Listed(3, 2), go_on=False)
+    settled(listing, Listed(3, 2), go_on=False)
     release(listing, now=clock.now())
     assert describes_open(listing)
 
@@ -361,35 +365,35 @@ def describes_open(held) -> bool:
 
 def test_what_one_outcome_meets_costs_no_other_thread_its_own(listing, monkeypatch):
     """The thread that records for all must not take the others' outcomes down with it."""
-    settle(listing, Listed(3, 2), go_on=False)
+    settled(listing, Listed(3, 2), go_on=False)
     items = StepSnapshot.objects.filter(run=listing.run, status="queued").order_by("position")
     now = clock.now()
     held = [claim(pk, worker=workers.mine(), now=now) for pk in items.values_list("pk", flat=True)]
-    one_by_one = settling._record
+    one_by_one = reference._record
 
-    def record(changing, session, mine):
-        if mine.held.step == held[0].step:
+    def record(changing, ended):
+        if ended.claim.step == held[0].step:
             raise ZeroDivisionError
-        return one_by_one(changing, session, mine)
+        return one_by_one(changing, ended)
 
-    monkeypatch.setattr(settling, "_record", record)
+    monkeypatch.setattr(reference, "_record", record)
     session = held[0].session
-    session.brought.append(settling._Brought(held[0], Succeeded(Raw("1")), go_on=False, events=()))
-    settle(held[1], Succeeded(Raw("2")), go_on=False)
+    session.brought.append(settling._Brought(Ended(held[0], Succeeded(Raw("1"))), most=16))
+    settled(held[1], Succeeded(Raw("2")), go_on=False)
     statuses = StepSnapshot.objects.filter(pk__in=[each.step for each in held]).order_by("position")
     assert list(statuses.values_list("status", flat=True)) == ["running", "success"]
 
 
 class Ticket(BaseModel):
-    """Another token each time that it is made."""
+    """A new token each time that it is made."""
 
     token: uuid.UUID = Field(default_factory=uuid.uuid4)
 
 
-def test_who_takes_a_lost_step_over_sees_the_input_that_was_seen_before():
+def test_a_worker_that_takes_over_a_lost_step_sees_the_same_input():
     flow = Workflow("lost").then(step(lambda t: str(t.token), id="take", input=Ticket)).commit()
-    row = verbs.create(flow, None, None)
-    verbs.start(flow, row, {})
+    row = starting.create(flow, None, None)
+    starting.start(flow, row, {})
     (key,) = StepSnapshot.objects.filter(run=row.pk).values_list("pk", flat=True)
     first = claim(key, worker=workers.mine(), now=clock.now())
     release(first, now=clock.now())

@@ -1,4 +1,4 @@
-"""The database's time is asked for now and then, and not by those who are in a hurry."""
+"""The database's time is asked for now and then, but not by callers in a hurry."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.db import connection
 
-from workflows_app.engine import clock
+from workflows_app.engine.host import clock
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 @pytest.fixture
 def asked_long_ago(monkeypatch) -> None:
-    """Let the last look be older than half of the time after which it is too old."""
+    """Make the last look older than half of its lifetime."""
     age = clock.MEASURE_EVERY * 0.6
     at = datetime.now(UTC) - timedelta(seconds=age)
     monkeypatch.setattr(clock, "_measured", (time.monotonic() - age, at))
@@ -33,7 +33,7 @@ def test_the_heartbeat_looks_before_anybody_else_has_to(django_assert_num_querie
     assert abs(clock.now() - datetime.now(UTC)) < timedelta(seconds=1)
 
 
-def test_who_asks_after_too_long_looks_once(monkeypatch, django_assert_num_queries):
+def test_a_caller_that_asks_after_too_long_looks_once(monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(clock, "_measured", None)
     looks = 1 if connection.vendor == "postgresql" else 0
     with django_assert_num_queries(looks):
@@ -46,10 +46,8 @@ def test_who_asks_after_too_long_looks_once(monkeypatch, django_assert_num_queri
     [([0.01], 0), ([5.0, 0.01], 1), ([5.0, 0.3, 0.2], 2), ([5.0, 0.3, 0.4], 1)],
     ids=["prompt", "stood still", "slow", "slower"],
 )
-def test_a_look_in_which_the_process_stood_still_is_not_taken_for_the_time(
-    monkeypatch, lengths, taken
-):
-    """Or it would be wrong by half of that, and a sleep over before its time."""
+def test_a_look_in_which_the_process_paused_is_not_taken_for_the_time(monkeypatch, lengths, taken):
+    """The time would be wrong by half of the pause, and a sleep would end too early."""
     looks = [(10.0 * n, 10.0 * n + length, NOON) for n, length in enumerate(lengths)]
     left = iter(looks)
     monkeypatch.setattr(clock, "_measured", None)

@@ -1,4 +1,4 @@
-"""The connection of a thread: the one that Django has for it, also about an event loop."""
+"""The connection of a thread is Django's, also around an event loop."""
 
 import asyncio
 import threading
@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from django.db import connection, transaction
 
-from worker import actors
+from worker.database import ConnectionCheck
 from workflows_app import Workflow, step
 from workflows_app.models.sqltext import connection_here
 
@@ -68,14 +68,15 @@ def test_what_is_rolled_back_does_not_start_though_a_loop_ran_in_the_thread_befo
 
 def test_a_thread_does_not_keep_a_connection_that_a_step_left_in_a_transaction():
     def look() -> list[object]:
-        actors._look_at_connection()
+        check = ConnectionCheck()
+        check.before_work()
         connection.ensure_connection()
         first = connection.connection
-        actors._local.worked_at = actors.time.monotonic()
-        actors._look_at_connection()
+        check.after_work()
+        check.before_work()
         is_kept = connection.connection is first
         connection.set_autocommit(False)
-        actors._look_at_connection()
+        check.before_work()
         is_given_back = connection.connection is None
         return [is_kept, is_given_back]
 

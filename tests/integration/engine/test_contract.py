@@ -102,7 +102,7 @@ def test_parallel_and_branch_give_objects_keyed_by_step_id():
     assert set(result.steps) == {"a", "b", "big"}
 
 
-def test_a_branch_of_which_nothing_is_true_gives_an_empty_object():
+def test_a_branch_without_a_true_condition_gives_an_empty_object():
     flow = Workflow("none").branch([(lambda: False, double)]).commit()
     assert flow.create_run().start({"id": "x"}).result == {}
 
@@ -309,7 +309,7 @@ def test_an_input_that_does_not_fit_is_refused_and_leaves_the_run_pending():
         run.start({"id": "x"})
 
 
-def test_of_two_starts_one_wins():
+def test_only_one_of_two_starts_wins():
     flow = Workflow("once").then(step(lambda d: d, id="a")).commit()
     run = flow.create_run(run_id="once")
     refused = []
@@ -383,7 +383,7 @@ def test_a_step_inside_nested_workflows_is_found_by_each_of_its_names():
         assert run.resume({"yes": True}, step=name).status == "success"
 
 
-def test_of_many_answers_to_one_question_one_wins():
+def test_only_one_of_many_answers_to_a_question_wins():
     hold = threading.Event()
 
     @step
@@ -679,7 +679,7 @@ def _closing(function):
 
 
 def wait_for(holds, seconds=10.0):
-    """Wait until something holds that another thread brings about."""
+    """Wait until a condition becomes true in another thread."""
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

@@ -1,4 +1,4 @@
-"""What is kept of an exception: bounded together, groups and notes, and whatever it does itself."""
+"""What is stored of an exception: bounded in all, with groups and notes, whatever it does."""
 
 import dataclasses
 import itertools
@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from tests.integration.engine.test_rules import only
 from workflows_app import Workflow, step
-from workflows_app.engine import failures
+from workflows_app.engine.run import failures
 from workflows_app.jsontext import dumps
 from workflows_app.models import RunEvent, StepSnapshot
 

@@ -1,4 +1,4 @@
-"""What the engine itself raises, the losses of attempts, and times beyond the calendar."""
+"""Errors of the engine itself, lost attempts, and times beyond the calendar."""
 
 import asyncio
 import concurrent.futures
@@ -11,20 +11,12 @@ from django.contrib.auth.models import Group
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
 
 from tests.integration.engine.test_rules import only, until
+from tests.recording import without_shortcuts
 from workflows_app import Workflow, step
-from workflows_app.engine import (
-    claim,
-    clock,
-    context,
-    execute,
-    express,
-    express_items,
-    failing,
-    recover,
-    settle,
-    timers,
-    waking,
-)
+from workflows_app.engine.host import clock, timers
+from workflows_app.engine.record import chain, items, reference, waking
+from workflows_app.engine.run import failing, taking
+from workflows_app.engine.work import claim, context, execute, recover
 from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -64,11 +56,16 @@ def _nothing_ran():
 
 @pytest.mark.parametrize(
     ("module", "name"),
-    [(settle, "decide"), (settle, "apply"), (context, "Writer"), (execute.attempts, "running")],
+    [
+        (reference, "decide"),
+        (reference, "apply"),
+        (context, "Writer"),
+        (execute.attempts, "running"),
+    ],
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_a_fault_of_the_engine_fails_the_run_once_and_is_named(monkeypatch, module, name):
-    monkeypatch.setattr(express, "is_open", False)
+    without_shortcuts(monkeypatch)
     flow = only(count, f"fault-{name.lower()}", retries=3)
     breaks(monkeypatch, module, name)
     result = flow.create_run().start(1, timeout=30)
@@ -80,51 +77,51 @@ def test_a_fault_of_the_engine_fails_the_run_once_and_is_named(monkeypatch, modu
 
 
 def test_a_fault_where_the_failure_itself_is_planned_is_recorded_the_plainest_way(monkeypatch):
-    monkeypatch.setattr(express, "is_open", False)
+    without_shortcuts(monkeypatch)
     flow = only(count, "fault-twice")
-    breaks(monkeypatch, settle, "decide")
+    breaks(monkeypatch, reference, "decide")
     breaks(monkeypatch, failing, "decide")
     result = flow.create_run().start(1, timeout=30)
     assert (result.status, result.error.type) == ("failed", "Fault")
     assert result.steps["only"].error.message == "decide is broken"
 
 
-@pytest.mark.parametrize("name", ["_move", "settle", "settle_together", "claim"])
-def test_a_fault_of_the_express_lane_costs_nothing_but_the_lane(monkeypatch, name):
+@pytest.mark.parametrize("name", ["_move", "record", "claim"])
+def test_a_fault_of_a_shortcut_costs_nothing_but_the_shortcut(monkeypatch, name):
     flow = Workflow(f"lane-{name.strip('_')}").then(step(count)).then(step(count, id="again"))
     run = flow.commit().create_run()
-    breaks(monkeypatch, express, name)
+    breaks(monkeypatch, chain, name)
     result = run.start(1, timeout=30)
     assert (result.status, ran) == ("success", [1, 1])
 
 
-def test_a_fault_of_the_lane_for_items_costs_nothing_but_the_lane(monkeypatch):
+def test_a_fault_of_the_recorder_for_items_costs_nothing(monkeypatch):
     flow = Workflow("lane-items").foreach(step(count), concurrency=4).commit()
-    breaks(monkeypatch, express_items, "settle")
+    breaks(monkeypatch, items, "_record")
     result = flow.create_run().start(list(range(20)), timeout=30)
     assert (result.status, result.result) == ("success", list(range(20)))
 
 
 def test_a_fault_at_the_end_of_items_fails_the_run_once(monkeypatch):
     flow = Workflow("fault-items").foreach(step(count), concurrency=4).commit()
-    breaks(monkeypatch, express_items, "settle")
-    real = settle.decide
+    breaks(monkeypatch, items, "_record")
+    real = reference.decide
 
     def broken(graph, view, path, outcome):
         if path == "count[3]":
             raise Fault("the fourth")
         return real(graph, view, path, outcome)
 
-    monkeypatch.setattr(settle, "decide", broken)
+    monkeypatch.setattr(reference, "decide", broken)
     result = flow.create_run().start(list(range(6)), timeout=30)
     assert (result.status, result.error.message) == ("failed", "the fourth")
     assert ran.count(3) == 1
 
 
 def test_a_fault_where_a_step_is_claimed_fails_the_run(monkeypatch):
-    monkeypatch.setattr(express, "is_open", False)
+    without_shortcuts(monkeypatch)
     flow = Workflow("fault-claim").sleep(0.05).then(step(count)).commit()
-    breaks(monkeypatch, claim, "describe")
+    breaks(monkeypatch, taking, "describe")
     result = flow.create_run().start(1, timeout=30)
     assert (result.status, result.error.type, ran) == ("failed", "Fault", [])
 
@@ -183,7 +180,7 @@ def lost_run(name):
 
 
 def test_what_the_database_refuses_for_ever_fails_the_run(monkeypatch):
-    monkeypatch.setattr(express, "is_open", False)
+    without_shortcuts(monkeypatch)
     flow = only(count, "refused")
 
     class TooLong(Exception):
@@ -192,7 +189,7 @@ def test_what_the_database_refuses_for_ever_fails_the_run(monkeypatch):
     def refuses(*_args, **_options):
         raise OperationalError("string too long") from TooLong()
 
-    monkeypatch.setattr(settle, "apply", refuses)
+    monkeypatch.setattr(reference, "apply", refuses)
     result = flow.create_run().start(1, timeout=30)
     assert (result.status, result.error.type) == ("failed", "OperationalError")
 
@@ -312,7 +309,7 @@ FOREIGN = [asyncio.CancelledError, SystemExit, KeyboardInterrupt, GeneratorExit]
 
 @pytest.fixture
 def apart(settings):
-    """Run in threads, where what leaves one by a foreign exception ends nobody else."""
+    """Run in threads, where a foreign exception in one ends no other."""
     settings.WORKFLOWS = {"EXECUTION": "embedded"}
 
 

@@ -1,15 +1,17 @@
-"""Runs that go on under code which has more after the step at hand: what comes after is free."""
+"""Runs that continue under code with other entries after the current step, which are free to
+change.
+"""
 
 from datetime import timedelta
 
 import pytest
 
 from tests.integration.engine.test_versions import ask, deployed, flow, named
-from worker import database
+from worker import process
 from workflows_app import StepContext, Workflow, errors, step
-from workflows_app.engine import clock, ports, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.work import work
+from workflows_app.engine.host import clock, ports, workers
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.turn import work
 from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -39,7 +41,7 @@ def later(workflow, *adds):
 
 
 def then(*parts):
-    """Return what adds these steps one after another."""
+    """Return a function that adds these steps one after another."""
 
     def add(workflow):
         for part in parts:
@@ -107,7 +109,7 @@ def test_a_run_goes_on_under_code_that_has_other_entries_after_the_step_at_hand(
 
 @pytest.mark.parametrize("kind", [kind for kind in MORE if kind != "nothing more"])
 def test_a_step_of_newer_code_is_taken_by_any_thread_and_kept_from_older_code(kind):
-    """As after a restart of the process: each step is claimed by itself."""
+    """As after a restart of the process, each step is claimed by itself."""
     more, result = MORE[kind]
     old = flow("by-itself", named("a"), ask, named("z"), named("y")).commit()
     run = suspended(old)
@@ -184,7 +186,7 @@ def test_a_question_restart_and_proceed_work_in_steps_that_the_first_version_lac
         assert again.resume("yes", timeout=30).suspended == [["ask-again"]]
         assert again.resume("yes", per_step=True, timeout=30).status == "paused"
         assert again.proceed(timeout=30).status == "paused"
-        with database.SWEEPING:  # or the sweep may take the step before the restart does
+        with process.here.sweep.turn:  # or the sweep may take the step before the restart does
             with ports.holding_back():
                 again.proceed(wait=False)
             assert again.restart(timeout=30).result == ["a", "yes", "yes", "b", "c"]

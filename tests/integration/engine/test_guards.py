@@ -1,7 +1,7 @@
-"""What two who write to one run meet: guards on its revision, statuses, tokens and times.
+"""Two writers of one run: guards on its revision, statuses, tokens and times.
 
-Each test lets the other one write between a look and the write that follows it, so that none needs
-luck. `tests/chaos/sabotage` takes the guards away one by one, and these tests must fail then.
+Each test lets the other writer write between a look and the write that follows it, so that none
+needs luck. `tests/chaos/sabotage` removes the guards one by one, and these tests must then fail.
 """
 
 import uuid
@@ -10,46 +10,45 @@ from typing import Any, ClassVar
 
 import pytest
 from django.contrib.auth.models import Group
-from django.db import InterfaceError, OperationalError, connection, transaction
+from django.db import InterfaceError, OperationalError, transaction
 
+from tests.recording import settled, without_shortcuts
 from worker import process
 from workflows_app import StepContext, Workflow, errors, step
-from workflows_app.engine import claim as claiming
-from workflows_app.engine import clock, express, express_items, log, verbs, workers
-from workflows_app.engine import settle as settling
-from workflows_app.engine.claim import claim, claim_next, wake_due
-from workflows_app.engine.recover import _recover, lost, release
-from workflows_app.engine.settle import settle
-from workflows_app.engine.work import work
+from workflows_app.engine.host import clock, workers
+from workflows_app.engine.record import chain as chains
+from workflows_app.engine.record import items
+from workflows_app.engine.record import settle as settling
+from workflows_app.engine.record.recorder import DONE, NOT_PLAIN, Ended, Refused, keep_all
+from workflows_app.engine.run import log
+from workflows_app.engine.verbs import answering, starting, steering
+from workflows_app.engine.work import claim as claiming
+from workflows_app.engine.work.claim import claim, claim_next, wake_due
+from workflows_app.engine.work.recover import _recover, lost, release
+from workflows_app.engine.work.turn import work
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.planner.outcomes import Listed, Succeeded
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-both_ways = pytest.mark.parametrize("is_open", [True, False], ids=["express", "plain"])
+both_ways = pytest.mark.parametrize("is_short", [True, False], ids=["shortcut", "reference"])
 SOON = timedelta(seconds=61)
 
 
 @pytest.fixture(autouse=True)
 def _nobody_else_works(settings):
-    """Leave all the work to the test: the threads of tests before have stopped."""
+    """Leave all the work to the test, because the threads of earlier tests have stopped."""
     process.stop(timeout=2.0)
     settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
     workers.beat(clock.now())
 
 
 @pytest.fixture
-def way(is_open, monkeypatch) -> None:
-    """Open or close the express lane."""
-    monkeypatch.setattr(express, "is_open", is_open)
-
-
-@pytest.fixture
-def lane() -> None:
-    """Leave the test to the run over PostgreSQL."""
-    if connection.vendor != "postgresql":
-        pytest.skip("the express lane is on PostgreSQL alone")
+def way(is_short, monkeypatch) -> None:
+    """Take shortcuts, or do without."""
+    if not is_short:
+        without_shortcuts(monkeypatch)
 
 
 def same(data: Any) -> Any:
@@ -65,8 +64,8 @@ def chain(**options: Any) -> Workflow:
 
 def begun(flow: Workflow, given: Any = 1) -> StepSnapshot:
     """Start a run and return its first step, which waits."""
-    run = verbs.create(flow, None, None)
-    verbs.start(flow, run, given)
+    run = starting.create(flow, None, None)
+    starting.start(flow, run, given)
     return StepSnapshot.objects.get(run=run)
 
 
@@ -84,21 +83,21 @@ def stolen(held: Any) -> Any:
 
 
 def listed() -> Workflow:
-    """Return a list of which two items may be worked on at a time."""
+    """Return a list with at most two items at a time."""
     return Workflow("guarded-list").foreach(step(same), concurrency=2).commit()
 
 
 def an_item() -> Any:
     """Return the claim of the first of three items; the second is held, too."""
     listing = take(begun(listed(), [1, 2, 3]).pk)
-    settle(listing, Listed(3, 2), go_on=False)
+    settled(listing, Listed(3, 2), go_on=False)
     items = StepSnapshot.objects.filter(run=listing.run, status="queued").order_by("position")
     held = [take(pk) for pk in items.values_list("pk", flat=True)]
     return held[0]
 
 
 def found(held: Any) -> tuple[str, int, Any]:
-    """Return how a step stands: its status, token and output."""
+    """Return a step's status, token and output."""
     row = StepSnapshot.objects.get(pk=held.step)
     return row.status, row.token, row.output
 
@@ -116,7 +115,7 @@ def statuses(run: uuid.UUID) -> dict[str, str]:
 def test_a_cancel_that_came_while_a_step_ran_is_not_overwritten_by_its_result():
     held = take(begun(chain()).pk)
     before = Run.objects.get(pk=held.run)
-    assert verbs.cancel(before) == "Workflow run canceled"
+    assert steering.cancel(before) == "Workflow run canceled"
     # It tells the log nothing while a step runs, so that no number collides with another's.
     assert Run.objects.get(pk=held.run).event_seq == before.event_seq
 
@@ -131,12 +130,12 @@ def test_a_cancel_that_came_while_a_step_ran_is_not_overwritten_by_its_result():
 @pytest.mark.usefixtures("way")
 def test_a_run_that_was_canceled_before_it_began_does_not_start():
     flow = chain()
-    run = verbs.create(flow, None, None)
+    run = starting.create(flow, None, None)
     seen = Run.objects.get(pk=run.pk)
-    verbs.cancel(run)
+    steering.cancel(run)
 
     with pytest.raises(errors.RunAlreadyStarted):
-        verbs.start(flow, seen, 1)
+        starting.start(flow, seen, 1)
 
     assert Run.objects.get(pk=run.pk).status == "canceled"
     assert statuses(run.pk) == {}
@@ -153,12 +152,12 @@ def test_an_answer_to_a_question_that_was_answered_since_it_was_seen_is_refused(
     work(take(first.pk))
     run, question = Run.objects.get(pk=first.run_id), StepSnapshot.objects.get(pk=first.pk)
 
-    verbs.resume(flow, run, "no", [question])
+    answering.resume(flow, run, "no", [question])
     with pytest.raises(errors.ResumeAlreadyClaimed):
-        verbs.resume(flow, run, "yes", [question])
+        answering.resume(flow, run, "yes", [question])
     work(take(first.pk))
     with pytest.raises(errors.StepNotSuspended, match="another question"):
-        verbs.resume(flow, run, "yes", [question])
+        answering.resume(flow, run, "yes", [question])
 
     asks = StepSnapshot.objects.get(pk=first.pk)
     assert (asks.status, asks.suspend_payload) == ("suspended", {"asked": "no"})
@@ -167,7 +166,6 @@ def test_an_answer_to_a_question_that_was_answered_since_it_was_seen_is_refused(
 # The status of a step, as it was read when it was claimed.
 
 
-@pytest.mark.usefixtures("lane")
 @pytest.mark.parametrize(
     "since",
     [{"status": "canceled"}, {"status": "running", "token": 1}, {"superseded_on": 1}],
@@ -177,7 +175,7 @@ def test_a_step_that_has_changed_since_it_was_read_is_not_claimed(since):
     row, run = claiming._WITH_RUN.find(begun(chain()).pk)
     StepSnapshot.objects.filter(pk=row.pk).update(**since)
 
-    taken = express.claim_together({run.pk: (run, [row])}, workers.mine(), clock.now())
+    taken = chains.claim_together({run.pk: (run, [row])}, workers.mine(), clock.now())
 
     assert taken == []
     assert StepSnapshot.objects.filter(pk=row.pk, **since, worker=None).exists()
@@ -186,39 +184,37 @@ def test_a_step_that_has_changed_since_it_was_read_is_not_claimed(since):
 # The token.
 
 
-@pytest.mark.usefixtures("lane")
 def test_a_late_result_is_dropped_though_the_same_process_holds_the_newer_claim():
     held = take(begun(chain()).pk)
     newer = stolen(held)
-    graph = chain().tree
+    late, new = Succeeded(Raw('"late"')), Succeeded(Raw('"new"'))
 
-    assert express.settle(graph, held, Succeeded(Raw('"late"'))) == (False, None)
+    assert chains.record([Ended(held, late)]) == [NOT_PLAIN]
     assert found(held) == ("running", 2, None)
-    assert express.settle(graph, newer, Succeeded(Raw('"new"')))[0]
+    assert chains.record([Ended(newer, new)]) == [DONE]
     assert found(held) == ("success", 2, "new")
 
 
-@pytest.mark.usefixtures("lane")
 def test_a_late_result_of_an_item_is_dropped_by_its_one_statement():
     held = an_item()
     stolen(held)
 
-    assert express_items.settle(listed().tree, [(held, Succeeded(Raw('"late"')))]) is None
+    late = Ended(held, Succeeded(Raw('"late"')), keep=keep_all)
+    assert items.record([late]) == [NOT_PLAIN]
     assert found(held) == ("running", 2, None)
 
 
-@pytest.mark.usefixtures("lane")
 def test_an_item_of_a_run_that_was_canceled_lets_no_other_begin():
     held = an_item()
-    verbs.cancel(Run.objects.get(pk=held.run))
+    steering.cancel(Run.objects.get(pk=held.run))
 
-    assert express_items.settle(listed().tree, [(held, Succeeded(Raw("1")))]) is None
-    assert settle(held, Succeeded(Raw("1")), go_on=True) is None
+    assert items.record([Ended(held, Succeeded(Raw("1")), keep=keep_all)]) == [NOT_PLAIN]
+    assert settled(held, Succeeded(Raw("1")), go_on=True) is None
     assert statuses(held.run)["same[0]"] == "success"
-    assert statuses(held.run).get("same[2]", "planned") == "planned"
+    assert "same[2]" not in statuses(held.run)
 
 
-def test_who_gives_a_claim_back_late_does_not_free_the_newer_one():
+def test_giving_a_claim_back_late_does_not_free_the_newer_one():
     held = take(begun(chain()).pk)
     stolen(held)
 
@@ -239,22 +235,27 @@ def test_a_step_that_was_claimed_again_since_it_was_seen_lost_is_left_alone():
 # The result.
 
 
-def test_a_result_is_kept_while_the_database_is_away_and_recorded_when_it_is_back(monkeypatch):
+def test_a_result_is_kept_while_the_database_is_away_and_recorded_when_it_is_back(
+    monkeypatch, caplog
+):
     held = take(begun(chain()).pk)
     away = [OperationalError, InterfaceError]
     there = settling.settle
 
     def settle_when_it_is_back(*arguments: Any, **options: Any) -> Any:
         if away:
-            raise away.pop()("gone")
+            return [Refused(away.pop()("gone"))]
         return there(*arguments, **options)
 
     monkeypatch.setattr(settling, "settle", settle_when_it_is_back)
     monkeypatch.setattr(settling, "_BACKOFF", (0.0,))
 
-    settling.settle_until_recorded(held, Succeeded(Raw('"kept"')), go_on=False)
+    settling.until_recorded([Ended(held, Succeeded(Raw('"kept"')))])
 
     assert (found(held), away) == (("success", 1, "kept"), [])
+    # The log says each time why the result could not be recorded.
+    told = [type(record.exc_info[1]) for record in caplog.records if record.exc_info]
+    assert told == [InterfaceError, OperationalError]
 
 
 # Times.
@@ -316,7 +317,7 @@ def test_an_atomic_step_whose_claim_was_lost_leaves_nothing_of_what_it_wrote(cap
 
 
 class Listening:
-    """A dispatcher that only notes which runs it heard of."""
+    """A dispatcher that only notes the runs of its hints."""
 
     heard: ClassVar[list[uuid.UUID]] = []
 

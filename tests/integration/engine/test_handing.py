@@ -1,4 +1,4 @@
-"""A caller that waits works on its run in its own thread; else a thread that is idle does."""
+"""A waiting caller works on its run in its own thread; otherwise an idle thread does."""
 
 import threading
 import time
@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 from django.db import connection, transaction
 
-from worker import actors, process
+from worker import process
 from workflows_app import StepContext, Workflow, errors, step
-from workflows_app.engine import waiting
+from workflows_app.engine.verbs import waiting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("embedded")]
 
@@ -33,9 +33,9 @@ def threads_of(result: Any) -> set[str]:
 def all_are_idle() -> bool:
     """Return whether every thread is idle again, within two seconds."""
     until = time.monotonic() + 2
-    while actors.busy() and time.monotonic() < until:
+    while process.here.capacity.busy and time.monotonic() < until:
         time.sleep(0.01)
-    return actors.busy() == 0
+    return process.here.capacity.busy == 0
 
 
 def test_a_caller_that_waits_works_itself(flow):
@@ -107,7 +107,7 @@ def test_a_run_that_is_hinted_at_while_all_threads_work_is_not_forgotten():
     gate = threading.Event()
     waits = Workflow("waits").then(step(lambda _: gate.wait(20), id="wait")).commit()
     process.start()
-    held = [waits.create_run() for _ in range(actors.most())]
+    held = [waits.create_run() for _ in range(process.here.capacity.threads)]
     for run in held:
         run.start(wait=False)
     late = waits.create_run()

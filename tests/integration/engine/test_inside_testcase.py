@@ -125,7 +125,7 @@ def late(request):
 @pytest.mark.django_db
 @pytest.mark.usefixtures("execution")
 class TestTimeDoesNotPassHere:
-    """A wait of days inside a `TestCase`: no verb blocks, and one that would wait says so."""
+    """A wait of days inside a `TestCase`: no verb blocks, and a waiting verb says so."""
 
     def test_a_verb_that_does_not_wait_returns(self, late):
         run = late.create_run()

@@ -13,7 +13,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("
 
 @step
 def first(data):
-    """Give what it gets."""
+    """Return the input."""
     return data
 
 
@@ -28,7 +28,7 @@ def asks(data, ctx: StepContext):
 
 
 def begun(how):
-    """Return a new run that the verb fits."""
+    """Return a new run that fits the verb."""
     run = Workflow("in-transactions").then(first).then(asks).commit().create_run()
     match how:
         case "suspended":
@@ -54,7 +54,7 @@ VERBS = {
 
 
 def settled(run):
-    """Wait until the run stands still."""
+    """Wait until the run has settled."""
     pause = threading.Event()
     while run.refresh().status in {"pending", "running"}:
         pause.wait(0.01)

@@ -1,4 +1,4 @@
-"""do_while, do_until, sleep, sleep_until: rounds with their history, waits that last."""
+"""do_while, do_until, sleep, sleep_until: iterations with their history, durable waits."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -31,7 +31,7 @@ def test_a_loop_runs_at_least_once_and_until_its_condition_says_so():
     assert flow.create_run().start(10).result == 12
 
 
-def test_a_loop_keeps_the_history_of_its_rounds_and_shows_the_latest():
+def test_a_loop_keeps_all_its_iterations_and_shows_the_latest():
     flow = Workflow("history").do_until(inc, lambda n: n == 3, id="poll").commit()
     run = flow.create_run()
     result = run.start(0)
@@ -44,7 +44,7 @@ def test_a_loop_keeps_the_history_of_its_rounds_and_shows_the_latest():
     assert types_of(run, "workflow-step-start")[0] == ("workflow-step-start", "poll")
 
 
-def test_the_count_is_told_to_the_step_and_to_the_condition():
+def test_the_step_and_the_condition_get_the_count():
     seen = []
     look = step(lambda n, ctx: (seen.append(("step", ctx.iteration, ctx.path)), n)[1], id="look")
 
@@ -67,7 +67,7 @@ def test_a_condition_that_raises_fails_the_run():
     assert result.steps["inc"].iterations[0].status == "success"
 
 
-def test_a_round_can_ask_and_goes_on_with_the_answer():
+def test_an_iteration_can_ask_and_continues_with_the_answer():
     @step
     def ask(n, ctx: StepContext):
         if ctx.resume_data is None:
@@ -87,7 +87,7 @@ def test_a_round_can_ask_and_goes_on_with_the_answer():
     assert result.result == "stop"
 
 
-def test_a_workflow_in_a_loop_runs_each_round_under_its_index():
+def test_a_workflow_in_a_loop_runs_each_iteration_under_its_index():
     inner = Workflow("in-loop").then(inc).then(inc).commit()
     flow = Workflow("loops-over").do_while(inner, lambda n: n < 4, id="twice").commit()
     result = flow.create_run().start(0)

@@ -1,4 +1,4 @@
-"""Verbs that are called wrongly: what they say, and that nothing was changed."""
+"""Wrong calls of verbs: what they say, and that nothing changes."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from unittest import mock
@@ -7,14 +7,14 @@ import pytest
 from django.db import OperationalError, ProgrammingError
 
 from workflows_app import Schedule, StepContext, Workflow, errors, from_step, step
-from workflows_app.engine import verbs
+from workflows_app.engine.verbs import starting
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
 
 
 @step
 def first(data):
-    """Give what it gets."""
+    """Return the input."""
     return data
 
 
@@ -145,7 +145,7 @@ def test_a_schedule_beyond_all_days_is_refused_where_it_is_written():
     assert len(str(refusal.value)) < 300
 
 
-def test_a_step_that_there_is_not_is_told_with_names_that_people_gave():
+def test_an_unknown_step_is_refused_with_names_that_people_gave():
     """A branch whose name a step has gets another, which nobody can name."""
     taken = step(lambda data: data, id="branch-1")
     made = Workflow("told").then(taken).branch([(lambda _: True, first)]).commit()
@@ -159,7 +159,7 @@ def test_a_step_that_there_is_not_is_told_with_names_that_people_gave():
         with pytest.raises(errors.WorkflowError, match=r"no|suspended") as said:
             verb()
         assert "~" not in str(said.value)
-    with pytest.raises(errors.InvalidStep, match="stand: branch-1, first"):
+    with pytest.raises(errors.InvalidStep, match="before it: branch-1, first"):
         Workflow("told-too").then(taken).branch([(lambda _: True, first)]).map(
             {"a": from_step("nope")}
         )
@@ -237,7 +237,7 @@ ANSWERS = {
 JOURNEYS = {
     "a context": ({"context": 5}, "context is a mapping"),
     "a context in a list": ({"context": [1]}, "context is a mapping"),
-    "a result": ({"context": {"first": 5}}, "it is a mapping such as"),
+    "a result": ({"context": {"first": 5}}, "it must be a mapping like"),
     "a status": ({"context": {"first": {"status": "succes", "output": 1}}}, "'succes'"),
     "nested": ({"nested_steps_context": 5}, "nested_steps_context is a mapping"),
     "a nested result": ({"nested_steps_context": {"first": 5}}, "nested workflow 'first'"),
@@ -321,13 +321,13 @@ def test_a_schedule_refuses_wrong_arguments():
 )  # fmt: skip
 def test_a_missing_table_says_to_migrate(said):
     with (
-        mock.patch.object(verbs, "create", side_effect=said),
+        mock.patch.object(starting, "create", side_effect=said),
         pytest.raises(errors.NotMigrated, match=r"manage\.py migrate") as raised,
     ):
         flow().create_run()
     assert raised.value.__cause__ is said
     with (
-        mock.patch.object(verbs, "create", side_effect=OperationalError("no such table: shop")),
+        mock.patch.object(starting, "create", side_effect=OperationalError("no such table: shop")),
         pytest.raises(OperationalError, match="shop"),
     ):
         flow().create_run()

@@ -1,4 +1,4 @@
-"""No way round an approval, and no verb on a workflow's runs without its permission."""
+"""There is no way around an approval, and no verb on a workflow's runs without its permission."""
 
 import asyncio
 
@@ -51,7 +51,7 @@ def approve(name="approve", permission="group:finance"):
 
 
 def plain(name):
-    """Return a step that passes on what it got."""
+    """Return a step that returns its input."""
     return step(lambda data: data, id=name)
 
 
@@ -64,7 +64,7 @@ def line(name, *parts):
 
 
 def answered(flow, data=1, **options):
-    """Start a run, and answer all that it asks, as trusted code may."""
+    """Start a run, and answer all its questions as trusted code."""
     run = flow.create_run()
     run.start(data)
     while run.status == "suspended":
@@ -73,7 +73,7 @@ def answered(flow, data=1, **options):
 
 
 def refused(run, target, actor, match="'approve'", **options):
-    """Hold that the actor may neither travel nor fork so, and that nothing changed."""
+    """Check that the actor may neither travel nor fork like this, and that nothing changed."""
     before = (run.refresh().status, run.timeline, len(run.events()), RunRow.objects.count())
     for verb in (run.time_travel, run.fork):
         with pytest.raises(errors.NotAllowedToAnswer, match=match):
@@ -88,7 +88,7 @@ def refused(run, target, actor, match="'approve'", **options):
 
 
 def allowed(run, target, actor, **options):
-    """Hold that a fork and a travel by this actor go through."""
+    """Check that a fork and a time travel by this actor succeed."""
     assert run.fork(target, actor=actor, **options).status in {"success", "suspended", "paused"}
     assert run.time_travel(target, actor=actor, **options).status in {
         "success",
@@ -97,7 +97,7 @@ def allowed(run, target, actor, **options):
     }
 
 
-# Going past what was never answered.
+# Passing over questions that were never answered.
 
 
 def test_a_result_given_for_a_step_that_asks_needs_its_permission(kim, fay):
@@ -154,7 +154,7 @@ def test_what_somebody_answered_is_reused_by_anybody(kim):
     assert run.plan_time_travel("pay").permissions == {}
 
 
-def test_a_step_that_asks_again_needs_nothing_to_be_gone_back_to(kim):
+def test_going_back_to_a_step_that_asks_again_needs_no_permission(kim):
     run = answered(line("np-back", plain("a"), approve(), plain("pay")))
     for target in ("a", "approve"):
         allowed(run, target, kim, input_data=3)
@@ -218,7 +218,7 @@ def test_a_branch_cannot_be_entered_at_the_arm_that_nobody_approves(kim, fay):
 
 
 @pytest.mark.parametrize("kind", ["foreach", "loop"])
-def test_a_foreach_or_loop_whose_items_ask_is_not_stood_in_for(kim, fay, kind):
+def test_a_foreach_or_loop_whose_items_ask_is_not_replaced(kim, fay, kind):
     flow = Workflow(f"np-{kind}")
     if kind == "foreach":
         flow.foreach(approve(), id="each")
@@ -351,7 +351,7 @@ def test_an_async_answer_is_asked_the_same(kim):
     assert run.refresh().status == "suspended"
 
 
-def test_one_of_two_questions_is_answered_by_who_may(kim, fay):
+def test_one_of_two_questions_is_answered_by_a_person_who_may(kim, fay):
     flow = Workflow("np-mixed").parallel([approve(), step(asking, id="other")]).commit()
     run = flow.create_run()
     run.start(1)

@@ -1,21 +1,21 @@
-"""What happens now and then is counted once each time, where it happens."""
+"""Rare events are counted once each time, where they happen."""
 
 import uuid
 from collections.abc import Mapping
 from datetime import timedelta
 
 import pytest
-from django.db import connection
 
 from tests.integration.engine.test_guards import begun, chain, stolen, take
+from tests.recording import settled, without_shortcuts
 from worker import process
 from workflows_app import errors
-from workflows_app.engine import clock, express, rare, verbs, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.rare import Rare
-from workflows_app.engine.recover import put_back, recover
-from workflows_app.engine.settle import settle
-from workflows_app.engine.work import work
+from workflows_app.engine.host import clock, rare, workers
+from workflows_app.engine.host.rare import Rare
+from workflows_app.engine.verbs import steering
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.recover import put_back, recover
+from workflows_app.engine.work.turn import work
 from workflows_app.jsontext import Raw
 from workflows_app.models import Run, Worker
 from workflows_app.planner.outcomes import Succeeded
@@ -36,7 +36,7 @@ def since(before: Mapping[Rare, int]) -> dict[Rare, int]:
     return {what: now - before[what] for what, now in rare.counts().items() if now > before[what]}
 
 
-def test_what_goes_as_it_mostly_does_is_not_counted():
+def test_the_usual_case_is_not_counted():
     before = rare.counts()
     first = begun(chain())
     work(take(first.pk))
@@ -49,27 +49,27 @@ def test_a_late_result_counts_as_one():
     stolen(held)
     before = rare.counts()
     with pytest.raises(errors.LostLease):
-        settle(held, Succeeded(Raw("1")), go_on=False)
+        settled(held, Succeeded(Raw("1")), go_on=False)
     assert since(before) == {Rare.LATE_RESULT_DROPPED: 1}
 
 
 def test_a_result_that_is_brought_again_counts_as_one():
     held = take(begun(chain()).pk)
-    settle(held, Succeeded(Raw("1")), go_on=False)
+    settled(held, Succeeded(Raw("1")), go_on=False)
     before = rare.counts()
-    settle(held, Succeeded(Raw("1")), go_on=False)
+    settled(held, Succeeded(Raw("1")), go_on=False)
     assert since(before) == {Rare.RECORDED_BEFORE: 1}
 
 
-@pytest.mark.parametrize("is_open", [True, False], ids=["express", "plain"])
-def test_a_run_that_was_written_to_meanwhile_counts_as_one(monkeypatch, is_open):
-    monkeypatch.setattr(express, "is_open", is_open)
+@pytest.mark.parametrize("is_short", [True, False], ids=["shortcut", "reference"])
+def test_a_run_that_was_written_to_meanwhile_counts_as_one(monkeypatch, is_short):
+    if not is_short:
+        without_shortcuts(monkeypatch)
     held = take(begun(chain()).pk)
-    verbs.cancel(Run.objects.get(pk=held.run))
+    steering.cancel(Run.objects.get(pk=held.run))
     before = rare.counts()
     work(held)
-    is_express = is_open and connection.vendor == "postgresql"
-    assert since(before) == {Rare.EXPRESS_REFUSED if is_express else Rare.GUARD_REFUSED: 1}
+    assert since(before) == {Rare.SHORTCUT_REFUSED if is_short else Rare.GUARD_REFUSED: 1}
 
 
 def test_a_step_that_another_has_claimed_counts_as_one():

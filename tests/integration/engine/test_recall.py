@@ -1,12 +1,12 @@
-"""What a caller recalls of the run that it worked on itself is what it would have read."""
+"""What a caller recalls of its own run is what it would have read."""
 
 from typing import Any
 
 import pytest
-from django.db import connection
 
 from workflows_app import StepContext, Workflow, errors, results, step
-from workflows_app.engine import beginning, handover, recall, sessions
+from workflows_app.engine.run import recall, sessions, transfer
+from workflows_app.engine.verbs import starting
 from workflows_app.models import Run as RunRow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("embedded")]
@@ -21,8 +21,8 @@ def add(data: Any) -> dict[str, int]:
 def read(monkeypatch):
     """The runs that a caller looked at in the database when they had settled."""
     seen = []
-    standing = results.standing
-    monkeypatch.setattr(results, "standing", lambda pk: seen.append(pk) or standing(pk))
+    read_run = results.run_and_steps
+    monkeypatch.setattr(results, "run_and_steps", lambda pk: seen.append(pk) or read_run(pk))
     return seen
 
 
@@ -52,7 +52,7 @@ def test_the_result_and_the_run_are_as_they_are_read(read):
         output_options={"include_state": True, "include_resume_labels": True},
     )
 
-    assert (read == []) is (connection.vendor == "postgresql")
+    assert read == []
     assert values_of(run._row) == values_of(RunRow.objects.get(pk=run.pk))
     again = results.build(run.pk, include_state=True, include_resume_labels=True)
     assert result == again
@@ -97,23 +97,23 @@ def test_a_failure_is_read(read):
     assert read
 
 
-def test_a_caller_elsewhere_that_cannot_be_told_changes_nothing_for_the_run(monkeypatch):
+def test_a_remote_caller_that_cannot_be_reached_changes_nothing_for_the_run(monkeypatch):
     asked = []
-    hand = beginning._hand
+    hand = starting._hand_over
 
-    def hand_for_a_caller(slot, begun, *others):
-        hand(slot, begun, *others)
-        sessions.of(begun.pk).caller = "elsewhere"
+    def hand_for_a_caller(slot, begun):
+        hand(slot, begun)
+        sessions.of(begun.run.pk).caller = "elsewhere"
 
     def fails(of):
         asked.append(len(of.steps))
         raise ValueError
 
-    monkeypatch.setattr(beginning, "_hand", hand_for_a_caller)
-    monkeypatch.setattr(handover, "pack_end", fails)
+    monkeypatch.setattr(starting, "_hand_over", hand_for_a_caller)
+    monkeypatch.setattr(transfer, "pack_end", fails)
     run = chain(step(add, id="a"), step(add, id="b")).create_run()
 
     assert run.start({"n": 0}).result == {"n": 2}
 
-    assert asked == ([2] if connection.vendor == "postgresql" else [])
+    assert asked == [2]
     assert run.refresh().status == "success"

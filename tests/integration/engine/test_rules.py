@@ -41,7 +41,7 @@ def only(fn, name="only", **options):
 
 
 def until(condition, seconds=10.0):
-    """Wait until something holds."""
+    """Wait until a condition is true."""
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "it does not come"
@@ -171,7 +171,7 @@ def test_a_stale_answer_never_answers_another_question():
         run.resume("stop", suspension=second["suspension"])
 
 
-def test_a_step_that_asks_anew_refuses_the_answer_to_its_first_question():
+def test_a_step_that_asks_again_refuses_the_answer_to_its_first_question():
     def twice(data, ctx: StepContext):
         if ctx.resume_data != "yes":
             ctx.suspend({"asked": ctx.resume_data})
@@ -186,7 +186,7 @@ def test_a_step_that_asks_anew_refuses_the_answer_to_its_first_question():
     assert run.resume("yes").result == {"asked": "no"}
 
 
-def test_an_unknown_label_lists_those_there_are():
+def test_an_unknown_label_lists_the_known_ones():
     flow = only(lambda d, ctx: ctx.suspend(resume_label=["a", "b"]), "labels")
     run = flow.create_run()
     run.start(1)
@@ -302,7 +302,7 @@ def test_a_foreign_exception_loses_the_attempt_and_the_step_runs_again():
     assert ran[0][2] == ran[1][2]
 
 
-def test_the_key_is_another_for_another_step_round_and_run():
+def test_the_key_differs_by_step_iteration_and_run():
     keys = []
     note = step(lambda d, ctx: keys.append(ctx.idempotency_key), id="note")
     flow = Workflow("keys").then(note).do_until(note, lambda d, ctx: ctx.iteration == 1).commit()
@@ -314,7 +314,7 @@ def test_the_key_is_another_for_another_step_round_and_run():
 # Hooks.
 
 
-def test_hooks_are_told_of_every_settling_with_a_number_of_its_own():
+def test_hooks_are_called_for_every_settling_with_its_own_number():
     told = []
     flow = Workflow("hooked", on_finish=told.append).then(ask).then(ask.clone(id="b")).commit()
     run = flow.create_run(resource_id="r")

@@ -8,12 +8,13 @@ import pytest
 from django.db import connection
 from pydantic import BaseModel, SecretStr
 
-from worker import database
+from worker import process
 from workflows_app import Schedule, StepContext, Workflow, step
 from workflows_app.definition import registry
-from workflows_app.engine import clock, schedules, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.work import work
+from workflows_app.engine.host import clock, workers
+from workflows_app.engine.verbs import schedules
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.turn import work
 from workflows_app.models import Run as RunRow
 from workflows_app.models import Schedule as Row
 from workflows_app.models import StepSnapshot, Trigger
@@ -29,7 +30,7 @@ class Order(BaseModel):
 
 @pytest.fixture(autouse=True)
 def _fresh(request, settings, monkeypatch):
-    """Leave the firing to the test, and know nothing to be stored."""
+    """Leave the firing to the test, and forget which schedules are stored."""
     if "sweep" not in request.node.name:  # that of a worker which an earlier test started
         request.getfixturevalue("swept_by_nobody")
     settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
@@ -39,8 +40,8 @@ def _fresh(request, settings, monkeypatch):
 
 @pytest.fixture
 def swept_by_nobody():
-    """Let the sweep of this process stand still."""
-    with database.SWEEPING:
+    """Pause the sweep of this process."""
+    with process.here.sweep.turn:
         yield
 
 
@@ -92,7 +93,7 @@ def test_a_due_time_starts_one_run_with_what_the_schedule_gives():
 
 
 class Login(BaseModel):
-    """Has a part that nobody is to see."""
+    """Has a secret part."""
 
     password: SecretStr
 
@@ -183,7 +184,7 @@ def test_what_was_missed_comes_once_as_a_backfill_and_the_rest_is_skipped():
     assert schedule.next_fire_at > now
 
 
-def test_times_of_the_last_minute_are_all_made_up_for():
+def test_missed_times_of_the_last_minute_are_all_made_up_for():
     each = flow("seconds", Schedule("*/10 * * * * *"))
     (schedule,) = each.schedules()
     now = minute(clock.now()) + timedelta(seconds=35)
@@ -191,7 +192,7 @@ def test_times_of_the_last_minute_are_all_made_up_for():
     assert schedules.fire_due(now) == 3
 
 
-def test_skip_leaves_a_time_out_while_the_run_before_goes_on():
+def test_skip_leaves_a_time_out_while_the_previous_run_continues():
     skips = flow("skips", Schedule("* * * * *", overlap="skip"))
     (schedule,) = skips.schedules()
     now = minute(clock.now())
@@ -204,7 +205,7 @@ def test_skip_leaves_a_time_out_while_the_run_before_goes_on():
     assert schedules.fire_due(now + timedelta(minutes=2)) == 1
 
 
-def test_queue_lets_each_time_wait_for_the_run_before():
+def test_queue_lets_each_time_wait_for_the_previous_run():
     queues = flow("queues", Schedule("* * * * *", overlap="queue"))
     (schedule,) = queues.schedules()
     now = minute(clock.now())
@@ -233,7 +234,7 @@ def test_a_pause_holds_over_a_deploy_that_changes_the_schedule():
     assert found.next_fire_at > clock.now()
 
 
-def test_a_schedule_that_code_has_no_more_fires_no_more_and_keeps_its_triggers():
+def test_a_schedule_that_code_no_longer_has_stops_firing_and_keeps_its_triggers():
     old = flow("gone", Schedule("* * * * *", id="a"), Schedule("* * * * *", id="b"))
     now = clock.now()
     for schedule in old.schedules():

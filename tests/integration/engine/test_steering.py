@@ -1,4 +1,4 @@
-"""restart, retry, rerun, fork, per_step, proceed: going on with a run."""
+"""restart, retry, rerun, fork, per_step, proceed: continuing a run."""
 
 import threading
 import time
@@ -7,15 +7,15 @@ import pytest
 from django.contrib.auth import get_user_model
 
 from workflows_app import StepContext, Workflow, errors, step
-from workflows_app.engine import clock, ports, workers
-from workflows_app.engine.claim import claim
+from workflows_app.engine.host import clock, ports, workers
+from workflows_app.engine.work.claim import claim
 from workflows_app.models import Action, StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
 
 
 class Flaky:
-    """Code that fails until it is mended, and remembers what ran."""
+    """Code that fails until it is fixed, and remembers what ran."""
 
     def __init__(self) -> None:
         self.is_broken = True
@@ -138,7 +138,7 @@ def test_retry_goes_into_nested_workflows_loops_and_foreach(flaky):
     assert flaky.ran == ["y", "x", "y", "x", "y"]
 
 
-def test_a_retry_keeps_the_state_and_counts_attempts_anew(flaky):
+def test_a_retry_keeps_the_state_and_counts_attempts_from_the_start(flaky):
     def work(data, ctx: StepContext):
         ctx.set_state({"tries": ctx.state.get("tries", 0) + 1})
         if flaky.is_broken:
@@ -166,7 +166,7 @@ def test_only_a_failed_run_is_retried(flaky):
 # Rerun.
 
 
-def test_rerun_starts_a_new_run_with_what_the_first_was_given():
+def test_rerun_starts_a_new_run_with_the_input_of_the_first():
     def work(data, ctx: StepContext):
         ctx.request_context["later"] = True
         return [data, ctx.state, dict(ctx.request_context), ctx.resource_id]
@@ -202,7 +202,7 @@ def test_restart_takes_a_step_from_a_lost_worker_and_runs_nothing_twice(flaky, e
     assert restarted.payload["path"] == "a"
 
 
-def test_the_late_result_of_the_worker_before_is_dropped():
+def test_the_late_result_of_the_previous_worker_is_dropped():
     gate, started, ran = threading.Event(), threading.Event(), []
 
     def work(data, ctx: StepContext):
@@ -290,7 +290,7 @@ def test_proceed_without_per_step_goes_on_to_the_end(flaky):
     assert run.proceed(per_step=False).result == ["a", "b", "c"]
 
 
-def test_per_step_takes_one_arm_one_item_and_one_round_at_a_time(flaky):
+def test_per_step_takes_one_arm_one_item_and_one_iteration_at_a_time(flaky):
     flow = (
         Workflow("one-at-a-time")
         .parallel([flaky.step("a"), flaky.step("b")])
@@ -328,7 +328,7 @@ def test_a_paused_run_can_be_canceled_and_refuses_a_restart(flaky):
     assert (run.status, flaky.ran) == ("canceled", ["a"])
 
 
-# Who.
+# Actors.
 
 
 def test_the_verbs_keep_an_audit_trail(flaky):

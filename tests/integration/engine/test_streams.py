@@ -1,4 +1,4 @@
-"""Streams that begin a run: transient events in their place, and results as they were asked for."""
+"""Streams that begin a run: transient events in their place, and results with their options."""
 
 import asyncio
 import threading
@@ -13,7 +13,7 @@ SAID = ["data-flash 0", "data-kept 1", "data-flash 2", "output 3", "data-flash 4
 
 
 def talks(data, ctx: StepContext):
-    """Say recorded and transient things by turns, and ask once."""
+    """Emit recorded and transient events in turn, and ask once."""
     ctx.writer.custom("data-flash", 0, transient=True)
     ctx.writer.custom("data-kept", 1)
     ctx.writer.custom("data-flash", 2, transient=True)
@@ -50,7 +50,7 @@ IN_PLACE = ["start", *SAID, "end"]
 
 
 def settled(run):
-    """Wait until the run stands still, without the stream."""
+    """Wait until the run has settled, without the stream."""
     end = threading.Event()
     while run.refresh().status in {"pending", "running"}:
         end.wait(0.01)
@@ -128,7 +128,7 @@ def test_transient_events_of_a_retried_attempt_stay_with_their_attempt():
 def test_an_atomic_step_gives_its_transient_events_in_place():
     made = Workflow("atomic-talk").then(step(talks, id="talks", atomic=True)).commit()
     run = made.create_run()
-    # A suspension rolls the step back, and what it said is recorded all the same.
+    # A suspension rolls the step back, but its output is still recorded.
     assert said(run.stream("x")) == IN_PLACE
 
 

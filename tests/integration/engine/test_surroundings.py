@@ -1,4 +1,4 @@
-"""What a step does to its thread stays with the step: connections, context, time zone, decimals."""
+"""A step's effects on its thread end with the step: connections, context, time zone, decimals."""
 
 import contextvars
 import decimal
@@ -76,7 +76,7 @@ LEAVINGS = [
 
 
 def standing():
-    """Return how the thread's connection stands, as a step finds it."""
+    """Return the state of the thread's connection, as a step finds it."""
     here = connections["default"]
     here.ensure_connection()
     raw = here.connection

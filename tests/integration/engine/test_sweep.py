@@ -1,15 +1,18 @@
-"""What one turn of the sweep finds, though every hint and every timer of it was lost."""
+"""What one look of the sweep finds, when all hints and timers were lost."""
 
 import uuid
 from datetime import timedelta
 
 import pytest
 
-from worker import actors, process
+from worker import process
+from worker.serving import Serving
+from worker.sweep import OVERDUE, Sweep
 from workflows_app import Workflow, step
-from workflows_app.engine import clock, verbs, workers
-from workflows_app.engine.claim import claim
-from workflows_app.engine.recover import keep, let_go
+from workflows_app.engine.host import clock, workers
+from workflows_app.engine.verbs import starting, steering
+from workflows_app.engine.work.claim import claim
+from workflows_app.engine.work.recover import hold, let_go
 from workflows_app.models import Run, StepSnapshot
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -17,20 +20,20 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 @pytest.fixture
 def hinted(monkeypatch, settings) -> list[int]:
-    """The steps that the sweep hints at, to threads that are not there."""
+    """The steps that the sweep hints at, to threads that do not exist."""
     process.stop(timeout=2.0)
     settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
     workers.beat(clock.now())
     steps: list[int] = []
-    monkeypatch.setattr(actors, "hint_here", lambda step, place=0: steps.append(step))
-    monkeypatch.setattr(process, "_unknown", {})
+    made = Sweep(Serving(), lambda: 8, lambda _queue, step: steps.append(step))
+    monkeypatch.setattr(process.here, "sweep", made)
     return steps
 
 
 def begun(flow: Workflow) -> StepSnapshot:
     """Start a run of which nobody is told, and return its first step."""
-    run = verbs.create(flow, None, None)
-    verbs.start(flow, run, 1)
+    run = starting.create(flow, None, None)
+    starting.start(flow, run, 1)
     return StepSnapshot.objects.get(run=run)
 
 
@@ -47,14 +50,14 @@ def sleeping() -> Workflow:
 
 def sweep() -> None:
     """Let the sweep look once, as it does each second."""
-    assert process._sweep_once(first=False)
+    assert process.here.sweep.look(is_first=False)
 
 
 def test_a_step_whose_hint_was_lost_is_hinted_at_again(hinted):
     waits = begun(plain())
     sweep()
     assert hinted == [], "its hint may be on its way"
-    StepSnapshot.objects.filter(pk=waits.pk).update(queued_at=clock.now() - 2 * process.OVERDUE)
+    StepSnapshot.objects.filter(pk=waits.pk).update(queued_at=clock.now() - 2 * OVERDUE)
 
     sweep()
 
@@ -92,11 +95,11 @@ def test_a_claim_that_no_thread_knows_is_freed_at_the_second_look(hinted):
     assert StepSnapshot.objects.get(pk=unknown.step).status == "queued"
 
 
-def test_a_canceled_run_whose_step_does_not_end_is_given_up(hinted, settings):
+def test_a_canceled_run_does_not_wait_for_ever_for_a_step_that_does_not_end(hinted, settings):
     settings.WORKFLOWS = {**settings.WORKFLOWS, "CANCEL_GRACE_SECONDS": 60}
     held = claim(begun(plain()).pk, worker=workers.mine(), now=clock.now())
-    keep(held)
-    verbs.cancel(Run.objects.get(pk=held.run))
+    hold(held)
+    steering.cancel(Run.objects.get(pk=held.run))
     sweep()
     assert Run.objects.get(pk=held.run).status == "running"
     long_ago = clock.now() - timedelta(seconds=61)

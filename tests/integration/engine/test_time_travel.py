@@ -1,4 +1,4 @@
-"""Time travel, its plan, and forks: into every entry, from every status, with what is given."""
+"""Time travel, its plan, and forks: to every entry, from every status, with given values."""
 
 import pytest
 from pydantic import BaseModel
@@ -16,7 +16,7 @@ class Trail:
         self.is_broken = False
 
     def step(self, name, **options):
-        """Return a step that adds its name to the list that came."""
+        """Return a step that adds its name to the input list."""
 
         def fn(data, ctx: StepContext):
             self.ran.append(name)
@@ -66,7 +66,7 @@ def test_it_runs_the_step_again_and_what_follows_with_the_recorded_input(nested,
 
 
 @pytest.mark.parametrize("target", ["in.y", ["in", "y"], "step"])
-def test_a_target_may_stand_in_a_nested_workflow(nested, trail, target):
+def test_a_target_may_be_in_a_nested_workflow(nested, trail, target):
     y = nested.tree.nodes["in.y"].step
     run = nested.create_run()
     run.start([])
@@ -78,14 +78,14 @@ def test_a_target_may_stand_in_a_nested_workflow(nested, trail, target):
     assert result.steps["in.x"].status == "success"
 
 
-def test_input_data_takes_the_place_of_what_came_to_it(nested, trail):
+def test_input_data_replaces_the_recorded_input(nested, trail):
     run = nested.create_run()
     run.start([])
     assert run.time_travel("in.y", input_data=["new"]).result == ["new", "y", "b"]
     assert run.result().steps["in.y"].payload == ["new"]
 
 
-def test_context_takes_the_place_of_recorded_results(nested, trail):
+def test_context_replaces_recorded_results(nested, trail):
     run = nested.create_run()
     run.start([])
     trail.again()

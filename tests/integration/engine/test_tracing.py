@@ -1,4 +1,4 @@
-"""Tracing through OpenTelemetry: one trace a run, a span a verb, a span a step below it."""
+"""Tracing through OpenTelemetry: one trace per run, one span per verb, one per step below it."""
 
 import subprocess
 import sys
@@ -41,7 +41,7 @@ def ask(data, ctx: StepContext):
     return ctx.resume_data
 
 
-def test_without_opentelemetry_a_span_takes_every_call_and_given_ids_are_told():
+def test_without_opentelemetry_a_span_takes_every_call_and_given_ids_are_returned():
     def work(data, ctx: StepContext):
         ctx.span.set_attribute("a", 1)
         ctx.span.add_event("b")
@@ -125,7 +125,7 @@ def test_a_failed_step_has_its_error_on_its_span(exporter):
     assert span.events[0].attributes["exception.type"] == "ValueError"
 
 
-def test_spans_of_the_users_own_stand_below_that_of_the_step_async_ones_too(exporter):
+def test_spans_of_user_code_are_below_that_of_the_step_async_ones_too(exporter):
     tracer = trace.get_tracer_provider().get_tracer("mine")
 
     async def work(data):
@@ -137,7 +137,7 @@ def test_spans_of_the_users_own_stand_below_that_of_the_step_async_ones_too(expo
     assert found["inner"].parent.span_id == found["workflow.step work"].context.span_id
 
 
-def test_a_context_of_the_callers_own_is_gone_on_with(exporter):
+def test_a_context_of_the_caller_is_continued(exporter):
     flow = Workflow("traced-context").then(step(lambda d: d, id="s")).commit()
     carrier = {"traceparent": f"00-{'a' * 32}-{'b' * 16}-01"}
     assert flow.create_run().start({}, tracing_context=carrier).trace_id == "a" * 32
@@ -159,7 +159,7 @@ def test_a_context_of_the_callers_own_is_gone_on_with(exporter):
         ({"metadata": [1]}, errors.InvalidInput),
     ],
 )
-def test_what_cannot_be_is_refused_and_changes_nothing(options, error):
+def test_invalid_options_are_refused_and_change_nothing(options, error):
     run = Workflow("refused-trace").then(ask).commit().create_run()
     with pytest.raises(error):
         run.start({}, tracing_options=options)

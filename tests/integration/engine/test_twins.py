@@ -1,4 +1,4 @@
-"""Every async twin, with every option, called on a running loop; and every verb that blocks one."""
+"""Every async twin, with every option, on a running loop; and every verb that blocks one."""
 
 import asyncio
 import inspect
@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import SynchronousOnlyOperation
 
 from workflows_app import Run, Schedule, StepContext, Workflow, errors, step
-from workflows_app.engine import ports
+from workflows_app.engine.host import ports
 from workflows_app.schedules import WorkflowSchedule
 from workflows_app.threads import in_thread
 
@@ -57,7 +57,7 @@ def flow():
 
 
 async def begun(how):
-    """Return a new run that the twin fits."""
+    """Return a new run that fits the twin."""
     run = await flow().acreate_run()
     match how:
         case "suspended":
@@ -109,7 +109,7 @@ async def test_every_twin_takes_every_option(twin, options):
 
 
 def naps(data, ctx: StepContext):
-    """Take far longer than anybody waits, but end with the run."""
+    """Take far longer than any caller waits, but end with the run."""
     if ctx.get_init_data() != "now":
         ctx.abort_signal.wait(60)
     if ctx.resume_data is None and ctx.get_init_data() == "now":
@@ -125,7 +125,7 @@ async def test_a_timeout_raises_wait_timeout_and_the_run_goes_on(twin):
         await run.astart("now")
     args = {"astart": ("x",), "arerun": ("x",)}.get(twin, ("naps",))
     options = {"context": {"input": "x"}} if twin == "afork" else {}
-    with pytest.raises(errors.WaitTimeout, match="goes on"):
+    with pytest.raises(errors.WaitTimeout, match="continues"):
         await getattr(run, twin)(*args, **options, timeout=0.3)
     for each in await made.alist_runs():
         await each.acancel(wait=True, timeout=30)
@@ -251,7 +251,7 @@ async def test_every_method_of_a_schedule_that_blocks_does_so_too(name):
         getattr(schedule, name)()
 
 
-#: What leaves `on_start` and what its caller gets; no coroutine can raise a StopIteration.
+#: What `on_start` raises and what its caller gets, because no coroutine can raise a StopIteration.
 LEAVES = {
     StopIteration: RuntimeError,
     StopAsyncIteration: StopAsyncIteration,

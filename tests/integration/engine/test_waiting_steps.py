@@ -56,11 +56,11 @@ def lent():
 
 
 def nobody_is_lent():
-    """Return whether all threads that were lent are given back."""
+    """Return whether all lent threads have ended."""
     until(lambda: not lent(), 20)
-    taken = [lending._left.acquire(blocking=False) for _ in range(lending.MOST)]
+    taken = [process.here.lent._left.acquire(blocking=False) for _ in range(lending.MOST)]
     for _ in taken:
-        lending._left.release()
+        process.here.lent._left.release()
     return all(taken)
 
 
@@ -100,7 +100,7 @@ def test_async_steps_that_wait_end_over_two_threads():
 
 
 def waits_by(verb, flow):
-    """Return a function that waits for a run in one of the ways there are."""
+    """Return a function that waits for a run by this verb."""
 
     def suspended(data):
         run = flow.create_run()

@@ -1,4 +1,4 @@
-"""What threads say and hear over connections to Redis of their own, and that none ever hangs."""
+"""What threads send and hear over their own connections to Redis, without ever hanging."""
 
 import contextlib
 import socket
@@ -11,26 +11,42 @@ import pytest
 import redis as redis_client
 
 from tests.chaos.proxy import Wire
-from worker import connections, lines
+from worker import reply_channel
+from worker.connections import Connections
 
 pytestmark = pytest.mark.sqlite_only  # no database is used
 
 RUN = uuid.UUID(int=7)
 
 
-@pytest.fixture(autouse=True)
-def _connected(redis, settings):
-    settings.REDIS_URL = redis.url
-    connections._quick.cache_clear()
-    yield
-    connections._quick.cache_clear()
+@pytest.fixture(scope="module")
+def connections(redis):
+    """How this process talks to the Redis of these tests."""
+    made = Connections(redis.url)
+    yield made
+    made._mine.connection.disconnect()
 
 
 @pytest.fixture
-def line():
-    made = lines.Line()
-    made.open()
-    return made
+def channel_over():
+    """Make open reply channels, and close them after the test."""
+    made = []
+
+    def make(connections):
+        made.append(reply_channel.ReplyChannel(connections))
+        made[-1].open()
+        return made[-1]
+
+    yield make
+    for each in made:
+        if each._connection is not None:
+            each._close()
+
+
+@pytest.fixture
+def channel(connections, channel_over):
+    """The reply channel of this thread, open."""
+    return channel_over(connections)
 
 
 @pytest.fixture
@@ -40,47 +56,69 @@ def elsewhere():
         yield lambda act, *given: pool.submit(act, *given).result(10)
 
 
-def test_what_is_said_of_the_run_is_heard_and_nothing_else(line, elsewhere):
-    assert elsewhere(lines.tell, line.address, uuid.UUID(int=8), "of another")
-    assert elsewhere(lines.tell, line.address, RUN, "first ü")
-    assert elsewhere(lines.tell, line.address, RUN, "")
-
-    assert line.hear(RUN, 5) == "first ü"
-    assert line.hear(RUN, 5) == ""
-    assert line.hear(RUN, 0.01) is None
-
-
-def test_nobody_hears_what_is_said_to_a_line_that_is_closed(elsewhere):
-    assert not elsewhere(lines.tell, "signalbox:caller:nobody", RUN, "text")
+def test_messages_about_the_run_are_heard_and_no_others(channel, connections, elsewhere):
+    assert elsewhere(
+        reply_channel.tell, connections, channel.address, uuid.UUID(int=8), "of another"
+    )
+    assert elsewhere(reply_channel.tell, connections, channel.address, RUN, "first ü")
+    assert channel.hear(RUN, 5) == "first ü"
+    channel.open()
+    assert elsewhere(reply_channel.tell, connections, channel.address, RUN, "")
+    assert channel.hear(RUN, 5) == ""
+    assert channel.hear(RUN, 0.01) is None
 
 
-def test_who_hears_looks_up_when_it_is_rung(line):
-    threading.Timer(0.05, line.ring).start()
+def test_a_reply_ends_one_wait_and_cannot_be_sent_again(channel, connections, elsewhere):
+    first = channel.address
+    channel.open()  # of a step that this thread runs while it waits
+    elsewhere(reply_channel.tell, connections, channel.address, RUN, "inner")
+    elsewhere(reply_channel.tell, connections, first, RUN, "outer")
+
+    assert [channel.hear(RUN, 5), channel.hear(RUN, 5)] == ["inner", "outer"]
+    elsewhere(reply_channel.tell, connections, first, RUN, "again")
+    assert channel.hear(RUN, 0.1) is None
+
+
+def test_a_reply_that_is_not_signed_is_not_heard(channel, connections, elsewhere, caplog):
+    name, _, wait = channel.address.partition("#")
+    elsewhere(connections.ask, ("PUBLISH", name, f"{wait}{RUN.hex}forged"))
+
+    assert channel.hear(RUN, 0.2) is None
+
+
+def test_nobody_hears_messages_to_a_closed_channel(connections, elsewhere):
+    assert not elsewhere(reply_channel.tell, connections, "signalbox:caller:nobody", RUN, "text")
+
+
+def test_a_waiting_thread_wakes_when_somebody_rings(channel):
+    threading.Timer(0.05, channel.ring).start()
     began = time.monotonic()
 
-    assert line.hear(RUN, 5) is None
+    assert channel.hear(RUN, 5) is None
 
     assert time.monotonic() - began < 4
-    assert line.hear(RUN, 0.01) is None
+    assert channel.hear(RUN, 0.01) is None
     for _ in range(100_000):
-        line.ring()  # never in the way, whoever listens
+        channel.ring()  # never in the way, whoever listens
 
 
-def test_a_line_that_broke_waits_no_longer_than_asked_and_is_opened_again(line, redis, elsewhere):
+def test_a_channel_that_broke_waits_no_longer_than_asked_and_is_opened_again(
+    channel, connections, redis, elsewhere
+):
     redis.stop()
     redis.start()
 
     began = time.monotonic()
-    assert line.hear(RUN, 0.2) is None
+    assert channel.hear(RUN, 0.2) is None
     assert 0.1 < time.monotonic() - began < 5
 
-    line.open()
-    assert elsewhere(lines.tell, line.address, RUN, "again")
-    assert line.hear(RUN, 5) == "again"
+    channel.open()
+    assert elsewhere(reply_channel.tell, connections, channel.address, RUN, "again")
+    assert channel.hear(RUN, 5) == "again"
 
 
 class Stalling(Wire):
-    """A wire that passes half of what is told on, and then nothing."""
+    """A wire that passes on half of a message, and then nothing."""
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         is_whole = True
@@ -92,28 +130,27 @@ class Stalling(Wire):
             other.shutdown(socket.SHUT_RDWR)
 
 
-def test_what_arrives_in_part_is_given_up_and_the_line_opened_again(redis, settings, elsewhere):
+def test_what_arrives_in_part_is_given_up_and_the_channel_opened_again(
+    redis, connections, channel_over, elsewhere
+):
     wire = Stalling(int(redis.url.rsplit(":", 1)[1].split("/")[0]))
-    settings.REDIS_URL = f"redis://127.0.0.1:{wire.port}/0"
-    connections._quick.cache_clear()
-    line = lines.Line()
-    line.open()
-    settings.REDIS_URL = redis.url
-    connections._quick.cache_clear()
-    assert elsewhere(lines.tell, line.address, RUN, "in two parts")
+    channel = channel_over(Connections(f"redis://127.0.0.1:{wire.port}/0"))
+    assert elsewhere(reply_channel.tell, connections, channel.address, RUN, "in two parts")
 
     began = time.monotonic()
-    assert line.hear(RUN, 0.5) is None
-    assert line.hear(RUN, 0.1) is None
+    assert channel.hear(RUN, 0.5) is None
+    assert channel.hear(RUN, 0.1) is None
     assert time.monotonic() - began < 5
 
-    line.open()
-    assert elsewhere(lines.tell, line.address, RUN, "again")
-    assert line.hear(RUN, 5) == "again"
+    channel.open()
+    assert elsewhere(reply_channel.tell, connections, channel.address, RUN, "again")
+    assert channel.hear(RUN, 5) == "again"
     wire.close()
 
 
-def test_answers_are_kept_for_who_asked_though_another_asks_meanwhile(redis):
+def test_answers_are_kept_for_the_thread_that_asked_though_another_asks_meanwhile(
+    redis, connections
+):
     redis.flush()
     first = connections.send(("RPUSH", "list", "a"), ("RPUSH", "list", "b"))
     assert connections.ask(("RPOP", "list")) == [b"b"]
@@ -121,7 +158,7 @@ def test_answers_are_kept_for_who_asked_though_another_asks_meanwhile(redis):
     assert first.answers() == [1, 2]
 
 
-def test_what_goes_wrong_is_told_to_who_asked_it_alone(redis):
+def test_an_error_is_raised_only_for_the_caller_that_asked(redis, connections):
     redis.flush()
     wrong = connections.send(("SET", "text", "a"), ("RPUSH", "text", "b"), ("GET", "text"))
     assert connections.ask(("GET", "text")) == [b"a"]
@@ -129,9 +166,9 @@ def test_what_goes_wrong_is_told_to_who_asked_it_alone(redis):
         wrong.answers()
 
 
-def test_what_comes_to_lists_is_taken_in_the_order_of_the_lists(redis):
+def test_values_are_taken_in_the_order_of_the_lists(redis, connections):
     redis.flush()
-    popper = connections.Popper()
+    popper = connections.popper()
     assert popper.pop(["first", "second"], 0.05) is None
     connections.ask(("RPUSH", "second", "b"), ("RPUSH", "first", "a"))
     assert popper.pop(["first", "second"], 1) == ("first", b"a")

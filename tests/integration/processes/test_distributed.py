@@ -7,7 +7,7 @@ import time
 import pytest
 
 from tests.integration.processes.elsewhere import look, ran, start
-from tests.product import wait_until
+from tests.product import Workers, wait_until
 
 pytestmark = pytest.mark.sqlite_only  # brings a PostgreSQL of its own
 
@@ -98,9 +98,7 @@ def test_a_killed_worker_loses_its_step_to_another_and_nothing_is_done_twice(wor
     assert ran(tmp_path) == ["first", "held_up", "held_up", "last"]
 
 
-def test_a_worker_that_stood_still_for_longer_than_the_lease_drops_its_late_result(
-    workers, tmp_path
-):
+def test_a_worker_that_paused_for_longer_than_the_lease_drops_its_late_result(workers, tmp_path):
     still = workers.start()
     start(workers, "killed")
     wait_until(lambda: "held_up" in ran(tmp_path), 20, workers.said)
@@ -191,12 +189,9 @@ def test_of_several_processes_one_that_dies_is_replaced(workers, tmp_path):
 
 
 def test_a_worker_says_what_it_lacks(workers):
-    assert (
-        "REDIS_URL"
-        in workers.__class__(workers.env["DATABASE_URL"], "", workers.log, {})
-        .manage("worker")
-        .stderr
-    )
+    inline = {"WORKFLOWS_EXECUTION": "inline"}
+    alone = Workers(workers.env["DATABASE_URL"], "", workers.log, inline)
+    assert "'embedded' or 'distributed'" in alone.manage("worker").stderr
     assert "at least 1" in workers.manage("worker", "--threads", "0").stderr
     assert workers.manage("migrate", "workflows_app", "zero").returncode == 0
     assert "run `manage.py migrate`" in workers.manage("worker").stderr

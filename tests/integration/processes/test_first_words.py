@@ -103,7 +103,7 @@ def test_what_a_module_of_workflows_raises_keeps_its_traceback(tmp_path: Path) -
     assert "broken_flows.py" in done.stderr
 
 
-def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_database_is_named(tmp_path: Path) -> None:
     file = tmp_path / "notes.txt"
     file.write_text("These are my notes, and not a database at all.\n" * 50)
 

@@ -1,4 +1,4 @@
-"""What happens when SQLite has no room left: nothing is lost, and the run goes on when it has."""
+"""What happens when SQLite has no space left: nothing is lost, and the run continues later."""
 
 import subprocess
 import sys

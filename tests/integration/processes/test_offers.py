@@ -1,4 +1,4 @@
-"""Claims that a verb makes for a worker which offered itself, and what becomes of them."""
+"""Claims that a verb makes for a worker that offered itself, and what happens to them."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -8,11 +8,12 @@ import redis as redis_client
 
 from tests.integration.processes.elsewhere import look, ran, start
 from tests.product import wait_until
-from workflows_app.engine import handover
+from worker import signing
+from workflows_app.engine.run import transfer
 
 pytestmark = pytest.mark.sqlite_only  # brings a PostgreSQL of its own
 
-OFFERS = f"signalbox:offers:default:{handover.FORM}"
+OFFERS = f"signalbox:offers:default:{transfer.FORM}"
 #: A client whose claim is made and never arrives. On a slow machine an offer may be too old.
 LOSING = """
 from worker import offers
@@ -27,15 +28,15 @@ while status == "queued":
 print(json.dumps(run.run_id))
 """
 WAITING = """
-from worker import offers
+from worker.process import here
 from workflows_app import get_workflow, results
 taken, read = [], []
-take, standing = offers.take, results.standing
+take, read_run = here.offers.take, results.run_and_steps
 def taking():
     wait = take()
     return lambda: taken.append(wait()) or taken[-1]
-offers.take = taking
-results.standing = lambda pk: read.append(pk) or standing(pk)
+here.offers.take = taking
+results.run_and_steps = lambda pk: read.append(pk) or read_run(pk)
 flow = get_workflow("killed")
 said = []
 for number in range(8):
@@ -59,13 +60,11 @@ def client(server):
 
 
 def offered(redis):
-    """Return how many offers stand in Redis."""
+    """Return how many offers are in Redis."""
     return client(redis).llen(OFFERS)
 
 
-def test_an_idle_worker_is_given_what_is_started_and_tells_what_came_of_it(
-    workers, redis, tmp_path
-):
+def test_an_idle_worker_gets_the_started_run_and_sends_back_its_result(workers, redis, tmp_path):
     workers.start()
     (tmp_path / "go").touch()
     wait_until(lambda: offered(redis) == 1, 15, workers.said)
@@ -132,9 +131,7 @@ def test_a_worker_that_was_killed_is_offered_for_a_moment_only(workers, redis, t
     assert "was lost" not in workers.said()
 
 
-def test_who_waits_for_a_worker_that_is_killed_gets_the_result_of_the_next_one(
-    workers, redis, tmp_path
-):
+def test_a_caller_whose_worker_is_killed_gets_the_result_of_the_next_one(workers, redis, tmp_path):
     first = workers.start()
     wait_until(lambda: offered(redis) == 1, 15, workers.said)
     with ThreadPoolExecutor(1) as pool:
@@ -164,10 +161,14 @@ def test_a_claim_for_a_worker_that_was_just_killed_is_free_once_its_death_is_see
     wait_until(lambda: seen.extend(client(redis).lrange(OFFERS, 0, 0)) or seen, 5)
     first.kill()
     first.wait()
-    worker, _ = seen[0].decode().split(":")
+    worker, _ = seen[0][signing.SIZE :].decode().split(":")
     client(redis).delete(OFFERS)
     fresh = f"{worker}:{time.time()}"
-    client(redis).rpush(OFFERS, fresh)
+    workers.python(
+        "from worker import signing, connections\n"
+        f"message = signing.signed({OFFERS!r}, {fresh!r})\n"
+        f"connections.Connections().ask(('RPUSH', {OFFERS!r}, message))"
+    )
 
     start(workers, "killed", "just")
 

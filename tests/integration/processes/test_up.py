@@ -31,6 +31,17 @@ def sleep_on(marks: str) -> str:
 
 Workflow("slow", input=str).then(sleep_on).commit()
 """
+INTERRUPTED_EARLY = """
+import os
+import signal
+import sys
+
+if "up" in sys.argv:
+    from daphne import server  # chooses the reactor
+    from twisted.internet import reactor
+
+    reactor.addSystemEventTrigger("before", "startup", os.kill, os.getpid(), signal.SIGINT)
+"""
 SIGN_IN = """
 from django.contrib.auth.models import User
 from django.utils import timezone
@@ -64,7 +75,7 @@ def _refused(*options: str, **environment: str) -> str:
     return done.stderr
 
 
-def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path) -> None:
+def test_a_port_in_use_is_reported_with_the_way_out(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
 
@@ -75,7 +86,7 @@ def test_a_port_in_use_is_told_with_the_way_out(tmp_path: Path) -> None:
     assert not (tmp_path / "a.sqlite3").exists()
 
 
-def test_a_database_that_does_not_answer_is_told_with_the_way_out() -> None:
+def test_a_database_that_does_not_answer_is_reported_with_the_way_out() -> None:
     nowhere = f"postgresql://me@127.0.0.1:{free_port()}/runs?connect_timeout=1"
 
     said = _refused("--port", str(free_port()), DATABASE_URL=nowhere)
@@ -129,3 +140,23 @@ def test_an_interrupt_from_the_keyboard_is_a_way_out_too(installed: Product) -> 
 
     assert installed._process.wait(timeout=15) == 0
     assert "Traceback" not in installed.log.read_text()
+
+
+def test_an_interrupt_just_before_it_is_up_is_not_lost(tmp_path: Path) -> None:
+    (tmp_path / "interrupted_early.py").write_text(INTERRUPTED_EARLY)
+    environment = {
+        **os.environ,
+        "DATABASE_URL": f"sqlite:///{tmp_path / 'early.sqlite3'}",
+        "PYTHONPATH": str(tmp_path),
+        "WORKFLOWS_MODULES": "interrupted_early",
+    }
+
+    done = subprocess.run(
+        ["env", "--default-signal=INT", sys.executable, "manage.py", "up", "--port",
+         str(free_port())],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "Stopping" in done.stdout
+    assert "Traceback" not in done.stderr

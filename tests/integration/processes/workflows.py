@@ -134,3 +134,36 @@ def talks(data: int, ctx: StepContext) -> int:
 
 
 talking = Workflow("far-talks").then(talks).commit()
+
+
+@step
+def pays(order: str, ctx: StepContext) -> Any:
+    """Wait for the payment of an order."""
+    return ctx.wait_for_event("payment", order, timeout=60)
+
+
+@step
+def gives_up(order: str, ctx: StepContext) -> Any:
+    """Wait for a payment that does not come."""
+    return ctx.wait_for_event("payment", order, timeout=0.5)
+
+
+@step
+def doubles(number: int) -> int:
+    """Double a number."""
+    return 2 * number
+
+
+doubling = Workflow("far-doubles").then(doubles).commit()
+
+
+@step
+def fans_out(numbers: list[int], ctx: StepContext) -> list[int]:
+    """Start a run for each number, and wait for all."""
+    runs = [ctx.start(doubling, number, key=str(number)) for number in numbers]
+    return [ctx.wait_for_run(each).result for each in runs]
+
+
+paying = Workflow("far-pays").then(pays).commit()
+giving_up = Workflow("far-gives-up").then(gives_up).commit()
+fanning = Workflow("far-fans").then(fans_out).commit()

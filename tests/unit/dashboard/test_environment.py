@@ -106,7 +106,7 @@ def test_an_empty_key_file_is_refused_and_not_replaced(tmp_path):
         environment.secret_key({}, "embedded", file)
 
 
-def test_a_folder_that_cannot_be_written_is_told_with_the_way_out(tmp_path):
+def test_an_unwritable_folder_is_reported_with_the_way_out(tmp_path):
     (tmp_path / "file").touch()
 
     with pytest.raises(ImproperlyConfigured, match="set DJANGO_SECRET_KEY"):

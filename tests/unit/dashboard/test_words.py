@@ -6,18 +6,15 @@ from zoneinfo import ZoneInfo
 import pytest
 from django.utils import timezone
 
-from dashboard.previews import LIMIT, Preview, message_in, question_in
+from dashboard.rendering.words import ago, exact, in_words, size
 from dashboard.templatetags.signalbox import (
-    ago,
     clock,
-    exact,
-    in_words,
     lasting,
     short,
     signed,
-    size,
     when,
 )
+from dashboard.values.previews import LIMIT, Preview, message_in, question_in
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -45,7 +42,7 @@ def test_the_exact_time_names_its_zone():
         ("America/St_Johns", NOON, "08:30:00 NST (-03:30)"),
     ],
 )
-def test_times_are_told_in_the_zone_of_the_person(zone, moment, said):
+def test_times_are_shown_in_the_zone_of_the_person(zone, moment, said):
     with timezone.override(ZoneInfo(zone)):
         assert exact(moment).split(" ", 1)[1] == said
         assert f'datetime="{moment:%Y-%m-%dT%H:%M}:00.000+00:00"' in when(moment)

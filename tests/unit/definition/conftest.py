@@ -1,4 +1,4 @@
-"""Each test defines workflows of its own; none is left behind for the next."""
+"""Each test defines its own workflows, and leaves none behind for the next."""
 
 import pytest
 

@@ -1,6 +1,6 @@
-"""Types from annotations, also as text (this file's all are), local, late and missing."""
+"""Types from annotations, also as text (like all in this file), local, late and missing."""
 
-# What is refused here, the types would refuse as well.
+# The types would also refuse what these tests pass.
 # mypy: disable-error-code="call-overload, import-not-found, index, name-defined, union-attr"
 
 from __future__ import annotations

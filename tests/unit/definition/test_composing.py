@@ -1,6 +1,6 @@
 """Composing workflows: entries, their names and paths, and what is refused."""
 
-# What is refused here, the types would refuse as well.
+# The types would also refuse what these tests pass.
 # mypy: disable-error-code="arg-type, list-item, no-untyped-call, union-attr"
 
 import functools
@@ -86,14 +86,14 @@ def test_unnamed_entries_are_counted_by_kind():
     assert names == ["map-1", "parallel-1", "named", "map-2", "branch-1", "parallel-2"]
 
 
-def test_the_same_step_may_stand_twice():
+def test_the_same_step_may_occur_twice():
     flow = Builder("order").then(add).parallel([add, double]).then(add).commit()
     assert paths(flow) == ["add", "parallel-1", "add#2", "double", "add#3"]
     again = flow.tree.nodes["add#2"]
     assert (again.name, again.key, again.step) == ("add#2", "add", add)
 
 
-def test_the_same_step_may_not_stand_twice_in_one_parallel_or_branch():
+def test_the_same_step_may_not_occur_twice_in_one_parallel_or_branch():
     flow = Builder("order").then(report)
     with pytest.raises(errors.DuplicateStep, match=r"'add' .*twice in 'parallel-1'"):
         flow.parallel([add, double, add])
@@ -225,7 +225,7 @@ def test_a_callable_that_cannot_be_hashed_becomes_a_step_too():
 
 
 @pytest.mark.parametrize("wrong", [None, 5, "add", [add], {"a": add}])
-def test_what_is_no_step_is_refused(wrong):
+def test_a_value_that_is_not_a_step_is_refused(wrong):
     flow = Builder("order").then(add)
     with pytest.raises(errors.InvalidStep, match=r"then\(\) of workflow 'order' was given"):
         flow.then(wrong)
@@ -409,7 +409,7 @@ def test_workflows_nest_at_any_depth():
     assert flow.tree.nodes[node.parent].parent.endswith(".parallel-1")
 
 
-def test_workflows_stand_in_parallel_and_branch():
+def test_workflows_may_be_in_parallel_and_branch():
     inner = inner_flow()
     flow = (
         Builder("outer").parallel([inner, add]).branch([(true, inner), (true, double)]).commit()
@@ -493,7 +493,7 @@ def test_a_workflow_has_the_defaults_of_the_contract():
         ({"metadata": [1]}, r"has metadata=\[1\]"),
     ],
 )
-def test_an_option_of_a_workflow_that_cannot_be_is_refused(wrong, message):
+def test_an_invalid_option_of_a_workflow_is_refused(wrong, message):
     with pytest.raises(errors.InvalidStep, match=message):
         Builder("order", **wrong)
 
@@ -504,12 +504,13 @@ def test_a_workflow_defined_by_a_subclass_knows_its_module():
             super().__init__(id_)
 
     assert Workflow("order").defined_in == __name__
+    assert Builder[int, str]("order").defined_in == __name__
     namespace: dict[str, Any] = {"Builder": Builder, "__name__": "shop.workflows"}
     exec("flow = Builder('order')", namespace)
     assert namespace["flow"].defined_in == "shop.workflows"
 
 
-def test_a_map_is_no_place_for_a_source_alone_or_a_step():
+def test_a_map_takes_neither_a_single_source_nor_a_step():
     for wrong in (from_init("a"), add, "a", None):
         with pytest.raises(errors.InvalidStep, match="A map of workflow 'order' takes a function"):
             Builder("order").map(wrong)

@@ -48,25 +48,25 @@ def crossed(type_: Any, value: Any) -> Any:
 
 
 class Validation(BaseModel):
-    """Another name for who writes it."""
+    """An alias for input."""
 
     id: int = Field(validation_alias="orderId")
 
 
 class Choices(BaseModel):
-    """Several other names, one of them deep inside; it has a default."""
+    """Several aliases, one of them deep inside; it has a default."""
 
     id: int = Field(7, validation_alias=AliasChoices("orderId", AliasPath("order", "id", 0)))
 
 
 class Written(BaseModel):
-    """Another name for who reads it."""
+    """An alias for output."""
 
     id: int = Field(serialization_alias="orderId")
 
 
 class Generated(BaseModel):
-    """All names are made."""
+    """All aliases are generated."""
 
     model_config = ConfigDict(
         alias_generator=AliasGenerator(validation_alias=to_camel, serialization_alias=str.upper)
@@ -82,14 +82,14 @@ class ByName(BaseModel):
 
 
 class OnlyName(BaseModel):
-    """The other name is taken nowhere."""
+    """The alias is accepted nowhere."""
 
     model_config = ConfigDict(validate_by_name=True, validate_by_alias=False)
     id: int = Field(7, alias="orderId")
 
 
 class Swapped(BaseModel):
-    """Each of two is called as the other."""
+    """Each of two fields has the other's name as its alias."""
 
     a: int = Field(1, alias="b")
     b: int = Field(2, alias="a")
@@ -171,14 +171,14 @@ def test_what_a_person_gives_may_use_either_name(type_):
     assert schema.load('{"orderId":5}') == schema.load('{"id":5}')
 
 
-def test_who_writes_by_alias_is_understood_where_names_are_mixed():
+def test_input_by_alias_is_understood_where_names_are_mixed():
     schema = Schema(Swapped)
     assert schema.check({"b": 5, "a": 6}) == Swapped(b=5, a=6)
     assert schema.kept('{"b":5,"a":6}', is_given=True) == '{"a":5,"b":6}'
     assert schema.kept('{"a":5,"b":6}') == '{"a":5,"b":6}'
 
 
-# What is computed, or written in another way.
+# Computed fields, and fields written in another way.
 
 
 class Sized(BaseModel):
@@ -544,7 +544,7 @@ def test_a_typed_dict_that_says_what_it_does_with_more_does_that():
 
 
 class Level(enum.Enum):
-    """Numbers that are no ints."""
+    """Numbers that are not ints."""
 
     LOW = 1
     HIGH = 2
@@ -728,7 +728,7 @@ def test_values_of_an_enum_that_json_writes_alike_are_refused():
         crossed(Both, Both.NUMBER)
 
 
-def test_what_is_no_member_of_an_enum_is_refused_as_before():
+def test_a_value_that_is_not_a_member_of_an_enum_is_refused_as_before():
     for given in ([5.9, 6.4], "EARTH", {"a": object()}, object(), "5.9,6.3x"):
         with pytest.raises(ValidationError, match=r"should be \(5\.9, 6\.3\)"):
             Schema(Planet).check(given)
@@ -778,7 +778,7 @@ def test_what_is_nested_deeply_and_can_be_read_crosses():
 
 
 class Login(BaseModel):
-    """Has parts that nobody is to see."""
+    """Has secret parts."""
 
     user: str
     password: SecretStr
@@ -787,7 +787,7 @@ class Login(BaseModel):
     more: list[SecretStr] = []
 
 
-def test_a_secret_reaches_who_reads_it_and_nobody_else():
+def test_a_secret_reaches_its_reader_and_nobody_else():
     login = Login(user="a", password="hunter2", more=["hidden1", ""])
     schema = Schema(Login)
     text = schema.dump(login).decode()
@@ -815,7 +815,7 @@ def test_a_secret_that_was_read_is_one_for_its_type_and_without_one():
     assert ANY.dump(bare).decode() == jsontext.dumps(shown)
 
 
-def test_asterisks_that_are_no_secret_stay():
+def test_asterisks_that_are_not_a_secret_stay():
     assert crossed(Any, {"a": "**********"}) == {"a": "**********"}
     assert crossed(Login, Login(user="**********", password="**********")).user == "**********"
 

@@ -26,7 +26,7 @@ def typed(name, takes=None, gives=None):
 
 
 def misfits_of(workflow):
-    """Commit a workflow and return what it warns of."""
+    """Commit a workflow and return its warnings."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         workflow.commit()
@@ -95,7 +95,7 @@ POSSIBLE = [
 
 
 @pytest.mark.parametrize(("first", "second"), CERTAIN, ids=str)
-def test_two_steps_of_which_the_second_can_take_nothing_are_warned_of(first, second):
+def test_a_step_that_can_take_nothing_from_the_one_before_gives_a_warning(first, second):
     flow = Workflow("misfits").then(typed("a", gives=first)).then(typed("b", takes=second))
     (said,) = misfits_of(flow)
     assert "'misfits'" in said

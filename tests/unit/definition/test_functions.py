@@ -194,11 +194,11 @@ def test_a_long_lambda_is_cut():
         compile("lambda: 1", __file__, "eval"),
     ],
 )
-def test_a_lambda_whose_text_is_not_at_hand_is_just_a_lambda(code):
+def test_a_lambda_without_its_text_is_just_a_lambda(code):
     assert function(eval(code), "It").source == "lambda"
 
 
-def test_a_file_that_is_no_python_any_more_does_no_harm(tmp_path):
+def test_a_file_that_is_no_longer_python_does_no_harm(tmp_path):
     path = tmp_path / "edited.py"
     path.write_text("lambda: (")
     assert function(eval(compile("lambda: 1", str(path), "eval")), "It").source == "lambda"

@@ -175,7 +175,7 @@ def test_a_committed_workflow_is_known_by_its_id():
     assert registry.find("order") is registry.get("order") is flow
 
 
-def test_an_unknown_workflow_is_refused_with_those_there_are():
+def test_an_unknown_workflow_is_refused_with_the_known_ones():
     with pytest.raises(errors.WorkflowNotFound, match=r"'order'; it knows none"):
         registry.get("order")
     Builder("other").then(validate).commit()

@@ -1,4 +1,4 @@
-"""What may be an id."""
+"""Which texts may be an id."""
 
 import enum
 

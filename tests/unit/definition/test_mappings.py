@@ -1,6 +1,6 @@
 """Mappings: where the values of a map come from."""
 
-# What is refused here, the types would refuse as well.
+# The types would also refuse what these tests pass.
 # mypy: disable-error-code="dict-item, union-attr"
 
 from typing import Any
@@ -23,7 +23,7 @@ from workflows_app.definition import (
 
 
 class Run:
-    """What a mapping may read, as a test says it."""
+    """What a mapping may read, set by a test."""
 
     def __init__(self, outputs: dict[str, Any] | None = None, **values: Any) -> None:
         self.outputs = outputs or {}
@@ -49,7 +49,7 @@ add, other, third = make("add"), make("other"), make("third")
 
 
 def before() -> Builder:
-    """A workflow in which all of these have stood before the map."""
+    """A workflow with all of these before the map."""
     inner = Builder("inner").then(add).parallel([third]).commit()
     return Builder("order").then(add).then(add).then(other).then(inner)
 
@@ -124,7 +124,7 @@ def test_without_a_path_it_is_the_whole_value():
 
 
 @pytest.mark.parametrize("wrong", ["", "a..b", ".a", "a.", 5, None])
-def test_what_is_no_path_is_refused_where_it_is_written(wrong):
+def test_an_invalid_path_is_refused_where_it_is_written(wrong):
     for source in (lambda: from_step(add, wrong), lambda: from_init(wrong)):
         with pytest.raises(errors.InvalidStep, match="was given the path"):
             source()
@@ -173,21 +173,21 @@ def test_a_step_that_ran_and_gave_none_has_run():
     assert value_of(from_step([add, other]), Run({"add": None, "other": 1})) is None
 
 
-def test_a_step_that_does_not_stand_before_the_map_is_refused_where_it_is_mapped():
+def test_a_step_that_is_not_before_the_map_is_refused_where_it_is_mapped():
     flow = Builder("order").then(add)
     for wrong in ("nope", other, "add#2", "inner.add", lambda: 1, [add, "nope"]):
         with pytest.raises(
             errors.InvalidStep, match="'value' in A map of workflow 'order' takes from"
         ):
             flow.map({"value": from_step(wrong)})
-    with pytest.raises(errors.InvalidStep, match="before it stand: none"):
+    with pytest.raises(errors.InvalidStep, match="the steps before it: none"):
         Builder("order").map({"value": from_step(add)}).then(add)
     with pytest.raises(errors.InvalidStep, match="in map 'made' of workflow 'order'"):
         flow.map({"value": from_step("nope")}, id="made")
 
 
 @pytest.mark.parametrize("wrong", [5, None, {"a": 1}, [5], []])
-def test_what_is_no_step_is_refused_where_it_is_written(wrong):
+def test_a_value_that_is_not_a_step_is_refused_where_it_is_written(wrong):
     with pytest.raises(errors.InvalidStep, match=r"from_step\(\)"):
         from_step(wrong)
 
@@ -311,7 +311,7 @@ def test_a_template_puts_values_in(text, expected):
         (5, "takes text"),
     ],
 )
-def test_a_template_that_cannot_be_is_refused_where_it_is_written(wrong, message):
+def test_an_invalid_template_is_refused_where_it_is_written(wrong, message):
     with pytest.raises(errors.InvalidTemplate, match=message):
         template(wrong)
 

@@ -1,6 +1,6 @@
-"""What people write by mistake, and what they are told: what happened, and how it is written."""
+"""What people write by mistake, and the error: what happened, and how to write it."""
 
-# What is refused here, the types would refuse as well.
+# The types would also refuse what these tests pass.
 # mypy: disable-error-code="call-arg, call-overload, misc"
 
 from datetime import date, datetime
@@ -15,13 +15,13 @@ from workflows_app.definition import registry
 
 @step
 def a(data):
-    """Give what it gets."""
+    """Return the input."""
     return data
 
 
 @step
 def b(data):
-    """Give what it gets."""
+    """Return the input."""
     return data
 
 
@@ -98,13 +98,13 @@ class Thing:
     """Something with methods."""
 
     def method(self, data):
-        """Give what it gets."""
+        """Return the input."""
         return data
 
     @staticmethod
     @step
     def still(data):
-        """Give what it gets."""
+        """Return the input."""
         return data
 
 
@@ -168,7 +168,7 @@ def bound(ctx: C, data):
 WRONG = [only, turned, maybe, optional, annotated, within, subclass, named, bound]
 
 
-def test_what_only_looks_like_the_context_is_no_context():
+def test_what_only_looks_like_the_context_is_not_the_context():
     class StepContexts(BaseModel):
         n: int = 0
 
@@ -232,7 +232,7 @@ def test_a_workflow_knows_where_it_was_written():
 
 
 @pytest.mark.parametrize("name", ["initial_state", "request_context", "metadata"])
-def test_a_schedule_refuses_what_is_no_mapping_where_it_is_written(name):
+def test_a_schedule_refuses_an_invalid_mapping_where_it_is_written(name):
     with pytest.raises(errors.InvalidSchedule, match=f"{name}=5; it is a mapping"):
         Schedule("* * * * *", **{name: 5})
 

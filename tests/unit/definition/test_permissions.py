@@ -1,4 +1,4 @@
-"""Which permissions a graph asks for: the same of the code and of what was stored of it."""
+"""Which permissions a graph asks for: the same in code and in its stored form."""
 
 from workflows_app.definition import Builder, step
 from workflows_app.definition.permissions import both, of_graph, of_json
@@ -38,6 +38,6 @@ def test_nothing_is_asked_for_where_no_permission_is_named():
     assert of_graph(Builder("free").then(make("a")).commit().tree) == {}
 
 
-def test_of_two_rules_both_hold():
+def test_both_of_two_rules_apply():
     one, other = {"a": ("x",), "b": ("x",)}, {"b": ("y", "x"), "c": ("z",)}
     assert both(one, other) == {"a": ("x",), "b": ("x", "y"), "c": ("z",)}

@@ -51,7 +51,7 @@ def test_it_ends_at_its_end_and_fires_once_at_its_moment():
 @pytest.mark.parametrize(
     "cron", ["", "nonsense", "* * * *", "61 * * * *", "0 0 31 2 *", "@never", "* * * * * * *"]
 )
-def test_a_cron_expression_that_cannot_be_is_refused(cron):
+def test_an_invalid_cron_expression_is_refused(cron):
     with pytest.raises(errors.InvalidCron, match="cron expression"):
         Schedule(cron)
 
@@ -71,7 +71,7 @@ def test_a_cron_expression_that_cannot_be_is_refused(cron):
         },
     ],
 )
-def test_a_zone_an_overlap_or_a_span_that_cannot_be_is_refused(options):
+def test_an_invalid_zone_overlap_or_span_is_refused(options):
     with pytest.raises(errors.InvalidSchedule):
         Schedule(**options)
 

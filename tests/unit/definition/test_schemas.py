@@ -1,6 +1,6 @@
 """Schemas: what fits a type, and how values become JSON and come back."""
 
-# What is refused here, the types would refuse as well.
+# The types would also refuse what these tests pass.
 # mypy: disable-error-code="arg-type, call-arg, index, union-attr"
 
 import dataclasses
@@ -115,7 +115,7 @@ def test_what_was_written_is_read_as_it_was(value):
     assert type(again) is type(value)
 
 
-def test_text_that_is_no_json_is_refused():
+def test_text_that_is_not_json_is_refused():
     with pytest.raises(ValueError, match="Expecting"):
         ANY.load("{")
     with pytest.raises(ValidationError):

@@ -1,6 +1,6 @@
 """Steps: how they are made, what they know, what is refused."""
 
-# What is refused here, the types would refuse as well.
+# The types would also refuse what these tests pass.
 # mypy: disable-error-code="call-overload, misc"
 
 import asyncio
@@ -175,7 +175,7 @@ def test_numbers_are_kept_as_they_count():
         {"permission": 5},
     ],
 )
-def test_an_option_that_cannot_be_is_refused_with_the_name_of_the_step(wrong):
+def test_an_invalid_option_is_refused_with_the_name_of_the_step(wrong):
     (name,) = wrong
     with pytest.raises(errors.InvalidStep, match=f"Step 'plain' has {name}="):
         step(plain, **wrong)
@@ -190,13 +190,13 @@ def test_metadata_and_permission_are_kept():
     assert step(plain, permission="shop.approve").permission == "shop.approve"
 
 
-def test_an_unknown_option_is_refused_with_those_there_are():
+def test_an_unknown_option_is_refused_with_the_known_ones():
     with pytest.raises(errors.InvalidStep, match=r"no option retires.*retries"):
         step(plain, retires=3)
 
 
 @pytest.mark.parametrize("wrong", ["plain", 5, [plain], object()])
-def test_what_cannot_be_called_is_no_step(wrong):
+def test_what_cannot_be_called_is_not_a_step(wrong):
     with pytest.raises(errors.InvalidStep, match="must be a function"):
         step(wrong)
 
@@ -214,7 +214,7 @@ def test_a_partial_has_the_name_of_its_function_and_an_object_none():
         step(Rules())
 
 
-def test_an_atomic_step_is_no_async_def():
+def test_an_atomic_step_cannot_be_an_async_def():
     async def slow(order):
         return order
 
@@ -227,7 +227,7 @@ def test_an_atomic_step_is_no_async_def():
     assert step(plain, atomic=True).atomic
 
 
-def test_an_async_generator_is_no_step():
+def test_an_async_generator_is_not_a_step():
     async def several():
         yield 1
 

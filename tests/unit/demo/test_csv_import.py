@@ -26,7 +26,7 @@ def check(text: str) -> Sorted:
     return found
 
 
-def test_columns_may_stand_in_any_order_and_any_case():
+def test_columns_may_be_in_any_order_and_any_case():
     found = check("AGE,Email, Name\n36,ada@example.com,Ada\n")
     assert found.good == [Customer(name="Ada", email="ada@example.com", age=36)]
 
@@ -88,10 +88,10 @@ def test_an_age_may_be_unknown_and_may_be_nought(cell, age):
     assert check(f"name,email,age\nAda,ada@example.com,{cell}\n").good[0].age == age
 
 
-def test_an_address_that_stands_twice_in_a_file_is_bad_the_second_time():
+def test_an_address_that_occurs_twice_in_a_file_is_bad_the_second_time():
     found = check("name,email\nAda,ada@example.com\nA.,ADA@example.com\n")
     assert len(found.good) == 1
-    assert "stands already on line 2" in str(found.bad[0])
+    assert "is already on line 2" in str(found.bad[0])
 
 
 def test_nobody_is_asked_when_every_row_fits():

@@ -52,7 +52,7 @@ def test_the_limit_itself_is_still_within_the_limit(amount, is_over):
     assert demo.is_within_limit(as_json) is not is_over
 
 
-def test_the_policy_says_which_limit_it_held_to():
+def test_the_policy_says_which_limit_applied():
     approval = demo.approve_by_policy(demo.check_limit(expense()))
     assert approval.approved_by == "policy"
     assert "500" in approval.comment

@@ -100,7 +100,7 @@ def test_docstrings_are_asked_of_what_is_public(package):
     assert found.percent == 66.7
 
 
-def test_of_nothing_everything_is_documented():
+def test_without_names_everything_is_documented():
     assert Coverage().percent == 100
 
 

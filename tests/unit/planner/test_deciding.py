@@ -1,4 +1,4 @@
-"""What the planner decides, one rule a test, on a board in memory."""
+"""What the planner decides: one rule per test, on a board in memory."""
 
 import pytest
 
@@ -53,7 +53,7 @@ def test_the_delay_before_a_retry_grows_by_its_factor():
     assert [policy.delay_before(count) for count in (1, 2, 3)] == [0.5, 1.0, 2.0]
 
 
-def test_a_delay_that_no_float_holds_is_infinite_and_none_stays_none():
+def test_a_delay_that_no_float_can_hold_is_infinite_and_none_stays_none():
     assert retries.RetryPolicy(1100, 0.5, 2.0).delay_before(1100) == float("inf")
     assert retries.RetryPolicy(3, 1e308, 1e308).delay_before(3) == float("inf")
     assert retries.RetryPolicy(1100, 0.0, 2.0).delay_before(1100) == 0.0
@@ -74,7 +74,7 @@ def test_a_failed_attempt_waits_and_is_tried_again_until_its_retries_are_used_up
     assert (board.rows["a"].status, board.finished) == (S.FAILED, RunStatus.FAILED)
 
 
-def test_what_another_attempt_cannot_mend_is_not_tried_again():
+def test_what_another_attempt_cannot_fix_is_not_tried_again():
     graph, board = begin(Builder("flow").then(make("a", retries=5)))
     settle(graph, board, "a", Failed(ERROR, may_retry=False))
     assert board.finished is RunStatus.FAILED
@@ -114,7 +114,7 @@ def test_a_bail_waits_for_what_runs_beside_it_and_ends_as_a_success():
     assert "c" not in board.rows
 
 
-def test_a_canceled_run_whose_step_does_not_end_is_given_up():
+def test_a_canceled_run_does_not_wait_for_ever_for_a_step_that_does_not_end():
     graph, board = begin(Builder("flow").then(make("a")))
     board.claim("a")
     board.apply(cancel(board))

@@ -1,4 +1,4 @@
-"""Which entries a time travel goes past, one rule a test, on records in memory."""
+"""Which entries a time travel passes over: one rule per test, on records in memory."""
 
 import pytest
 
@@ -16,7 +16,7 @@ def make(name):
 
 
 def past(flow, target, rows, given=(), changed=()):
-    """Return what is gone past: `rows` is what is recorded, by path."""
+    """Return the entries passed over; `rows` has the recorded statuses by path."""
     tree = flow.commit().tree
     known = {path: Row(path, path, tree.nodes[path].kind, status) for path, status in rows.items()}
     chain = chain_to(tree, tree.nodes[target])
@@ -28,27 +28,27 @@ def line():
     return Builder("line").then(make("a")).then(make("b")).then(make("c"))
 
 
-def test_what_succeeded_is_not_gone_past(line):
+def test_a_step_that_succeeded_is_not_passed_over(line):
     assert past(line, "c", {"a": S.SUCCESS, "b": S.SUCCESS}) == set()
 
 
-def test_what_has_no_result_is(line):
+def test_a_step_without_a_result_is_passed_over(line):
     assert past(line, "c", {"a": S.SUCCESS, "b": S.SUSPENDED}) == {"b"}
     assert past(line, "c", {"a": S.SKIPPED, "b": S.SUCCESS}) == {"a"}
     assert past(line, "c", {}) == {"a", "b"}
 
 
 @pytest.mark.parametrize("change", ["a", "b"])
-def test_a_result_that_is_given_speaks_for_all_before_and_after_it(line, change):
+def test_a_given_result_replaces_everything_before_and_after_it(line, change):
     assert past(line, "c", {"a": S.SUCCESS, "b": S.SUCCESS}, given=[change]) == {"a", "b"}
 
 
 @pytest.mark.parametrize("place", ["c", passed.RUN_INPUT])
-def test_so_does_another_input(line, place):
+def test_another_input_does_the_same(line, place):
     assert past(line, "c", {"a": S.SUCCESS, "b": S.SUCCESS}, changed=[place]) == {"a", "b"}
 
 
-def test_what_is_given_behind_the_target_counts_for_nothing(line):
+def test_results_given_behind_the_target_do_not_count(line):
     assert past(line, "b", {"a": S.SUCCESS}, given=["c"]) == set()
 
 
@@ -65,7 +65,7 @@ def test_arms_of_one_parallel_are_apart(split):
     assert past(split, "a", {**known, "b": S.FAILED}) == {"b"}
 
 
-def test_an_arm_that_may_fail_is_not_gone_past():
+def test_an_arm_that_may_fail_is_not_passed_over():
     flow = Builder("may").parallel([make("a"), make("b")], allow_failure=True)
     assert past(flow, "a", {"a": S.SUCCESS, "b": S.FAILED}) == set()
 
@@ -77,7 +77,7 @@ def fork():
     return Builder("fork").then(make("a")).branch(branch, id="which").then(make("end"))
 
 
-def test_an_arm_that_a_condition_left_out_is_not_gone_past_while_nothing_changes(fork):
+def test_an_arm_that_a_condition_left_out_is_not_passed_over_while_nothing_changes(fork):
     known = {"a": S.SUCCESS, "which": S.SUCCESS, "yes": S.SUCCESS}
     assert past(fork, "yes", known) == set()
     assert past(fork, "end", known) == set()
@@ -88,7 +88,7 @@ def test_an_arm_that_a_condition_left_out_is_not_gone_past_while_nothing_changes
     assert past(fork, "end", known, changed=["end"]) == {"a", "which", "yes", "no"}
 
 
-def test_an_arm_of_which_no_condition_was_asked_is_gone_past(fork):
+def test_an_arm_whose_condition_was_not_asked_is_passed_over(fork):
     assert past(fork, "yes", {"a": S.SUCCESS}) == {"no"}
     assert past(fork, "end", {"a": S.SUCCESS}, given=["yes"]) == {"a", "which", "yes", "no"}
 
@@ -99,7 +99,7 @@ def nested():
     return Builder("outer").then(inner, id="in").then(make("end"))
 
 
-def test_what_is_given_for_a_workflow_or_a_part_of_it_speaks_for_all_inside(nested):
+def test_a_result_given_for_a_workflow_or_a_part_replaces_everything_inside(nested):
     known = {"in": S.SUCCESS, "in.x": S.SUCCESS, "in.y": S.SUCCESS}
     everything = {"in", "in.x", "in.y"}
     assert past(nested, "end", known, given=["in"]) == everything
@@ -109,7 +109,7 @@ def test_what_is_given_for_a_workflow_or_a_part_of_it_speaks_for_all_inside(nest
     assert past(nested, "in.y", {}) == {"in.x"}
 
 
-def test_the_items_of_a_foreach_are_gone_past_with_it():
+def test_the_items_of_a_foreach_are_passed_over_with_it():
     flow = Builder("items").foreach(make("each"), id="all").then(make("end"))
     assert past(flow, "end", {}) == {"all", "all[]"}
     assert past(flow, "end", {"all": S.SUCCESS}) == set()

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from django.core.management.base import BaseCommand, CommandError
 
-from workflows_app.engine import clock, deleting
+from workflows_app.engine.host import clock
+from workflows_app.engine.run import deleting
 from workflows_app.planner.statuses import ENDED
 
 UNITS: Final = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -17,17 +18,17 @@ def age(text: str) -> timedelta:
     """Return `30d`, `12h`, `90m` or `4w` as a time span."""
     found = re.fullmatch(r"(\d+)([mhdw])", text.strip())
     if found is None:
-        raise ArgumentTypeError(f"{text!r} is no age: write 30d, 12h, 90m or 4w")
+        raise ArgumentTypeError(f"{text!r} is not an age: write 30d, 12h, 90m or 4w")
     return timedelta(**{UNITS[found[2]]: int(found[1])})
 
 
 class Command(BaseCommand):
-    """Delete ended runs in batches; one that is alive is never touched."""
+    """Delete ended runs in batches; other runs are never touched."""
 
     help = "Deletes runs that ended before a time, with their steps and events."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the age, the statuses, and whether to look only."""
+        """Take the age, the statuses, and whether only to count."""
         parser.add_argument("--older-than", type=age, required=True, help="30d, 12h, 90m or 4w")
         parser.add_argument(
             "--status", default=",".join(sorted(ENDED)), help="comma-separated; default: all ended"

@@ -1,0 +1,1 @@
+"""Two runs, or two timelines of one run, side by side."""

@@ -1,0 +1,1 @@
+"""Lists of runs: what an address asks for, which rows answer it, and their pages."""

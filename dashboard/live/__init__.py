@@ -1,0 +1,1 @@
+"""Live connections: news of runs, and parts of pages drawn once for many viewers."""

@@ -1,0 +1,1 @@
+"""What a machine asks of the product: whether it is well, and its figures."""

@@ -1,0 +1,1 @@
+"""The list of schedules, and the page of one."""

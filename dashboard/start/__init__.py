@@ -1,0 +1,1 @@
+"""The page that starts a workflow, now or by a schedule."""

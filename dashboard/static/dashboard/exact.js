@@ -1,6 +1,0 @@
-// What an element says: characters that are shown by their number are themselves again.
-export function exact(element) {
-  const copy = element.cloneNode(true);
-  for (const mark of copy.querySelectorAll(".odd")) mark.replaceWith(String.fromCodePoint(parseInt(mark.dataset.odd, 16)));
-  return copy.textContent;
-}

@@ -1,0 +1,1 @@
+"""Time travel and forks: choose a step, read the plan, then go."""

@@ -1,0 +1,1 @@
+"""JSON values as pages show them: bounded, and never as markup."""

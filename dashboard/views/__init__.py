@@ -1,1 +1,0 @@
-"""The pages: each view fetches, calls one verb at most, and answers."""

@@ -1,0 +1,1 @@
+"""The page of workers, queues, and the services they need."""

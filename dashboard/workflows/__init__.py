@@ -1,0 +1,1 @@
+"""The list of workflows, and the page of one."""

@@ -1,0 +1,1 @@
+"""Other people's projects, with Signalbox installed as a wheel: outside of the repository."""

@@ -1,0 +1,1 @@
+"""The test kit, used as by those who write workflows."""

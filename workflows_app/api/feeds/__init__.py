@@ -1,0 +1,1 @@
+"""Following runs: server-sent events and lines of JSON, without a thread for each."""

@@ -1,0 +1,88 @@
+"""The first middleware: it knows each request by an id, and takes those of the API past the others.
+
+The middlewares of pages hold a thread for as long as a request lasts. Requests of the API may wait
+for minutes and follow a run for hours, and what they need of a session they look up themselves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from functools import cache
+from typing import Any, Final
+
+from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.middleware.security import SecurityMiddleware
+from django.urls import NoReverseMatch, ResolverMatch, resolve, reverse
+
+from workflows_app.api.entry import doorway
+
+HEADER: Final = "X-Request-Id"
+#: The namespaces of the API's addresses: its own, and those of the public JavaScript client.
+NAMESPACES: Final = ("signalbox_api", "signalbox_client")
+
+
+class EntranceMiddleware:
+    """Gives each request an id, and answers those of the API."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: Callable[[HttpRequest], Any]) -> None:
+        self._get_response = get_response
+        self._security = SecurityMiddleware(lambda _: None)  # type: ignore[arg-type]
+        self._is_async = iscoroutinefunction(get_response)
+        if self._is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        """Answer the request."""
+        if self._is_async:
+            return self._answered(request)
+        if (match := match_of(request.path_info)) is not None:
+            return async_to_sync(self._by_api)(request, match)
+        with doorway.entered(request) as entry:
+            response: HttpResponseBase = self._get_response(request)
+        response[HEADER] = entry.request_id
+        return response
+
+    async def _answered(self, request: HttpRequest) -> HttpResponseBase:
+        if (match := match_of(request.path_info)) is not None:
+            return await self._by_api(request, match)
+        with doorway.entered(request) as entry:
+            response: HttpResponseBase = await self._get_response(request)
+        response[HEADER] = entry.request_id
+        return response
+
+    async def _by_api(self, request: HttpRequest, match: ResolverMatch) -> HttpResponseBase:
+        elsewhere = self._security.process_request(request)
+        if elsewhere is not None:
+            return elsewhere
+        request.resolver_match = match
+        response: Any = await match.func(request, *match.args, **match.kwargs)
+        return self._security.process_response(request, response)
+
+
+def match_of(path: str) -> ResolverMatch | None:
+    """Return what of the API an address leads to; None where it leads elsewhere."""
+    if not takes(path):
+        return None
+    match = resolve(path)
+    return match if match.namespace in NAMESPACES else None
+
+
+def takes(path: str) -> bool:
+    """Return whether the API answers at an address, if only that there is nothing."""
+    return path.startswith(prefixes())
+
+
+@cache
+def prefixes() -> tuple[str, ...]:
+    """Return what the addresses of the API begin with; nothing where it is not served."""
+    found = []
+    for namespace in NAMESPACES:
+        with suppress(NoReverseMatch):
+            found.append(reverse(f"{namespace}:nothing"))
+    return tuple(found)

@@ -1,0 +1,1 @@
+"""What runs, steps, questions and the rest look like as JSON."""

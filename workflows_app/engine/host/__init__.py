@@ -1,0 +1,1 @@
+"""What every process has: clock, timers, transactions, workers, news, ports."""

@@ -1,0 +1,1 @@
+"""One run: reading it, changing it, its events, values and claims."""

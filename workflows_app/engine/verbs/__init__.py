@@ -1,0 +1,1 @@
+"""What people ask of a run: start, answer, steer, travel, wait."""
