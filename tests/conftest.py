@@ -2,12 +2,14 @@
 
 import contextlib
 import os
+import sys
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
 from django import conf
-from django.db import connections
+from django.db import connection, connections
 from django.utils import translation
 from dramatiq.errors import QueueJoinTimeout
 from hypothesis import HealthCheck, settings
@@ -41,9 +43,10 @@ def _threads_stop_before_their_database_goes(
     _let_background_threads_go_on()
     with django_db_blocker.unblock():
         process.stop(timeout=2.0)
-        for thread in threading.enumerate():
-            if thread.name.startswith("signalbox-reader"):
-                thread.join(timeout=2 * readers.IDLE)
+        _wait_for_threads("signalbox-run", timeout=2.0)
+        _wait_for_threads("signalbox-reader", timeout=2 * readers.IDLE)
+        if connection.vendor == "postgresql":
+            _end_other_sessions()
         connections.close_all()
 
 
@@ -66,14 +69,36 @@ def _threads_are_quiet_before_the_tables_are_emptied(
     marker = request.node.get_closest_marker("django_db")
     if marker is None or not marker.kwargs.get("transaction"):
         return
-    for thread in threading.enumerate():
-        if thread.name.startswith("signalbox-run"):
-            thread.join(timeout=2.0)
+    _wait_for_threads("signalbox-run", timeout=2.0)
     for queue in process.here.in_process.queues:
         with contextlib.suppress(QueueJoinTimeout):
             process.here.in_process.join(queue, timeout=2000)
     turns = (process.here.sweep.turn, process.here.heartbeat.turn)
     _paused.extend(turn for turn in turns if turn.acquire(timeout=5))
+
+
+def _wait_for_threads(name: str, timeout: float) -> None:
+    """Wait until no thread is left whose name begins with `name`; they may begin others."""
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        if not any(thread.name.startswith(name) for thread in threading.enumerate()):
+            return
+        time.sleep(0.005)
+
+
+def _end_other_sessions() -> None:
+    """Let other sessions on the test database end, then end what is left; it cannot go before."""
+    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+    deadline = time.monotonic() + 10.0
+    with connection.cursor() as cursor:
+        while time.monotonic() < deadline:
+            cursor.execute(f"SELECT count(*) {others}")
+            if cursor.fetchone() == (0,):
+                return
+            time.sleep(0.1)
+        cursor.execute(f"SELECT pg_terminate_backend(pid), query {others}")
+        for _ended, query in cursor.fetchall():
+            sys.stderr.write(f"A session was left on the test database: {query}\n")
 
 
 def _let_background_threads_go_on() -> None:
