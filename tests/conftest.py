@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, settings
 from pytest_django import DjangoDbBlocker
 
 from dashboard.live import readers
-from tests import servers
+from tests import emptying, servers
 from worker import process
 from workflows_app import permissions
 from workflows_app.engine.run import versions
@@ -29,6 +29,8 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("signalbox")
+
+emptying.install()
 
 #: The locks of background threads that are paused between tests.
 _paused: list[threading.Lock] = []
@@ -46,8 +48,14 @@ def _threads_stop_before_their_database_goes(
         _wait_for_threads("signalbox-run", timeout=2.0)
         _wait_for_threads("signalbox-reader", timeout=2 * readers.IDLE)
         if connection.vendor == "postgresql":
-            _end_other_sessions()
+            _end_sessions()
         connections.close_all()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _static_files_are_found_when_they_are_asked_for() -> None:
+    """Spare each test's client the list of all static files, which no test needs."""
+    conf.settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)
@@ -86,17 +94,20 @@ def _wait_for_threads(name: str, timeout: float) -> None:
         time.sleep(0.005)
 
 
-def _end_other_sessions() -> None:
-    """Let other sessions on the test database end, then end what is left; it cannot go before."""
-    others = "FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
+def _end_sessions() -> None:
+    """Let the sessions on the test database end, then end what is left; it cannot go before."""
+    connections.close_all()
+    connection.close_pool()
+    of_the_database = "FROM pg_stat_activity WHERE datname = %s"
+    name = [connection.settings_dict["NAME"]]
     deadline = time.monotonic() + 10.0
-    with connection.cursor() as cursor:
+    with connection._nodb_cursor() as cursor:
         while time.monotonic() < deadline:
-            cursor.execute(f"SELECT count(*) {others}")
+            cursor.execute(f"SELECT count(*) {of_the_database}", name)
             if cursor.fetchone() == (0,):
                 return
             time.sleep(0.1)
-        cursor.execute(f"SELECT pg_terminate_backend(pid), query {others}")
+        cursor.execute(f"SELECT pg_terminate_backend(pid), query {of_the_database}", name)
         for _ended, query in cursor.fetchall():
             sys.stderr.write(f"A session was left on the test database: {query}\n")
 

@@ -5,9 +5,11 @@ A test holds the list equal to what the scripts say.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from django.utils.formats import get_format
+from django.utils.translation import get_language
 
 from workflows_app import languages, terms
 from workflows_app.languages import gettext_lazy
@@ -95,9 +97,16 @@ STATUS: Final = "status:"
 
 def words() -> dict[str, str]:
     """Return the words that differ from the English ones in the reader's language, by these."""
+    return words_in(get_language(), str(get_format("DECIMAL_SEPARATOR", use_l10n=True)))
+
+
+# Each page has these words. Hosts have few languages, but anybody may ask for any.
+@lru_cache(maxsize=32)
+def words_in(_language: str | None, point: str) -> dict[str, str]:
+    """Return what `words` does; the language is the active one."""
     with languages.in_source():
         english = [str(text) for text in WORDS]
     found = dict(zip(english, map(str, WORDS), strict=True))
     found |= {f"{STATUS}{name.value}": terms.status(name.value) for name in RunStatus}
-    found[POINT] = str(get_format("DECIMAL_SEPARATOR", use_l10n=True))
+    found[POINT] = point
     return {text: word for text, word in found.items() if text.removeprefix(STATUS) != word}

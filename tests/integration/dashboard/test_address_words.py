@@ -28,6 +28,7 @@ def strange_in(address: str) -> list[str]:
     return not_understood(request)
 
 
+@pytest.mark.sqlite_only  # about templates
 def test_every_link_of_every_page_says_what_its_page_understands(pages, ana):
     where = everywhere.addresses("a text", ana)
     many = asking(5)

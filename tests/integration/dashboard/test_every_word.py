@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone, translation
 from django.utils.translation import trans_real
 
+from dashboard.rendering import in_scripts
 from tests.integration.dashboard import everywhere
 from tests.integration.dashboard.conftest import row_of
 from workflows_app import Workflow, emit, from_init, step
@@ -133,6 +134,9 @@ def words_of_workflows():
 def marked(monkeypatch):
     """Let German words be marked English ones."""
     monkeypatch.setitem(trans_real._translations, "de", Marked())
+    in_scripts.words_in.cache_clear()
+    yield
+    in_scripts.words_in.cache_clear()
 
 
 def bare_words(browser, addresses, known=KNOWN):
@@ -149,10 +153,12 @@ def bare_words(browser, addresses, known=KNOWN):
     return wrong
 
 
+@pytest.mark.sqlite_only  # about templates
 def test_every_word_of_every_page_passes_through_the_translations(pages, ana, marked):
     assert bare_words(pages, everywhere.addresses("a text", ana)) == {}
 
 
+@pytest.mark.sqlite_only  # about templates
 def test_so_do_the_words_of_what_is_paused(pages, person, ana, marked):
     run, held = (everywhere.started("a text", ana) for _ in range(2))
     held.pause("a text", actor=ana)
@@ -181,6 +187,7 @@ def test_so_do_the_words_of_what_is_paused(pages, person, ana, marked):
     assert bare_words(pages, pausing) == {}
 
 
+@pytest.mark.sqlite_only  # about templates
 def test_so_do_the_words_of_what_waits(pages, ana, marked):
     @step(id="ship")
     def ship(_data, ctx):

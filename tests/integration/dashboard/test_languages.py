@@ -52,6 +52,7 @@ def in_language(pages, where: str, language: str) -> str:
         return str(pages.get(where, follow=True).content.decode())
 
 
+@pytest.mark.sqlite_only  # about templates
 @pytest.mark.parametrize("language", ["de", "fr", "ar"])
 def test_no_attribute_of_any_page_is_written_as_people_write_numbers(
     pages, ana, language, monkeypatch

@@ -30,6 +30,7 @@ def shown(response) -> str:
     return re.sub(r"<textarea.*?</textarea>|\svalue=\"[^\"]*\"", "", page, flags=re.DOTALL)
 
 
+@pytest.mark.sqlite_only  # about templates
 def test_no_page_carries_a_character_that_nobody_sees(pages, ana):
     for name, where in everywhere.addresses(SLY, ana).items():
         response = pages.get(where, follow=True)
