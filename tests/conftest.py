@@ -20,6 +20,7 @@ from tests import emptying, servers
 from worker import process
 from workflows_app import permissions
 from workflows_app.engine.run import versions
+from workflows_app.engine.verbs import schedules
 
 # The machine is shared, so slow is not an error; and what fails in CI must fail again tomorrow.
 settings.register_profile(
@@ -62,6 +63,7 @@ def _static_files_are_found_when_they_are_asked_for() -> None:
 def _nothing_is_remembered() -> Iterator[None]:
     """Forget rows of the test before, whose keys are used again, and the language of its pages."""
     versions._forget()
+    schedules._forget()
     permissions._elsewhere.forget()
     yield
     translation.deactivate()
