@@ -13,10 +13,10 @@ from django.contrib.auth.base_user import AbstractBaseUser
 from django.contrib.auth.models import AnonymousUser
 from django.utils.translation import gettext
 
-from workflows_app import terms
+from workflows_app import why_not
 from workflows_app.languages import gettext_lazy
 from workflows_app.models import Run, Schedule, Workflow
-from workflows_app.planner.statuses import ACTIVE, RunStatus
+from workflows_app.planner.statuses import RunStatus
 
 APP: Final = "workflows_app"
 VIEW: Final = f"{APP}.view_run"
@@ -58,128 +58,9 @@ class Offer:
         return self.action.name in DANGEROUS
 
 
-def _why_no_start(run: Run) -> str:
-    if run.waits_to_begin:
-        return gettext(
-            "This run has been started; it begins when the intake of its workflow is resumed."
-        )
-    if run.status != RunStatus.PENDING:
-        return gettext("This run has already been started; a run starts only once.")
-    return ""
-
-
-def _why_no_resume(run: Run) -> str:
-    if run.is_ended:
-        return gettext(
-            "This run has ended ({status}), so nothing waits for an answer any more."
-        ).format(status=terms.status(run.status))
-    if not run.suspended_count:
-        return gettext("No step of this run waits for an answer.")
-    if run.is_canceling:
-        return gettext("This run is being canceled.")
-    return ""
-
-
-def _why_no_cancel(run: Run) -> str:
-    if run.is_ended:
-        return gettext("This run has ended ({status}), so there is nothing to cancel.").format(
-            status=terms.status(run.status)
-        )
-    if run.is_canceling:
-        return gettext("This run is being canceled already: its running steps are asked to stop.")
-    return ""
-
-
-def _why_no_restart(run: Run) -> str:
-    if run.is_canceling:
-        return gettext("This run is being canceled, so none of its steps starts again.")
-    if run.status not in ACTIVE:
-        return gettext(
-            "This run is {status}; only a run that is under way has steps to restart."
-        ).format(status=terms.status(run.status))
-    return ""
-
-
-def _why_no_retry(run: Run) -> str:
-    if run.status != RunStatus.FAILED:
-        return gettext(
-            "This run is {status}; only a failed run has something to run again."
-        ).format(status=terms.status(run.status))
-    return ""
-
-
-def _why_no_pause_run(run: Run) -> str:
-    if run.is_ended:
-        return gettext("This run has ended ({status}), so there is nothing to pause.").format(
-            status=terms.status(run.status)
-        )
-    if run.is_canceling or run.ending:
-        return gettext("This run is ending, so nothing of it starts any more.")
-    if run.is_held:
-        return gettext("This run is paused already; it goes on when somebody continues it.")
-    return ""
-
-
-def _why_no_proceed(run: Run) -> str:
-    is_held = run.is_held and not run.is_ended
-    if run.status != RunStatus.PAUSED and not is_held:
-        return gettext("This run is {status}; only a paused run can proceed.").format(
-            status=terms.status(run.status)
-        )
-    return ""
-
-
-def _why_no_wait(run: Run) -> str:
-    if run.is_ended or run.status == RunStatus.PENDING:
-        return gettext("This run is {status}, so no step of it waits by itself.").format(
-            status=terms.status(run.status)
-        )
-    if run.is_canceling or run.ending:
-        return gettext("This run is ending, so nothing of it waits.")
-    return ""
-
-
-def _why_no_rerun(run: Run) -> str:
-    if run.started_at is None:
-        return gettext("This run was never started, so there is nothing to run again.")
-    return ""
-
-
-def _why_no_travel(run: Run) -> str:
-    if run.status in ACTIVE:
-        return gettext("This run is under way; cancel it or wait until it settles, then travel.")
-    return "" if run.started_at is not None else _why_no_rerun(run)
-
-
-def _why_no_delete(run: Run) -> str:
-    if run.status in ACTIVE:
-        return gettext("This run is under way; cancel it first, or wait until it settles.")
-    return ""
-
-
 _STEER: Final = f"{APP}.steer_run"
 _NEED_STEER: Final = gettext_lazy("You need the permission to steer runs.")
 _NEED_START: Final = gettext_lazy("You need the permission to start runs.")
-
-
-def _why_not_defined(schedule: Schedule) -> str:
-    if not schedule.is_defined:
-        return gettext(
-            "The code no longer has this schedule, so it does not fire; its history stays."
-        )
-    return ""
-
-
-def _why_no_pause(schedule: Schedule) -> str:
-    if schedule.status == "paused":
-        return gettext("This schedule is paused already.")
-    return _why_not_defined(schedule)
-
-
-def _why_no_unpause(schedule: Schedule) -> str:
-    if schedule.status != "paused":
-        return gettext("This schedule is not paused.")
-    return _why_not_defined(schedule)
 
 
 START: Final = Action(
@@ -187,59 +68,63 @@ START: Final = Action(
     gettext_lazy("Start"),
     f"{APP}.start_run",
     _NEED_START,
-    _why_no_start,
+    why_not.no_start,
 )
 RESUME: Final = Action(
     "resume",
     gettext_lazy("Answer"),
     f"{APP}.resume_run",
     gettext_lazy("You need the permission to answer suspended steps."),
-    _why_no_resume,
+    why_not.no_resume,
 )
 RETRY: Final = Action(
     "retry",
     gettext_lazy("Re-run from the failed step"),
     _STEER,
     _NEED_STEER,
-    _why_no_retry,
+    why_not.no_retry,
 )
-PROCEED: Final = Action("proceed", gettext_lazy("Continue"), _STEER, _NEED_STEER, _why_no_proceed)
-PAUSE: Final = Action("pause", gettext_lazy("Pause"), _STEER, _NEED_STEER, _why_no_pause_run)
-SKIP_WAIT: Final = Action("skip-wait", gettext_lazy("Go on now"), _STEER, _NEED_STEER, _why_no_wait)
+PROCEED: Final = Action(
+    "proceed", gettext_lazy("Continue"), _STEER, _NEED_STEER, why_not.no_proceed
+)
+PAUSE: Final = Action("pause", gettext_lazy("Pause"), _STEER, _NEED_STEER, why_not.no_pause)
+SKIP_WAIT: Final = Action(
+    "skip-wait", gettext_lazy("Go on now"), _STEER, _NEED_STEER, why_not.no_wait
+)
 GIVE_UP: Final = Action(
-    "give-up", gettext_lazy("Give up the step"), _STEER, _NEED_STEER, _why_no_wait
+    "give-up", gettext_lazy("Give up the step"), _STEER, _NEED_STEER, why_not.no_wait
 )
-RESTART: Final = Action("restart", gettext_lazy("Restart"), _STEER, _NEED_STEER, _why_no_restart)
+RESTART: Final = Action("restart", gettext_lazy("Restart"), _STEER, _NEED_STEER, why_not.no_restart)
 RERUN: Final = Action(
     "rerun",
     gettext_lazy("Run again"),
     f"{APP}.start_run",
     _NEED_START,
-    _why_no_rerun,
+    why_not.no_rerun,
 )
 TRAVEL: Final = Action(
-    "time-travel", gettext_lazy("Time travel"), _STEER, _NEED_STEER, _why_no_travel
+    "time-travel", gettext_lazy("Time travel"), _STEER, _NEED_STEER, why_not.no_travel
 )
 FORK: Final = Action(
     "fork",
     gettext_lazy("Fork"),
     f"{APP}.start_run",
     _NEED_START,
-    _why_no_travel,
+    why_not.no_travel,
 )
 CANCEL: Final = Action(
     "cancel",
     gettext_lazy("Cancel run"),
     f"{APP}.cancel_run",
     gettext_lazy("You need the permission to cancel runs."),
-    _why_no_cancel,
+    why_not.no_cancel,
 )
 DELETE: Final = Action(
     "delete",
     gettext_lazy("Delete run"),
     f"{APP}.delete_run",
     gettext_lazy("You need the permission to delete runs."),
-    _why_no_delete,
+    why_not.no_delete,
 )
 
 #: Every action by name, in the order in which doors list them.
@@ -270,30 +155,18 @@ def likely(run: Run, *, is_lost: bool = False) -> Action:
 
     `is_lost`: the worker that holds a step of the run has fallen silent.
     """
-    if is_lost and not _why_no_restart(run):
+    if is_lost and not why_not.no_restart(run):
         return RESTART
-    if run.is_held and not _why_no_proceed(run):
+    if run.is_held and not why_not.no_proceed(run):
         return PROCEED
     return _LIKELY[RunStatus(run.status)]
 
 
-def _why_no_pause_intake(workflow: Workflow) -> str:
-    if workflow.intake is not None:
-        return gettext("The intake of this workflow is paused already.")
-    return ""
-
-
-def _why_no_resume_intake(workflow: Workflow) -> str:
-    if workflow.intake is None:
-        return gettext("The intake of this workflow is not paused.")
-    return ""
-
-
 PAUSE_INTAKE: Final = Action(
-    "pause-intake", gettext_lazy("Pause intake"), _STEER, _NEED_STEER, _why_no_pause_intake
+    "pause-intake", gettext_lazy("Pause intake"), _STEER, _NEED_STEER, why_not.no_pause_intake
 )
 RESUME_INTAKE: Final = Action(
-    "resume-intake", gettext_lazy("Resume intake"), _STEER, _NEED_STEER, _why_no_resume_intake
+    "resume-intake", gettext_lazy("Resume intake"), _STEER, _NEED_STEER, why_not.no_resume_intake
 )
 #: Every action on a workflow by name.
 WORKFLOW_ACTIONS: Final = {action.name: action for action in (PAUSE_INTAKE, RESUME_INTAKE)}
@@ -304,21 +177,21 @@ PAUSE_SCHEDULE: Final = Action(
     gettext_lazy("Pause"),
     f"{APP}.pause_schedule",
     gettext_lazy("You need the permission to pause schedules."),
-    _why_no_pause,
+    why_not.no_pause_of_schedule,
 )
 UNPAUSE_SCHEDULE: Final = Action(
     "unpause-schedule",
     gettext_lazy("Unpause"),
     f"{APP}.pause_schedule",
     gettext_lazy("You need the permission to pause and unpause schedules."),
-    _why_no_unpause,
+    why_not.no_unpause_of_schedule,
 )
 TRIGGER_SCHEDULE: Final = Action(
     "trigger-schedule",
     gettext_lazy("Trigger now"),
     f"{APP}.trigger_schedule",
     gettext_lazy("You need the permission to trigger schedules."),
-    _why_not_defined,
+    why_not.not_defined,
 )
 
 

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from workflows_app import errors
 from workflows_app.engine.host import clock
-from workflows_app.engine.verbs import schedules
+from workflows_app.engine.verbs import schedule_times, schedules
 from workflows_app.languages import gettext_lazy
 from workflows_app.models import Run, Schedule, Trigger
 
@@ -119,7 +119,7 @@ def _item(row: Schedule, statuses: dict[str, str], now: datetime) -> ScheduleRow
         return ScheduleRow(row, title, status, last_status=last)
     try:
         zone = ZoneInfo(row.timezone)
-        times = [at.astimezone(zone) for at in schedules.upcoming(row, now, UPCOMING)]
+        times = [at.astimezone(zone) for at in schedule_times.upcoming(row, now, UPCOMING)]
     except (errors.WorkflowError, LookupError, ValueError, TypeError) as problem:
         return ScheduleRow(row, title, status, problem=str(problem), last_status=last)
     return ScheduleRow(row, title, status, times, last_status=last)

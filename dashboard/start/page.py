@@ -20,7 +20,7 @@ from pydantic import ValidationError
 
 from workflows_app import Schedule, errors, jsontext
 from workflows_app.engine.host import clock
-from workflows_app.engine.verbs import schedules
+from workflows_app.engine.verbs import schedule_times
 from workflows_app.languages import gettext_lazy
 from workflows_app.models import Run
 from workflows_app.models.fields import uuid7
@@ -199,7 +199,7 @@ def times_of(schedule: Schedule) -> list[datetime]:
     """Return the next times of a schedule that is not stored yet, in its zone."""
     first = schedule.next_after(clock.now())
     zone: tzinfo = ZoneInfo(schedule.timezone)
-    return [at.astimezone(zone) for at in schedules.times_from(schedule, first, UPCOMING)]
+    return [at.astimezone(zone) for at in schedule_times.times_from(schedule, first, UPCOMING)]
 
 
 def run_key(known: KnownWorkflow, sent: Mapping[str, Any], asked: str = "") -> str:

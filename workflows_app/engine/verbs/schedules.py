@@ -367,26 +367,6 @@ def run_now(
     return run
 
 
-def upcoming(row: Row, now: datetime, number: int) -> list[datetime]:
-    """Return the next times of a schedule, in UTC; those of a paused one as if it continued now.
-
-    The first is the stored time, which may be past if it waits to be fired.
-    """
-    schedule = from_row(row)
-    first = row.next_fire_at if row.status == ACTIVE else schedule.next_after(now)
-    return times_from(schedule, first, number)
-
-
-def times_from(schedule: Schedule, first: datetime | None, number: int) -> list[datetime]:
-    """Return the time `first` and those that follow it, in UTC, at most `number` of them."""
-    at = first
-    found: list[datetime] = []
-    while at is not None and len(found) < number:
-        found.append(at)
-        at = schedule.next_after(at)
-    return found
-
-
 def from_row(row: Row) -> Schedule:
     """Return a stored schedule as code would write it."""
     names = {each.name for each in fields(Schedule)}
