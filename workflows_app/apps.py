@@ -27,11 +27,12 @@ class WorkflowsConfig(AppConfig):
     def ready(self) -> None:
         """Refuse wrong settings, add the checks, and import the modules that define workflows."""
         from workflows_app import checks, conf, routers  # noqa: PLC0415  # the apps must be ready
-        from workflows_app.models import persons  # noqa: PLC0415
+        from workflows_app.models import names, persons  # noqa: PLC0415
 
         conf.get("EXECUTION")  # resolves them all
         routers.install()
         persons.clean_up()
+        names.name(self.get_models())
         checks.register()
         discover()
         if django.VERSION >= (6, 0):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib import admin
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 
@@ -34,6 +35,11 @@ class ActionAdmin(PageLink, ReadOnly):
     workflow = "workflow_name"
     values = ("data",)
     readonly_fields = ["page"]
+
+    @admin.display(description=gettext_lazy("through"))
+    def through(self, row: Action) -> str:
+        """Return the door."""
+        return row.through
 
 
 @shown(Assignment)

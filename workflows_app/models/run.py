@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import Q
 
+from workflows_app import terms
 from workflows_app.models import persons
 from workflows_app.models.fields import JSONText, uuid7
 from workflows_app.models.workflow import Workflow, WorkflowVersion
@@ -76,7 +77,7 @@ class Run(models.Model):
     status = models.CharField(
         max_length=12,
         default=RunStatus.PENDING.value,
-        choices=[(status.value, status.value) for status in RunStatus],
+        choices=[(status.value, terms.STATUSES[status.value]) for status in RunStatus],
     )
     #: The status that the run gets when its running steps have ended, after a failure, bail or
     #: cancel.

@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
+from workflows_app import terms
 from workflows_app.models.fields import JSONText, step_key
 from workflows_app.models.run import Run
 from workflows_app.planner.statuses import StepStatus, sources
@@ -120,7 +121,7 @@ class StepSnapshot(models.Model):
     status = models.CharField(
         max_length=12,
         default=StepStatus.QUEUED.value,
-        choices=[(status.value, status.value) for status in StepStatus],
+        choices=[(status.value, terms.STATUSES[status.value]) for status in StepStatus],
     )
     #: A container: the status that it gets when its running steps have ended.
     ending = models.CharField(max_length=12, blank=True, default="")

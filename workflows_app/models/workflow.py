@@ -4,6 +4,7 @@ from typing import ClassVar
 
 from django.db import models
 
+from workflows_app.languages import gettext_lazy
 from workflows_app.models.fields import JSONText
 
 
@@ -15,7 +16,9 @@ class Workflow(models.Model):
 
     id = models.CharField(primary_key=True, max_length=255)
     title = models.CharField(max_length=255, blank=True)
-    notes = models.TextField(blank=True, help_text="For the people who run it. Shown on its page.")
+    notes = models.TextField(
+        blank=True, help_text=gettext_lazy("For the people who run it. Shown on its page.")
+    )
     #: While its runs may not begin: `reason`, `actor` and `at` of the person who said so.
     intake = JSONText(null=True, blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
