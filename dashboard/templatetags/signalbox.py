@@ -14,13 +14,12 @@ from django.utils.translation import gettext
 
 from workflows_app import actions, languages, terms
 from workflows_app.actions import Offer
-from workflows_app.definition.schedules import cron_in_words
 from workflows_app.models import Run, StepSnapshot
 
 from .. import acts, address_words, assets, mount, same, waiting
 from ..forms import answering
 from ..forms.form import SchemaForm
-from ..rendering import fragments, in_scripts, words
+from ..rendering import cron_words, fragments, in_scripts, words
 from ..request import access
 from ..status import standing, workforce
 from ..status.busy import NOTHING, SLEEP, Busy
@@ -30,6 +29,7 @@ register = template.Library()
 register.tag("kept", fragments.kept)
 register.filter("exact", words.exact)
 register.filter("size", words.size)
+register.filter("cron_words", cron_words.cron_words)
 
 #: Shown in place of the time of a step that a fork copied.
 REUSED = '<span class="tag">{}</span>'
@@ -278,12 +278,6 @@ def signed(length: timedelta | None) -> str:
     if not words.in_milliseconds(length):
         return "±0"
     return ("+" if length > timedelta() else "\N{MINUS SIGN}") + words.in_words(abs(length))
-
-
-@register.filter
-def cron_words(expression: str) -> str:
-    """Return a cron expression in words; empty if it is not one, or if the words are English."""
-    return cron_in_words(expression) if languages.shown() == languages.SOURCE else ""
 
 
 @register.filter

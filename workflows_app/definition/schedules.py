@@ -148,12 +148,12 @@ class Schedule:
             raise errors.InvalidCron(f"The cron expression {self.cron!r} never comes.") from None
 
 
-def cron_in_words(cron: str) -> str:
-    """Return "At 03:00 every day" for `0 3 * * *`; empty if it is not a cron expression."""
+def cron_fields(cron: str) -> tuple[str, ...]:
+    """Return the fields of a cron expression, in capitals; none if it is not one."""
     try:
-        return CronSim(_expanded(cron), datetime(2024, 1, 1, tzinfo=UTC)).explain()
+        return tuple(CronSim(_expanded(cron), datetime(2024, 1, 1, tzinfo=UTC)).parts)
     except CronSimError:
-        return ""
+        return ()
 
 
 def read(given: object, what: str) -> tuple[Schedule, ...]:

@@ -8,7 +8,6 @@ import pytest
 from django.test import override_settings
 from django.utils import timezone, translation
 
-from dashboard.templatetags import signalbox
 from tests.integration.dashboard import everywhere
 from workflows_app.models import Run
 
@@ -60,8 +59,6 @@ def test_no_attribute_of_any_page_is_written_as_people_write_numbers(
     found = everywhere.addresses("a text", ana)
     Run.objects.update(event_seq=1_234_567)
     now = timezone.now()
-    # Only English has words for cron expressions.
-    monkeypatch.setattr(signalbox, "cron_in_words", lambda _: "")
     monkeypatch.setattr(timezone, "now", lambda: now)
     for name, where in found.items():
         english = in_language(pages, where, "en")
