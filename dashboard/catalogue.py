@@ -12,7 +12,15 @@ from django.db.models import Max
 from django.http import Http404
 from django.utils.translation import gettext
 
-from workflows_app import actions, errors, get_workflow, languages, list_workflows, permissions
+from workflows_app import (
+    actions,
+    engine_words,
+    errors,
+    get_workflow,
+    languages,
+    list_workflows,
+    permissions,
+)
 from workflows_app.actions import Offer, Person
 from workflows_app.definition.changes import Shape, difference, shape_of_json
 from workflows_app.models import Workflow, WorkflowVersion
@@ -123,7 +131,7 @@ def versions_of(known: KnownWorkflow) -> list[Version]:
     present = known.defined.version_hash if known.defined is not None else ""
     for row in rows:
         shape = shape_of_json(row.graph)
-        then = difference(shape, later) if later is not None else ""
+        then = engine_words.retold(difference(shape, later)) if later is not None else ""
         found.append(Version(row.pk, row.hash, row.created_at, row.hash == present, then))
         later = shape
     return found

@@ -3,10 +3,12 @@
 Programs read English and plain numbers: nothing of this belongs in JSON, logs or addresses.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Final, cast
 
 from django.utils import formats, translation
@@ -74,6 +76,25 @@ def day(value: date | datetime) -> str:
 def inside(label: str) -> str:
     """Return a label as it is written inside a sentence: in English without its capitals."""
     return label.lower() if shown() == SOURCE else label
+
+
+def read_back(sentence: str, said: str) -> dict[str, str] | None:
+    """Return what was filled into a lazy sentence when it was said in the source language.
+
+    None if something else was said. So a sentence that a program has said, or that was stored, can
+    be said in the reader's language.
+    """
+    with in_source():
+        pattern = _pattern(str(sentence))
+    found = pattern.fullmatch(said)
+    return None if found is None else found.groupdict()
+
+
+@lru_cache(maxsize=256)
+def _pattern(sentence: str) -> re.Pattern[str]:
+    holes = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", re.escape(sentence))
+    # Pydantic says "1 character" where it says "2 characters" otherwise.
+    return re.compile(re.sub(r"\b(character|item)s\b", r"\1s?", holes), re.DOTALL)
 
 
 @contextmanager

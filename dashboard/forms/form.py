@@ -18,9 +18,10 @@ from typing import Any, Self
 
 from django.utils.translation import gettext
 
+from workflows_app import type_words
 from workflows_app.languages import gettext_lazy
 
-from . import binding, documents, posting, type_words
+from . import binding, documents, posting
 from .bound import Bound, BoundInput
 from .compound import BoundEither, BoundPairs
 from .fields import JSON, MISSING, Missing, Raw, holds_secret

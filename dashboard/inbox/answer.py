@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
-from workflows_app import actions, errors, get_workflow
+from workflows_app import actions, errors, get_workflow, refusal_words
 from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -16,7 +16,7 @@ from .. import acts, lookup, questions
 from ..forms.form import SchemaForm
 from ..pages import render
 from ..questions import Question
-from ..request import drafts, posted, refusal_words
+from ..request import drafts, posted
 from ..request.access import DOOR, for_answers, require
 from . import page as inbox_page
 from .query import InboxQuery

@@ -15,7 +15,7 @@ from django.utils.translation import gettext
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
-from workflows_app import errors
+from workflows_app import errors, refusal_words
 from workflows_app import tokens as stored
 from workflows_app.languages import gettext_lazy
 from workflows_app.models import ApiToken, persons
@@ -100,7 +100,7 @@ def _made(request: HttpRequest) -> HttpResponse:
             door=DOOR,
         )
     except errors.InvalidInput as refusal:
-        return _page(request, Typed.read(request.POST, str(refusal)), status=422)
+        return _page(request, Typed.read(request.POST, refusal_words.of(refusal)), status=422)
     return _page(request, Typed(), new=row, text=text)
 
 

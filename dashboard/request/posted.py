@@ -17,13 +17,13 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext
 from pydantic import ValidationError
 
-from workflows_app import jsontext
+from workflows_app import jsontext, refusal_words
 from workflows_app.models.fields import uuid7
 
 from ..forms.fields import MISSING
 from ..forms.form import SchemaForm
 from ..pages import render
-from . import refusal_words, zones
+from . import zones
 
 P = ParamSpec("P")
 View = Callable[Concatenate[HttpRequest, P], HttpResponse]

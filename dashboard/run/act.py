@@ -9,7 +9,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from workflows_app import actions, errors, get_workflow
+from workflows_app import actions, errors, get_workflow, refusal_words
 from workflows_app.languages import gettext_lazy
 from workflows_app.models import Run
 
@@ -17,7 +17,7 @@ from .. import acts, lookup, same
 from ..acts import RunAct
 from ..graph import graphs
 from ..pages import render
-from ..request import posted, refusal_words
+from ..request import posted
 from ..request.access import DOOR, require, signed_in
 
 #: A cancel that waits for running steps.

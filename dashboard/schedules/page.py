@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from workflows_app import errors
+from workflows_app import engine_words, errors, refusal_words
 from workflows_app.engine.host import clock
 from workflows_app.engine.verbs import schedule_times, schedules
 from workflows_app.languages import gettext_lazy
@@ -26,17 +26,6 @@ from ..values import sight
 UPCOMING: Final = 5
 #: The most characters of a note: as many as the audit trail can show.
 LONGEST_NOTE: Final = 500
-
-#: What people read for the sentences with which the engine skips a time.
-SKIPPED: Final = {
-    "missed: no process was running at that time": gettext_lazy(
-        "missed: no process was running at that time"
-    ),
-    "too many times waited for the run before": gettext_lazy(
-        "too many times waited for the run before"
-    ),
-    "the run before has not ended": gettext_lazy("the run before has not ended"),
-}
 
 OVERLAPS: Final = {
     "allow": gettext_lazy("Another run starts beside it."),
@@ -121,7 +110,8 @@ def _item(row: Schedule, statuses: dict[str, str], now: datetime) -> ScheduleRow
         zone = ZoneInfo(row.timezone)
         times = [at.astimezone(zone) for at in schedule_times.upcoming(row, now, UPCOMING)]
     except (errors.WorkflowError, LookupError, ValueError, TypeError) as problem:
-        return ScheduleRow(row, title, status, problem=str(problem), last_status=last)
+        why = refusal_words.of(problem)
+        return ScheduleRow(row, title, status, problem=why, last_status=last)
     return ScheduleRow(row, title, status, times, last_status=last)
 
 
@@ -147,4 +137,5 @@ def _message(error: Any) -> str:
     if not isinstance(error, dict):
         return ""
     kind, message = str(error.get("type") or ""), str(error.get("message") or "")
-    return str(SKIPPED.get(message, message)) if kind in ("Skipped", "") else f"{kind}: {message}"
+    message = engine_words.retold(message)
+    return message if kind in ("Skipped", "") else f"{kind}: {message}"

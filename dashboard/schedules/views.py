@@ -8,13 +8,13 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods, require_safe
 
-from workflows_app import errors, get_workflow
+from workflows_app import errors, get_workflow, refusal_words
 from workflows_app.schedules import WorkflowSchedule
 
 from .. import same
 from ..lists.paging import Cursor
 from ..pages import render
-from ..request import drafts, posted, refusal_words
+from ..request import drafts, posted
 from ..request.access import DOOR, require, signed_in
 from . import acts
 from . import page as schedule_pages

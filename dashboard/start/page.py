@@ -18,7 +18,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from pydantic import ValidationError
 
-from workflows_app import Schedule, errors, jsontext
+from workflows_app import Schedule, errors, jsontext, refusal_words
 from workflows_app.engine.host import clock
 from workflows_app.engine.verbs import schedule_times
 from workflows_app.languages import gettext_lazy
@@ -32,7 +32,7 @@ from ..forms import documents
 from ..forms.bound import BoundInput
 from ..forms.fields import MISSING
 from ..forms.start import AT, CONTEXT, CRON, NOW, STATE, StartForm, StartSchemas
-from ..request import posted, refusal_words, zones
+from ..request import posted, zones
 from ..same import Call
 from ..values import previews, sight
 

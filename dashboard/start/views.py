@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from workflows_app import Schedule, actions, errors
+from workflows_app import Schedule, actions, errors, refusal_words
 from workflows_app.engine.host import transactions
 from workflows_app.engine.run import payloads
 from workflows_app.engine.verbs import schedules
@@ -21,7 +21,7 @@ from ..catalogue import KnownWorkflow
 from ..forms.documents import MOST_EDITED
 from ..forms.start import NOW, StartForm
 from ..pages import render
-from ..request import drafts, posted, refusal_words
+from ..request import drafts, posted
 from ..request.access import DOOR, require, signed_in
 from ..values import sight
 from . import page as start_page

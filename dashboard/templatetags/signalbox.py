@@ -12,7 +12,7 @@ from django.utils.html import conditional_escape, format_html, format_html_join,
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext
 
-from workflows_app import actions, languages, terms
+from workflows_app import actions, engine_words, languages, terms
 from workflows_app.actions import Offer
 from workflows_app.models import Run, StepSnapshot
 
@@ -30,6 +30,7 @@ register.tag("kept", fragments.kept)
 register.filter("exact", words.exact)
 register.filter("size", words.size)
 register.filter("cron_words", cron_words.cron_words)
+register.filter("retold", engine_words.retold)
 
 #: Shown in place of the time of a step that a fork copied.
 REUSED = '<span class="tag">{}</span>'

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.utils.translation import gettext
 
 from workflows_app import Run as WorkflowRun
-from workflows_app import actions, errors, jsontext, permissions
+from workflows_app import actions, engine_words, errors, jsontext, permissions, refusal_words
 from workflows_app.actions import Offer, Person
 from workflows_app.engine.run import payloads
 from workflows_app.engine.verbs.travel import TravelPlan
@@ -24,7 +24,6 @@ from ..forms.fields import MISSING
 from ..graph import graphs
 from ..graph.graphs import Graph, GraphEntry
 from ..graph.shapes import Box, Drawing
-from ..request import refusal_words
 from ..same import Call
 from ..values import borrowing, previews, sight
 from ..values.previews import Preview
@@ -179,7 +178,9 @@ class TravelPage:
         action = actions.TRAVEL if self.choice.in_place else actions.FORK
         offer = actions.offer(action, person, self.run, graphs.to_act(self.run))
         why_not = permissions.why_not(self.plan.permissions, person) if self.plan else ""
-        return Offer(action, why_not) if offer.is_possible and why_not else offer
+        if offer.is_possible and why_not:
+            return Offer(action, engine_words.retold(why_not))
+        return offer
 
     @property
     def calls(self) -> list[Call]:

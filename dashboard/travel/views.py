@@ -10,14 +10,14 @@ from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
 from workflows_app import Run as WorkflowRun
-from workflows_app import actions, errors, get_workflow
+from workflows_app import actions, errors, get_workflow, refusal_words
 from workflows_app.models import Run
 
 from .. import acts, lookup, same
 from ..forms.form import SchemaForm
 from ..graph import graphs
 from ..pages import render
-from ..request import drafts, posted, refusal_words
+from ..request import drafts, posted
 from ..request.access import DOOR, require, signed_in
 from . import page as travel_page
 from .page import INPUT, LONGEST_REASON, BadChanges, TravelChoice

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeVar
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Substr
 
-from workflows_app import jsontext
+from workflows_app import engine_words, jsontext
 from workflows_app.engine.run import payloads
 
 from . import markdown, sight
@@ -156,7 +156,7 @@ def message_in(text: str | None) -> str:
     if not text:
         return ""
     kind, message = text_at(text, "type"), text_at(text, "message")
-    first = message.strip().splitlines()[0] if message.strip() else ""
+    first = engine_words.retold(message.strip().splitlines()[0]) if message.strip() else ""
     return f"{kind}: {first}" if first else kind
 
 

@@ -10,7 +10,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext
 from django.views.decorators.http import require_http_methods
 
-from workflows_app import actions, errors, permissions
+from workflows_app import actions, errors, permissions, refusal_words
 from workflows_app.actions import Action, Offer, Person
 from workflows_app.languages import gettext_lazy
 from workflows_app.models import Workflow
@@ -19,7 +19,7 @@ from .. import catalogue, same
 from ..catalogue import KnownWorkflow
 from ..consequences import Consequences, of_intake
 from ..pages import render
-from ..request import posted, refusal_words
+from ..request import posted
 from ..request.access import DOOR, require, signed_in
 from ..same import Call
 

@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext
 
-from workflows_app import acting, actions, errors, get_workflow, permissions, terms
+from workflows_app import acting, actions, errors, get_workflow, permissions, refusal_words, terms
 from workflows_app.admin.tables import KnownWorkflows, PageLink, ReadOnly, shown
 from workflows_app.engine.run import versions
 from workflows_app.languages import gettext_lazy
@@ -123,7 +123,7 @@ def _act(model: RunAdmin, request: HttpRequest, run: Run, name: str) -> None:
         live = get_workflow(run.workflow_id).get_run(run.run_id)
         acting.perform(name, live, actor=request.user, door="admin")
     except errors.WorkflowError as refusal:
-        model.message_user(request, str(refusal), messages.ERROR)
+        model.message_user(request, refusal_words.of(refusal), messages.ERROR)
         return
     label = actions.ACTIONS[name].label
     model.message_user(request, f"{label}: {run.run_id}", messages.SUCCESS)

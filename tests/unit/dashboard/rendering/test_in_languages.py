@@ -7,10 +7,9 @@ from django.template import Context, Engine
 from django.test import override_settings
 from django.utils import translation
 
-from dashboard.forms import type_words
 from dashboard.rendering import words
-from dashboard.request import refusal_words
-from workflows_app import errors, languages, terms
+from workflows_app import engine_words, errors, languages, refusal_words, terms, type_words
+from workflows_app.definition.changes import difference
 
 NOON = datetime(2026, 3, 1, 12, 0, 5, tzinfo=UTC)
 
@@ -87,4 +86,63 @@ def test_what_the_engine_refuses_is_exact_in_english_and_said_by_its_kind_in_ger
     assert refusal_words.of(refusal) == str(refusal)
     with translation.override("de"):
         assert refusal_words.of(refusal) == "Das ist nur für einen pausierten Lauf möglich."
-        assert refusal_words.of(errors.WaitTimeout("x")) == "x"
+        assert refusal_words.of(errors.NotMigrated("x")) == "x"
+
+
+BEFORE, NOW = (("a", "step"), ("b", "foreach")), (("a", "step"), ("c", "step"))
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (difference(BEFORE, NOW), "wo „b“ (je Element) war, ist jetzt „c“ (Schritt)"),
+        (difference(BEFORE, NOW[:1]), "„b“ (je Element) gibt es nicht mehr"),
+        (difference(NOW[:1], NOW), "„c“ (Schritt) ist neu"),
+        (
+            difference(BEFORE, NOW, "z"),
+            "in der Version, mit der der Lauf begann, gibt es keinen Schritt „z“",
+        ),
+        (
+            "Workflow 'w' has changed since this run began: 'c' (step) is new.",
+            "Der Workflow „w“ hat sich seit Beginn dieses Laufs geändert: „c“ (Schritt) ist neu.",
+        ),
+        (
+            "What step a returned does not fit its output type: n: Input should be a valid "
+            "integer; Input should be a valid string.",
+            "Was der Schritt a zurückgab, passt nicht zum Typ seiner Ausgabe: "
+            "n: Die Eingabe muss eine ganze Zahl sein; Die Eingabe muss ein Text sein.",
+        ),
+        ("The supplier said no.", "The supplier said no."),
+    ],
+)
+def test_what_the_engine_says_is_said_again_in_german_and_nothing_else(said, told):
+    assert engine_words.retold(said) == said
+    with translation.override("de"):
+        assert engine_words.retold(said) == told
+
+
+def refusals(kind=errors.WorkflowError):
+    """Return all errors that verbs may raise to a page; definitions fail before there is one."""
+    for each in kind.__subclasses__():
+        if each is not errors.DefinitionError:
+            yield each
+            yield from refusals(each)
+
+
+#: Raised inside of steps, or to Python alone.
+NEVER_ON_A_PAGE = {
+    "EventTimeout", "InsideEventLoop", "InvalidEventType", "InvalidStepInput", "InvalidStepOutput",
+    "InvalidSuspendPayload", "InvalidTraceId", "LostLease", "NotMigrated", "SerializationError",
+    "StepTimeout", "WaitInsideTransaction", "WaitTooDeep", "WorkerLost",
+}  # fmt: skip
+
+
+def test_every_refusal_that_a_page_may_get_has_german_words():
+    english = []
+    with translation.override("de"):
+        for kind in refusals():
+            own = kind.__module__ == errors.__name__ and kind.__name__ not in NEVER_ON_A_PAGE
+            if own and refusal_words.of(kind("Nothing of this.")) == "Nothing of this.":
+                english.append(kind.__name__)
+
+    assert english == []

@@ -5,7 +5,6 @@ The values of a sentence are read back from it, because a refusal of the engine 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -54,13 +53,15 @@ WORDS: Final[Mapping[str, str]] = {
 }
 
 
+def retold(said: str) -> str:
+    """Return a refusal whose kind is not known in the reader's language; anything else as it is."""
+    return next((told for kind in WORDS if (told := of(kind, said)) != said), said)
+
+
 def of(kind: str, said: str) -> str:
     """Return what people read of an error of this kind, for which Pydantic said so."""
     text = WORDS.get(kind)
     if text is None or languages.shown() == languages.SOURCE:
         return said
-    with languages.in_source():
-        pattern = re.escape(str(text))
-    pattern = re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>.+?)", pattern)
-    found = re.fullmatch(re.sub(r"\b(character|item)s\b", r"\1s?", pattern), said)
-    return text.format(**found.groupdict()) if found else said
+    found = languages.read_back(text, said)
+    return text.format(**found) if found is not None else said

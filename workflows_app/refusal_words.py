@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from workflows_app import errors, languages
+from workflows_app import engine_words, errors, languages
 from workflows_app.languages import gettext_lazy
 
 WORDS: Final[Mapping[type[Exception], str]] = {
@@ -42,6 +42,17 @@ WORDS: Final[Mapping[type[Exception], str]] = {
         "Several steps of this run wait: choose one of them."
     ),
     errors.MissingStepResult: gettext_lazy("An earlier step has no result that could be used."),
+    errors.DefinitionChanged: gettext_lazy(
+        "The code of the workflow has changed, and this run cannot go on with it."
+    ),
+    errors.DuplicateSchedule: gettext_lazy("There is another schedule with this id."),
+    errors.InvalidId: gettext_lazy("This id has characters that are not allowed, or is too long."),
+    errors.InvalidState: gettext_lazy("The state does not fit the type of the workflow."),
+    errors.LabelNotFound: gettext_lazy("No question of this run has this label any more."),
+    errors.MultipleSuspendedSteps: gettext_lazy(
+        "Several steps of this run wait for an answer: choose one of them."
+    ),
+    errors.WaitTimeout: gettext_lazy("This takes longer than a page waits; it goes on."),
     errors.PlanOutdated: gettext_lazy(
         "The run or its workflow has changed since this was planned."
     ),
@@ -52,5 +63,7 @@ def of(refusal: Exception) -> str:
     """Return what people read of a refusal."""
     if languages.shown() == languages.SOURCE:
         return str(refusal)
+    if (told := engine_words.retold(said := str(refusal))) != said:
+        return told
     kinds = (WORDS.get(kind) for kind in type(refusal).__mro__)
     return str(next(filter(None, kinds), refusal))
