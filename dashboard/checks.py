@@ -17,7 +17,7 @@ from django.core import checks
 from django.db import connections
 from django.urls import NoReverseMatch, reverse
 
-from workflows_app import conf, packages
+from workflows_app import conf, packages, redis_client
 
 from . import mount
 from .request import drafts
@@ -154,7 +154,18 @@ def _time_zones() -> Found:
         )
 
 
+def _speaks_redis() -> bool:
+    return bool(conf.redis_url()) or conf.get("BROKER").startswith("redis")
+
+
 def _mode() -> Found:
+    if _speaks_redis() and not redis_client.is_installed():
+        yield checks.Error(
+            "REDIS_URL or BROKER names a Redis, and the package redis is not installed.",
+            hint='pip install "django-signalbox[redis]"',
+            id="workflows_app.E010",
+        )
+        return
     if conf.get("EXECUTION") != "distributed":
         return
     from .status import redis_server  # noqa: PLC0415 - it takes long, and imports OpenTelemetry

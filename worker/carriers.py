@@ -8,15 +8,16 @@ from collections.abc import Sequence
 from typing import Final, Protocol
 
 import psycopg
-import redis
 from dramatiq.errors import BrokerError
+
+from workflows_app.redis_client import RedisError
 
 from . import signing
 from .connections import Connections, Popper, named
 from .hints import Hint
 
 #: What a carrier raises while its server is away.
-AWAY: Final = (redis.RedisError, psycopg.Error, BrokerError, TimeoutError)
+AWAY: Final = (RedisError, psycopg.Error, BrokerError, TimeoutError)
 
 #: Most hints of a queue in Redis; a thread that wakes looks for more steps by itself.
 MOST_WAITING: Final = 1000

@@ -3,13 +3,13 @@
 import threading
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+from workflows_app import conf, redis_client
+from workflows_app.redis_client import RedisError
 
-from workflows_app import conf
+if TYPE_CHECKING:
+    from redis import Redis
 
 #: Prefix of every key and channel, so that others may share the server.
 PREFIX: Final = "signalbox:"
@@ -44,7 +44,7 @@ class SentCommands:
         number, self._number = self._number, 0
         try:
             self._answers += [self._connection.read_response() for _ in range(number)]
-        except redis.RedisError as error:
+        except RedisError as error:
             self._connection.disconnect()
             self._error = error
         except BaseException:
@@ -104,7 +104,7 @@ class Connections:
             raise
         return connection
 
-    def blocking(self) -> "redis.Redis":
+    def blocking(self) -> "Redis":
         """Return a new client for a thread that waits for news."""
         return self._client(socket_timeout=5.0, socket_connect_timeout=1.0, health_check_interval=5)
 
@@ -122,9 +122,9 @@ class Connections:
         """Return a connection without a pool, which would keep those of threads that ended."""
         return self._quick.connection_class(**self._quick.connection_kwargs)
 
-    def _client(self, **options: Any) -> "redis.Redis":
+    def _client(self, **options: Any) -> "Redis":
         url = conf.redis_url() if self._url is None else self._url
-        client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **options)
+        client = redis_client.client(url, **options)
         # Always bytes, whatever the URL says.
         client.connection_pool.connection_kwargs["decode_responses"] = False
         return client
@@ -164,5 +164,5 @@ def _is_stale(connection: Any) -> bool:
     """Return whether the server has closed a connection, or sent something unasked."""
     try:
         return bool(connection.can_read(timeout=0))
-    except (redis.RedisError, OSError):
+    except (RedisError, OSError):
         return True

@@ -6,13 +6,12 @@ import uuid
 from collections.abc import Callable, Sequence
 from typing import Final
 
-import redis
-
 from workflows_app.engine.host import clock, ports, timers, transactions, workers
 from workflows_app.engine.host.ports import ClaimableStep
 from workflows_app.engine.verbs.idle_worker import Slot
 from workflows_app.engine.work import attempts
 from workflows_app.planner.enter import DEFAULT_QUEUE
+from workflows_app.redis_client import RedisError
 
 from . import process
 from .carriers import AWAY
@@ -154,7 +153,7 @@ class DistributedDispatcher(_ThreadedDispatcher):
             return None
         try:
             taken = self._process.offers.take()
-        except redis.RedisError as error:
+        except RedisError as error:
             self._is_away("Redis", error)
             return None
         return OfferedSlot(
@@ -170,7 +169,7 @@ class DistributedDispatcher(_ThreadedDispatcher):
     def _offer(self, taken: Callable[[], ThreadOffer | None]) -> ThreadOffer | None:
         try:
             offer = taken()
-        except redis.RedisError as error:
+        except RedisError as error:
             self._is_away("Redis", error)
             return None
         if offer is None:

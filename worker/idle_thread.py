@@ -11,10 +11,9 @@ import time
 from collections.abc import Collection
 from typing import Final
 
-import redis
-
 from workflows_app.engine.host import workers
 from workflows_app.models.sqltext import connection_here
+from workflows_app.redis_client import RedisError
 
 from . import offers, signing
 from .broker import BLOCK_SECONDS, RETRY_SECONDS
@@ -55,7 +54,7 @@ class IdleThread(threading.Thread):
         while not self._serving.is_stopping():
             try:
                 self._take_one()
-            except redis.RedisError:
+            except RedisError:
                 time.sleep(RETRY_SECONDS)  # the consumer logs it
             except Exception:
                 logger.exception("A worker thread could not go on; the sweep will try again.")
@@ -100,7 +99,7 @@ class IdleThread(threading.Thread):
         """Withdraw the offer, and free a claim that came meanwhile."""
         try:
             self._await_claim(offers.GOOD_FOR.total_seconds() + AWAITED_SECONDS)
-        except redis.RedisError:
+        except RedisError:
             logger.debug("An offer was not withdrawn; it is good for a moment only.")
         finally:
             self._popper.close()

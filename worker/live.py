@@ -4,9 +4,8 @@ import threading
 import uuid
 from collections.abc import Sequence
 
-import redis
-
 from workflows_app.engine.host.live import Event, Notifier, hub
+from workflows_app.redis_client import RedisError
 
 from . import process, reply_channel
 from .news import RunNews
@@ -65,5 +64,5 @@ class RedisNotifier(PostgresNotifier):
         try:
             hears = reply_channel.tell(self._process.redis, caller, run, end)
             self._last.run = run if hears else None
-        except redis.RedisError as error:
+        except RedisError as error:
             publisher.goes_away(error)

@@ -16,8 +16,6 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Final, NamedTuple, Self
 
-import redis
-
 from workflows_app.engine.host import clock, ports
 from workflows_app.engine.host.rare import Rare, note
 from workflows_app.engine.run import transfer
@@ -25,6 +23,7 @@ from workflows_app.engine.run.claims import Claim
 from workflows_app.engine.verbs.idle_worker import Slot
 from workflows_app.engine.work.recover import put_back
 from workflows_app.planner.enter import DEFAULT_QUEUE
+from workflows_app.redis_client import RedisError
 
 from . import signing
 from .connections import Connections, named
@@ -152,7 +151,7 @@ class OfferedSlot(Slot):
         channel = self._reply_channel()
         try:
             channel.open()
-        except redis.RedisError:
+        except RedisError:
             logger.debug("No reply channel: the caller waits for the news.", exc_info=True)
         else:
             super().await_end()
@@ -170,7 +169,7 @@ class OfferedSlot(Slot):
             return
         try:
             self._send(self.claim)
-        except redis.RedisError as error:
+        except RedisError as error:
             note(Rare.TRANSFER_LOST)
             logger.warning("Redis is away (%s); a worker finds its claim by looking.", error)
         except Exception:

@@ -15,7 +15,7 @@ import uuid
 from collections import deque
 from typing import Any, Final
 
-import redis
+from workflows_app.redis_client import RedisError
 
 from . import signing
 from .connections import Connections, named
@@ -93,7 +93,7 @@ class ReplyChannel:
                     reply = self._opened(run, message[2])
                     if reply is not None:
                         return reply
-        except (redis.RedisError, OSError):
+        except (RedisError, OSError):
             self._close()
         return None
 

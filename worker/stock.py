@@ -16,11 +16,9 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import dramatiq
-import redis
 from dramatiq.broker import Consumer, MessageProxy
-from dramatiq.brokers.redis import RedisBroker
-from redis.backoff import NoBackoff
-from redis.retry import Retry
+
+from workflows_app import redis_client
 
 from . import signing
 from .broker import message_of
@@ -196,7 +194,9 @@ def carrier(url: str) -> Carrier:
 
 def _over_redis(url: str, server: str) -> Carrier:
     def broker(**timeouts: float) -> dramatiq.Broker:
-        client = redis.Redis.from_url(url, retry=Retry(NoBackoff(), 0), **timeouts)
+        client = redis_client.client(url, **timeouts)
+        from dramatiq.brokers.redis import RedisBroker  # noqa: PLC0415 - needs redis, an extra
+
         return RedisBroker(client=client, middleware=[])  # type: ignore[no-untyped-call]
 
     return StockCarrier(

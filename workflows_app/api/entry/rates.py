@@ -11,9 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-import redis
-
-from workflows_app import conf
+from workflows_app import conf, redis_client
 from workflows_app.api.entry.refusals import Refusal
 
 logger = logging.getLogger(__name__)
@@ -75,7 +73,7 @@ def _counted(subject: str, window: int, length: int) -> int:
     if conf.redis_url() and time.monotonic() > _Redis.away_until:
         try:
             return _in_redis(subject, window, length)
-        except redis.RedisError as error:
+        except redis_client.RedisError as error:
             logger.warning("Redis is away (%s); requests are counted in this process.", error)
             _Redis.away_until = time.monotonic() + _AWAY
     return _counts.add(subject, window)
@@ -98,7 +96,7 @@ def _in_redis(subject: str, window: int, length: int) -> int:
 
 @cache
 def _client() -> Any:
-    return redis.Redis.from_url(conf.redis_url(), socket_timeout=0.2, socket_connect_timeout=0.2)
+    return redis_client.client(conf.redis_url(), socket_timeout=0.2, socket_connect_timeout=0.2)
 
 
 class _Counts:
