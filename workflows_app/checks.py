@@ -11,7 +11,7 @@ from django.utils.module_loading import import_string
 
 from workflows_app import conf
 from workflows_app.definition import registry
-from workflows_app.engine.host import live, ports
+from workflows_app.engine.host import live, ports, transactions
 from workflows_app.models import persons
 
 TAG = "workflows"
@@ -89,16 +89,23 @@ def _modules(id_: str) -> str:
 def sqlite_takes_the_write_lock_first(
     app_configs: Sequence[AppConfig] | None, **kwargs: Any
 ) -> list[checks.CheckMessage]:
-    """Warn of an SQLite database on which threads would fail with "database is locked"."""
+    """Warn where every request begins a transaction that may fail with "database is locked".
+
+    Transactions of the engine take the lock first, whatever the settings say.
+    """
     alias = conf.get("DATABASE")
-    mode = connections[alias].settings_dict["OPTIONS"].get("transaction_mode")
-    if connections[alias].vendor != "sqlite" or str(mode).upper() in ("IMMEDIATE", "EXCLUSIVE"):
+    said = connections[alias].settings_dict
+    if connections[alias].vendor != "sqlite" or not said["ATOMIC_REQUESTS"]:
+        return []
+    if str(said["OPTIONS"].get("transaction_mode")).upper() in transactions.FIRST:
         return []
     return [
         checks.Warning(
-            f"The SQLite database {alias!r} begins its transactions without the write lock, so "
-            'steps that end at the same time may fail with "database is locked".',
-            hint="Set OPTIONS['transaction_mode'] to 'IMMEDIATE' and OPTIONS['timeout'] to 20.",
+            f"ATOMIC_REQUESTS lets every request begin a transaction of the SQLite database "
+            f"{alias!r} without the write lock, so a request that starts or answers a run may fail "
+            'with "database is locked".',
+            hint=f"DATABASES[{alias!r}]['OPTIONS'] = "
+            "{'transaction_mode': 'IMMEDIATE', 'timeout': 20}",
             id="workflows_app.W001",
         )
     ]

@@ -60,14 +60,19 @@ def test_two_workflows_with_one_id_are_an_error(monkeypatch):
     assert "'orders'" in message.msg
 
 
-def _sqlite(monkeypatch, **options):
-    connection = SimpleNamespace(vendor="sqlite", settings_dict={"OPTIONS": options})
+def _sqlite(monkeypatch, *, is_atomic=True, **options):
+    said = {"OPTIONS": options, "ATOMIC_REQUESTS": is_atomic}
+    connection = SimpleNamespace(vendor="sqlite", settings_dict=said)
     monkeypatch.setattr(checks, "connections", {"default": connection})
     return [message.id for message in checks.sqlite_takes_the_write_lock_first(None)]
 
 
-def test_sqlite_that_takes_its_lock_late_gives_a_warning(monkeypatch):
+def test_requests_that_take_the_lock_of_sqlite_late_give_a_warning(monkeypatch):
     assert _sqlite(monkeypatch) == ["workflows_app.W001"]
+
+
+def test_a_fresh_project_on_sqlite_gives_none(monkeypatch):
+    assert _sqlite(monkeypatch, is_atomic=False) == []
 
 
 @pytest.mark.parametrize("mode", ["IMMEDIATE", "exclusive"])

@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 
 from django.db import connections, transaction
 
@@ -20,13 +20,37 @@ from workflows_app.planner.statuses import ACTIVE, RunStatus
 
 V = TypeVar("V", bound=Callable[..., object])
 
+#: The modes of SQLite's transactions that take the write lock first.
+FIRST: Final = frozenset({"IMMEDIATE", "EXCLUSIVE"})
+
 _sqlite_writers = threading.RLock()
 _local = threading.local()
 
 
+class _Atomic(transaction.Atomic):
+    """A transaction that takes SQLite's write lock when it begins, whatever a host's settings say.
+
+    One that reads first and then writes fails at once with "database is locked" if somebody else
+    wrote in between; this one waits for the lock instead.
+    """
+
+    def __enter__(self) -> None:
+        connection: Any = connections[alias()]
+        if connection.vendor != "sqlite" or connection.in_atomic_block:
+            super().__enter__()
+            return
+        connection.ensure_connection()  # reads the mode from the settings
+        mode = connection.transaction_mode
+        connection.transaction_mode = mode if mode in FIRST else "IMMEDIATE"
+        try:
+            super().__enter__()
+        finally:
+            connection.transaction_mode = mode
+
+
 def atomic() -> transaction.Atomic:
     """Return `transaction.atomic()` for the database of the runs."""
-    return transaction.atomic(using=alias())
+    return _Atomic(alias(), savepoint=True, durable=False)
 
 
 def by_itself(view: V) -> V:
