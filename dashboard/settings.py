@@ -68,10 +68,8 @@ MIDDLEWARE = [
     f"{HERE}.request.forwarded.ForwardedMiddleware",
     # Takes requests of the HTTP API past those that follow, which are for pages.
     "workflows_app.api.middleware.EntranceMiddleware",
-    f"{HERE}.request.limits.BodyLimitMiddleware",
-    f"{HERE}.request.plain.PlainMiddleware",
+    f"{HERE}.middleware.GuardMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    f"{HERE}.request.policy.PolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     # Safe with compression: a form's token is masked differently in each response, and responses
     # are padded at random, so the size of a page reveals nothing about its content.
@@ -81,7 +79,6 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    f"{HERE}.request.zones.ZoneMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     f"{HERE}.middleware.SignalboxMiddleware",

@@ -10,12 +10,10 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
-from django.http.response import HttpResponseBase
 
 from workflows_app import conf
 
 from . import unread
-from .both import Both
 
 _PAGES: Final = 4
 
@@ -68,29 +66,16 @@ class BodyLimits:
             await _refuse(scope, send, limit)
 
 
-class BodyLimitMiddleware(Both):
-    """The same by the length that was said, for servers that do not speak ASGI."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Answer the request."""
-        refused = refusal(request)
-        if refused is None:
-            answer: HttpResponseBase | Awaitable[HttpResponseBase] = self._get_response(request)
-            return answer
-        return _later(refused) if self._is_async else refused
-
-
 def refusal(request: HttpRequest) -> HttpResponse | None:
-    """Return the answer to a request that says that it is too large; None for any other."""
+    """Return the answer to a request that says that it is too large; None for any other.
+
+    For servers that do not speak ASGI.
+    """
     limit = most()
     if _length(str(request.META.get("CONTENT_LENGTH") or "").encode()) <= limit:
         return None
     content, kind = _words(request.path_info, limit)
     return HttpResponse(content, status=413, content_type=kind)
-
-
-async def _later(response: HttpResponseBase) -> HttpResponseBase:
-    return response
 
 
 def _length(said: bytes) -> int:

@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.http import Http404, HttpRequest, QueryDict, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
-from django.http.response import HttpResponseBase
 from django.utils.http import parse_header_parameters
 
 from . import unread
@@ -28,23 +27,11 @@ Receive = Callable[[], Awaitable[Any]]
 Send = Callable[[Any], Awaitable[None]]
 
 
-class PlainMiddleware:
-    """Refuses an address with a NUL and a form that cannot be read; removes NULs from what is read.
+def clean(request: HttpRequest) -> None:
+    """Remove the NULs of a request; raise Http404 or BadRequest where that leaves no request.
 
     It comes before everything that reads cookies, queries or forms.
     """
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request without the characters that no view can use."""
-        clean(request)
-        return self.get_response(request)
-
-
-def clean(request: HttpRequest) -> None:
-    """Remove the NULs of a request; raise Http404 or BadRequest where that leaves no request."""
     if request.method == "POST":  # first, because the page for any error looks into the form
         request.POST = plain(_posted(request), NOTHING)
     if NUL in request.path_info:

@@ -5,15 +5,11 @@ So a payload that a workflow shows can never become a script.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
 from functools import cache
 from typing import Any, Final
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.http.response import HttpResponseBase
-
-from .both import Both
 
 HEADER: Final = "Content-Security-Policy"
 _POLICY: Final = (
@@ -46,14 +42,3 @@ def add(response: HttpResponseBase) -> HttpResponseBase:
     """Add the policy to an answer that has none."""
     response.headers.setdefault(HEADER, policy())
     return response
-
-
-class PolicyMiddleware(Both):
-    """Adds the policy to every answer of the product, those of the admin too."""
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
-        """Answer the request."""
-        return self._answered(request) if self._is_async else add(self._get_response(request))
-
-    async def _answered(self, request: HttpRequest) -> HttpResponseBase:
-        return add(await self._get_response(request))

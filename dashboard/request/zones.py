@@ -6,14 +6,13 @@ What is stored and what programs read is in UTC.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import tzinfo
 from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from django.http import HttpRequest
-from django.http.response import HttpResponseBase
 from django.utils import timezone
 
 from . import person as people
@@ -78,15 +77,3 @@ def current_name() -> str:
 def of(request: HttpRequest) -> ZoneInfo:
     """Return the zone in which a request is answered."""
     return named(chosen_by(request)) or of_browser(request) or ZoneInfo(UTC)
-
-
-class ZoneMiddleware:
-    """Shows and reads the times of each request in its person's zone."""
-
-    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
-        self.get_response = get_response
-
-    def __call__(self, request: HttpRequest) -> HttpResponseBase:
-        """Answer the request; the next one begins without a zone."""
-        with timezone.override(of(request)):
-            return self.get_response(request)
