@@ -43,10 +43,12 @@ class Command(BaseCommand):
     help = "Runs everything in one process: migrations, web, worker threads, timers."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        """Take the address, the number of worker threads, and whether to load the demo."""
+        """Take the address, the number of worker threads, and what to load and to leave."""
         listening.add_address(parser)
         parser.add_argument("--threads", type=int, default=None)
         parser.add_argument("--demo", action="store_true", help="load the demo workflows")
+        leave = "leave the tables as they are; otherwise those of all apps are migrated"
+        parser.add_argument("--no-migrate", action="store_true", help=leave)
 
     def handle(self, *_args: Any, **options: Any) -> None:
         """Migrate, listen, work; on a signal, stop all three in order."""
@@ -57,7 +59,8 @@ class Command(BaseCommand):
             raise CommandError(refusal)
         _answer_to(host)
         be_reached_at(host, port)
-        self._migrate()
+        if not options["no_migrate"]:
+            self._migrate()
         if options["demo"]:
             import_module(f"{DEMO}.workflows")
         server = Server(
