@@ -42,6 +42,8 @@ def refusal(request: HttpRequest) -> HttpResponse | None:
     """Return the answer to a form whose token is not valid; None for any other request."""
     if CHECK not in settings.MIDDLEWARE:
         return None
+    if "CSRF_COOKIE" not in request.META:  # Django's own may come later in a project's list
+        _check.process_request(request)
     match = resolve(request.path_info, getattr(request, "urlconf", None))
     refused: HttpResponse | None = _check.process_view(request, match.func, (), {})
     return refused
