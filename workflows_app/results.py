@@ -85,6 +85,8 @@ class StepResult(BaseModel):
     suspended_at: datetime | None = None
     resumed_at: datetime | None = None
     retry_count: int = 0
+    #: Who gave the output, if a person did after the attempts were used up.
+    given_by: str | None = None
     metadata: dict[str, Any] = Field(default_factory=dict)
     _entry: RepeatedEntry | None = PrivateAttr(default=None)
     _iterations: list[StepResult] | None = PrivateAttr(default=None)
@@ -253,6 +255,12 @@ def _result_of(row: Shown, timeline: int, status: str | None) -> StepResult:
     return result
 
 
+#: What a loop shows of its latest round.
+_OF_LATEST: Final = (
+    "payload", "output", "suspend_payload", "resume_payload", "retry_count", "given_by",
+)  # fmt: skip
+
+
 def _show_latest_round(result: StepResult, loop: Shown, timeline: int) -> None:
     rounds = StepSnapshot.objects.on_timeline(loop.run_id, timeline).filter(
         path=f"{loop.path}[{loop.opened - 1}]"
@@ -260,7 +268,7 @@ def _show_latest_round(result: StepResult, loop: Shown, timeline: int) -> None:
     if (latest := rounds.first()) is None:
         return
     shown = _step_result(latest)
-    for name in ("payload", "output", "suspend_payload", "resume_payload", "retry_count"):
+    for name in _OF_LATEST:
         setattr(result, name, getattr(shown, name))
 
 
@@ -281,6 +289,7 @@ def _step_result(row: Shown) -> StepResult:
         suspended_at=row.suspended_at,
         resumed_at=row.resumed_at,
         retry_count=row.retry_count,
+        given_by=row.given_by or None,
         metadata=row.metadata,
     )
 

@@ -145,7 +145,8 @@ class Run(Twins[In, Out]):
 
     def _question(self, step: StepSnapshot) -> dict[str, Any]:
         node = self.workflow.tree.nodes.get(step.base_path)
-        schema = node.step.resume.json_schema() if node is not None and node.step else None
+        asks = node.step if node is not None else None
+        schema = None if asks is None else asks.answer_schema(is_used_up=step.is_used_up)
         return {
             "id": node.key if node is not None else step.name,
             "path": step.path,

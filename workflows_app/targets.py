@@ -13,7 +13,6 @@ from workflows_app.definition.graph import places_of
 from workflows_app.definition.names import listing
 from workflows_app.engine.host.transactions import status_of
 from workflows_app.engine.run import step_paths
-from workflows_app.engine.verbs.answering import ANSWERED
 from workflows_app.models import StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
@@ -222,9 +221,7 @@ def _only(
     fitting = [row for row in suspended if _is_item(row, target.foreach_index)]
     if fitting:
         return _of_one_step(run, fitting)
-    resumed = StepSnapshot.objects.current().filter(
-        run=run.pk, is_resuming=True, status__in=ANSWERED
-    )
+    resumed = StepSnapshot.objects.current().answered().filter(run=run.pk)
     for claimed in resumed:
         if _is_item(claimed, target.foreach_index):
             _refuse_if_claimed(run, claimed)
@@ -236,7 +233,7 @@ def _only(
 
 
 def _refuse_if_claimed(run: Run, step: StepSnapshot) -> None:
-    if step.is_resuming and step.status in ANSWERED:
+    if step.was_answered:
         raise errors.ResumeAlreadyClaimed(
             f"Step {step.path!r} of run {run.run_id!r} was answered already and goes on with that "
             "answer; wait for its result."

@@ -14,7 +14,7 @@ from workflows_app.engine.run.holds import Halt
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.queries import Parameter, QueryReader
 from workflows_app.models.sqltext import connection_here
-from workflows_app.models.step import StepQuerySet
+from workflows_app.models.step import USED_UP, StepQuerySet
 from workflows_app.models.wait import EVENT, RUN
 from workflows_app.planner.statuses import RunStatus, StepStatus
 
@@ -32,6 +32,7 @@ _OPEN: Final = [
 #: What a suspended step awaits: as its row says, the kind of the reason, and in words.
 _AWAITED: Final = (
     ("", "answer", "an answer"),
+    (USED_UP, "answer", "a decision, because no attempts are left"),
     (EVENT, "event", "an event"),
     (RUN, "event", "the end of another run"),
 )

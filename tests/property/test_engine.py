@@ -75,7 +75,8 @@ def random_step() -> Any:
         chaos.strike(ctx)
         return pure(id_, value)
 
-    return step(fn, id=id_, retries=chaos.rng.choice([None, 1]))
+    asks: Any = chaos.rng.choice([None, "ask"])
+    return step(fn, id=id_, retries=chaos.rng.choice([None, 1]), on_exhausted=asks)
 
 
 def random_workflow(rng: random.Random, depth: int = 0) -> Workflow:
@@ -224,8 +225,10 @@ class Machine(RuleBasedStateMachine):
         """Answer one question; nobody can answer it twice."""
         if asked := self.run.suspended_steps():
             chosen = self.rng.choice(asked)
-            self.run.resume("yes", suspension=chosen["suspension"], wait=False)
-            with pytest.raises((errors.ResumeAlreadyClaimed, errors.StepNotSuspended)):
+            self.run.resume(
+                answer_to(self.run, chosen, self.rng), suspension=chosen["suspension"], wait=False
+            )
+            with pytest.raises(ANSWERED):
                 self.run.resume("again", suspension=chosen["suspension"], wait=False)
 
     @rule(dares=st.integers(0, 15))
@@ -348,11 +351,29 @@ def drive(run: Run) -> None:
         elif waiting := ready(run, late):
             if taken := claim(waiting[0], worker=workers.mine(), now=late):
                 work(taken)
-        elif run.suspended_steps():
-            run.resume("yes", suspension=run.suspended_steps()[0]["suspension"], wait=False)
+        elif asked := run.suspended_steps():
+            run.resume(answer_to(run, asked[0]), suspension=asked[0]["suspension"], wait=False)
         else:
             return
     raise AssertionError("the run does not end")
+
+
+#: What a second answer to a question is refused with.
+ANSWERED = (errors.ResumeAlreadyClaimed, errors.StepNotSuspended, errors.RunNotSuspended)
+
+
+def answer_to(run: Run, asked: dict[str, Any], rng: random.Random | None = None) -> Any:
+    """Return an answer after which the run may still have the result that it must have."""
+    if asked["suspend_payload"].get("kind") != "exhausted":
+        return "yes"
+    payload = run.step_payload(asked["path"])
+    answers: list[Any] = [
+        {"action": "retry"},
+        {"action": "retry", "input": payload},
+        {"action": "result", "output": pure(asked["id"], payload)},
+        {"action": "fail"},
+    ]
+    return answers[0] if rng is None else rng.choice(answers)
 
 
 def ready(run: Run, now: datetime) -> list[int]:

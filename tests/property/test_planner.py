@@ -12,7 +12,7 @@ from tests.fakes import Board
 from workflows_app.definition import LOOPS, Builder, Graph, Kind, Node, step
 from workflows_app.jsontext import NULL
 from workflows_app.planner import enter, travel
-from workflows_app.planner.decide import cancel, decide, wake
+from workflows_app.planner.decide import cancel, decide, fail_now, give_result, wake
 from workflows_app.planner.outcomes import (
     Aborted,
     Bailed,
@@ -53,7 +53,9 @@ def _add_entry(  # noqa: C901 - one roll, one entry
     def part() -> Any:
         if depth < 2 and rng.random() < 0.3:
             return random_workflow(rng, depth + 1)
-        return step(lambda data: data, id=f"s{next(number)}", retries=rng.choice([None, 0, 2]))
+        retries = rng.choice([None, 0, 2])
+        asks: Any = rng.choice([None, None, "ask"])
+        return step(lambda data: data, id=f"s{next(number)}", retries=retries, on_exhausted=asks)
 
     def parts() -> list[Any]:
         return [part() for _ in range(rng.randint(1, 3))]
@@ -138,10 +140,21 @@ def take_a_turn(rng: random.Random, graph: Graph, board: Board, *, may_suspend: 
     elif chosen.status is S.PAUSED and board.run.is_stopped:
         board.let_on()
     elif chosen.status in {S.SUSPENDED, S.PAUSED}:
-        board.resume(chosen.path)
+        let_go_on(rng, graph, board, chosen)
     else:
         node = graph.nodes[chosen.base_path]
         settle(graph, board, chosen, random_outcome(rng, node, may_suspend=may_suspend))
+
+
+def let_go_on(rng: random.Random, graph: Graph, board: Board, row: Row) -> None:
+    """Answer a step, give its result or its failure, or let a paused one go."""
+    roll = rng.random() if row.status is S.SUSPENDED else 1.0
+    if roll < 0.2:
+        board.apply(give_result(graph, board, row.path, NULL, "ana"))
+    elif roll < 0.3:
+        board.apply(fail_now(graph, board, row.path, ERROR))
+    else:
+        board.resume(row.path)
 
 
 def settle(graph: Graph, board: Board, row: Row, outcome: Outcome) -> None:

@@ -15,6 +15,7 @@ from workflows_app import errors
 from workflows_app.definition import fitting, options, registry, schedules, serialize
 from workflows_app.definition.calls import called
 from workflows_app.definition.composer import Composer
+from workflows_app.definition.exhausted import OnExhausted
 from workflows_app.definition.graph import Graph, compile_graph
 from workflows_app.definition.ids import check_id, readable
 from workflows_app.definition.schedules import Schedule
@@ -48,6 +49,7 @@ class WorkflowOptions(TypedDict, total=False):
     on_error: Hook | None
     permission: str | None
     on_version_change: Literal["continue", "refuse"]
+    on_exhausted: OnExhausted
 
 
 class Builder(Composer, Generic[In, Out]):
@@ -96,6 +98,7 @@ class Builder(Composer, Generic[In, Out]):
         on_error: Hook | None = None,
         permission: str | None = None,
         on_version_change: Literal["continue", "refuse"] = "continue",
+        on_exhausted: OnExhausted = "fail",
     ) -> None:
         """Begin a workflow. A type is anything that Pydantic's TypeAdapter takes; delays are
         seconds.
@@ -123,6 +126,7 @@ class Builder(Composer, Generic[In, Out]):
         self.on_version_change = options.one_of(
             on_version_change, "on_version_change", what, ("continue", "refuse")
         )
+        self.on_exhausted: OnExhausted = options.on_exhausted(on_exhausted, "on_exhausted", what)
         self.is_committed = False
         #: The module that defines it, for messages.
         self.defined_in = self._defining_module()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from workflows_app import errors
-from workflows_app.definition import functions
+from workflows_app.definition import exhausted, functions
 from workflows_app.definition.schemas import ANY
 from workflows_app.jsontext import clean_text, loads
 
@@ -110,6 +110,11 @@ def one_of(value: Any, name: str, what: str, allowed: tuple[str, ...]) -> Any:
     if value not in allowed:
         raise _wrong(value, name, what, " or ".join(repr(each) for each in allowed))
     return value
+
+
+def on_exhausted(value: Any, name: str, what: str) -> Any:
+    """Return what happens when attempts are used up. Raises InvalidStep for anything else."""
+    return one_of(value, name, what, exhausted.CHOICES)
 
 
 def _is_finite(value: Any) -> bool:

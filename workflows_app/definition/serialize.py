@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic_core import from_json
 
+from workflows_app.definition.exhausted import FAIL
+
 if TYPE_CHECKING:
     from workflows_app.definition.builder import Builder
     from workflows_app.definition.functions import Function
@@ -33,6 +35,7 @@ def workflow_json(workflow: Builder, entries: Iterable[Node]) -> dict[str, Any]:
         "state_schema": workflow.state.json_schema(),
         "request_context_schema": workflow.request_context.json_schema(),
         "entries": _entries(entries),
+        **_on_exhausted(None if workflow.on_exhausted == FAIL else workflow.on_exhausted),
     }
 
 
@@ -119,4 +122,10 @@ def _step(step: Step) -> dict[str, Any]:
         "output_schema": step.output.json_schema("serialization"),
         "resume_schema": step.resume.json_schema(),
         "suspend_schema": step.suspend.json_schema("serialization"),
+        **_on_exhausted(step.on_exhausted),
     }
+
+
+def _on_exhausted(value: str | None) -> dict[str, Any]:
+    """Return the option if it is given; graphs without it keep the hash that they had."""
+    return {} if value is None else {"on_exhausted": value}

@@ -10,8 +10,9 @@ from typing import Any, Concatenate, Final, Generic, Protocol, TypedDict, Unpack
 from typing_extensions import ParamSpec, TypeVar
 
 from workflows_app import errors
-from workflows_app.definition import functions, options
+from workflows_app.definition import exhausted, functions, options
 from workflows_app.definition.calls import called
+from workflows_app.definition.exhausted import OnExhausted
 from workflows_app.definition.functions import Signature
 from workflows_app.definition.ids import check_id
 from workflows_app.definition.schemas import ANY, Schema
@@ -49,6 +50,7 @@ class StepOptions(TypedDict, total=False):
     atomic: bool | None
     metadata: Mapping[str, Any] | None
     permission: str | None
+    on_exhausted: OnExhausted | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -82,6 +84,8 @@ class Step(Generic[In_contra, Out_co, P, Returned_co]):
     atomic: bool = False
     metadata: Mapping[str, Any] = field(default_factory=dict)
     permission: str | None = None
+    #: What happens when its attempts are used up; None: the workflow's.
+    on_exhausted: OnExhausted | None = None
 
     def __post_init__(self) -> None:
         if self.atomic and self.is_async:
@@ -113,6 +117,15 @@ class Step(Generic[In_contra, Out_co, P, Returned_co]):
         says_so = not (self.resume.is_any and self.suspend.is_any)
         return says_so or (function is not None and "suspend" in function.__code__.co_names)
 
+    def answer_schema(self, *, is_used_up: bool) -> dict[str, Any] | None:
+        """Return the JSON Schema of an answer to its own question, or when its attempts are used
+        up.
+        """
+        if not is_used_up:
+            return self.resume.json_schema()
+        gives = self.output.json_schema("serialization")
+        return exhausted.schema(self.input.json_schema(), gives)
+
     def prepare(self) -> None:
         """Build the types that waited for a name. Raises InvalidStep if one cannot be built."""
         for name in SCHEMAS:
@@ -124,7 +137,7 @@ class Step(Generic[In_contra, Out_co, P, Returned_co]):
 SCHEMAS: Final = ("input", "output", "resume", "suspend", "state", "request_context")
 
 #: Options for which None means something in a clone: the workflow's value, or no limit.
-_MAY_BE_NONE: Final = frozenset({"retries", "retry_delay", "timeout", "permission"})
+_MAY_BE_NONE: Final = frozenset({"retries", "retry_delay", "timeout", "permission", "on_exhausted"})
 
 _CHECKS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = {
     "description": options.text,
@@ -136,6 +149,7 @@ _CHECKS: Final[Mapping[str, Callable[[Any, str, str], Any]]] = {
     "atomic": options.flag,
     "metadata": options.metadata,
     "permission": options.permission,
+    "on_exhausted": options.on_exhausted,
 }
 
 
@@ -185,7 +199,8 @@ def step(
     `input` and `output` to the annotations of its first parameter and of what it returns. `resume`,
     `suspend`, `state` and `request_context` are types, too. `retries` (extra attempts),
     `retry_delay` (seconds), `retry_backoff` (a factor), `timeout` (seconds), `queue`, `atomic`,
-    `metadata`, `permission`: how the engine and the pages treat it.
+    `metadata`, `permission`: how the engine and the pages treat it. `on_exhausted`: "ask" suspends
+    the step when its attempts are used up, so that a person decides; the default is "fail".
 
     Raises InvalidId and InvalidStep.
     """

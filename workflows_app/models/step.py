@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self
 
 from django.db import models
 from django.db.models import Q
@@ -17,6 +17,13 @@ from workflows_app.planner.statuses import StepStatus, sources
 if TYPE_CHECKING:
     import uuid
     from collections.abc import Collection
+
+#: What `awaits` says of a step whose attempts are used up: what somebody decides about it.
+USED_UP: Final = "used-up"
+#: What `awaits` says of steps that wait for somebody's answer.
+ASKS: Final = ("", USED_UP)
+#: A step that was answered and has not ended has one of these statuses.
+ANSWERED: Final = frozenset({StepStatus.RUNNING, StepStatus.QUEUED, StepStatus.PAUSED})
 
 #: Columns that may be large; lists and pages never load them.
 PAYLOAD_FIELDS = (
@@ -75,7 +82,12 @@ class StepQuerySet(models.QuerySet["StepSnapshot"]):
 
     def asking(self) -> Self:
         """Steps that wait for somebody's answer."""
-        return self.suspended().filter(awaits="")
+        return self.suspended().filter(awaits__in=ASKS)
+
+    def answered(self) -> Self:
+        """Steps that somebody has answered, and that go on with that answer."""
+        has_answer = Q(is_resuming=True) | Q(awaits=USED_UP)
+        return self.filter(has_answer, status__in=[status.value for status in ANSWERED])
 
     def move(self, target: StepStatus, **changes: Any) -> int:
         """Move every step here that may move to `target`; return how many did.
@@ -160,10 +172,13 @@ class StepSnapshot(models.Model):
     suspend_payload = JSONText(null=True, blank=True)
     resume_payload = JSONText(null=True, blank=True)
     resume_labels = JSONText(default=list)
-    #: What its suspension waits for, if not for somebody's answer: "event" or "run" (`Wait`).
+    #: What its suspension waits for, if not for an answer to its own question: "event" or "run"
+    #: (`Wait`), or `USED_UP`.
     awaits = models.CharField(max_length=8, blank=True, default="", db_default="")
     #: Whether this activation answers a suspension (`resume_payload` may be JSON null).
     is_resuming = models.BooleanField(default=False)
+    #: Who gave its result, if a person did.
+    given_by = models.CharField(max_length=255, blank=True, default="", db_default="")
     state_changes = JSONText(null=True, blank=True)
     context_changes = JSONText(null=True, blank=True)
     metadata = JSONText(default=dict)
@@ -228,6 +243,22 @@ class StepSnapshot(models.Model):
 
     def __str__(self) -> str:
         return self.path
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether its attempts are used up, and it waits, or waited last, for a decision."""
+        return self.awaits == USED_UP
+
+    @property
+    def asks(self) -> bool:
+        """Whether it waits for somebody's answer."""
+        is_asking = self.status == StepStatus.SUSPENDED and self.kind == "step"
+        return is_asking and self.awaits in ASKS
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether somebody has answered it, and it goes on with that answer."""
+        return self.status in ANSWERED and (self.is_resuming or self.is_used_up)
 
     @property
     def name(self) -> str:

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from workflows_app.definition import Graph, Kind
-from workflows_app.jsontext import Raw
+from workflows_app.definition import Graph, Kind, exhausted
+from workflows_app.jsontext import Raw, dumps
 from workflows_app.planner import retries
 from workflows_app.planner.decisions import (
     BecomeContainer,
@@ -71,8 +71,15 @@ def wake(graph: Graph, view: View, path: str) -> list[Decision]:
 
 
 def fail_now(graph: Graph, view: View, path: str, error: Mapping[str, Any]) -> list[Decision]:
-    """Return what to write when a step that waits for its next attempt is given up."""
+    """Return what to write when somebody fails a step that nobody runs, with its last error."""
     return list(hold_back(view.run, _fail(graph, view, view.row(path), error)))
+
+
+def give_result(graph: Graph, view: View, path: str, output: Raw, given_by: str) -> list[Decision]:
+    """Return what to write when somebody gives the result of a step that is suspended."""
+    row = view.row(path)
+    given = RecordResult(row.path, StepStatus.SUCCESS, output, given_by=given_by)
+    return list(hold_back(view.run, [given, *after(graph, view, row)]))
 
 
 def fail_unknown(view: View, path: str, error: Mapping[str, Any]) -> list[Decision]:
@@ -141,7 +148,7 @@ def _go_on(  # noqa: C901, PLR0911 - one answer an outcome
         case Slept(delay, changes):
             return [Wait(row.path, delay, changes)]
         case Failed(error, may_retry):
-            return _retry_or_fail(graph, view, row, error, may_retry=may_retry)
+            return _retry_or_give_up(graph, view, row, error, may_retry=may_retry)
         case Suspended(payload, labels, changes, awaited, tokens):
             return [RecordSuspension(row.path, payload, labels, changes, awaited, tokens)]
         case Bailed(result, changes):
@@ -190,13 +197,16 @@ def _next_round(
     return [loop, *enter_round(node, row.path, row.opened, last)]
 
 
-def _retry_or_fail(
+def _retry_or_give_up(
     graph: Graph, view: View, row: Row, error: Mapping[str, Any], *, may_retry: bool
 ) -> list[Decision]:
     policy = retries.policy_of(graph, graph.nodes[row.base_path])
     if may_retry and row.retry_count < policy.retries:
         count = row.retry_count + 1
         return [RetryStep(row.path, count, policy.delay_before(count), error)]
+    if policy.asks:
+        asked = dumps(exhausted.question(error, row.retry_count + 1))
+        return [RecordSuspension(row.path, asked, (), error=error)]
     return _fail(graph, view, row, error)
 
 

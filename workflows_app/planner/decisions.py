@@ -147,6 +147,8 @@ class RecordResult:
     changes: Changes = NO_CHANGES
     #: Whether it ended the run by that: it bailed.
     is_bail: bool = False
+    #: Who gave the result, if a person did.
+    given_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ class RecordSuspension:
     changes: Changes = NO_CHANGES
     awaited: Awaited | None = None
     tokens: tuple[str, ...] = ()
+    #: The error of the last attempt, if it asks because its attempts are used up.
+    error: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 import math
 from dataclasses import dataclass
 
-from workflows_app.definition import Builder, Graph, Kind, Node
+from workflows_app.definition import Builder, Graph, Kind, Node, exhausted
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +13,8 @@ class RetryPolicy:
     retries: int = 0
     delay_seconds: float = 0.0
     backoff: float = 1.0
+    #: Whether somebody is asked when the attempts are used up, instead of failing the step.
+    asks: bool = False
 
     def delay_before(self, retry_count: int) -> float:
         """Return the seconds to wait before the retry with this number, counted from 1.
@@ -38,7 +40,8 @@ def policy_of(graph: Graph, node: Node) -> RetryPolicy:
     workflow = owner(graph, node)
     retries = workflow.retry_attempts if step.retries is None else step.retries
     delay = workflow.retry_delay if step.retry_delay is None else step.retry_delay
-    return RetryPolicy(retries, delay, step.retry_backoff)
+    asks = (step.on_exhausted or workflow.on_exhausted) == exhausted.ASK
+    return RetryPolicy(retries, delay, step.retry_backoff, asks)
 
 
 def owner(graph: Graph, node: Node) -> Builder:

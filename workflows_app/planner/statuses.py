@@ -41,7 +41,7 @@ MOVES: Final[dict[StepStatus, frozenset[StepStatus]]] = {
         {S.SUCCESS, S.FAILED, S.SUSPENDED, S.WAITING, S.QUEUED, S.PAUSED, S.CANCELED},
     ),
     S.WAITING: frozenset({S.QUEUED, S.SUCCESS, S.FAILED, S.CANCELED}),
-    S.SUSPENDED: frozenset({S.QUEUED, S.PAUSED, S.CANCELED}),
+    S.SUSPENDED: frozenset({S.QUEUED, S.PAUSED, S.SUCCESS, S.FAILED, S.CANCELED}),
     S.PAUSED: frozenset({S.QUEUED, S.FAILED, S.CANCELED}),
     S.SUCCESS: frozenset(),
     S.FAILED: frozenset(),

@@ -279,3 +279,17 @@ class WithTheCase(SignalboxTestCase):
 class WithTheMixin(SignalboxMixin, TestCase):
     def test_the_mixin_too(self):
         assert self.signalbox.questions() == []
+
+
+def test_a_step_whose_fake_raises_asks_when_its_attempts_are_used_up(signalbox, ana):
+    asks = Workflow("kit-used-up", on_exhausted="ask").then(flows.ship).commit()
+    signalbox.fake(flows.ship, RuntimeError("no ship"))
+    run = asks.create_run()
+    run.start("paid")
+    assert_run(run).suspended_at("ship")
+    assert signalbox.questions()[0]["suspend_payload"]["error"]["message"] == "no ship"
+
+    signalbox.answer(run, {"action": "retry"}, as_=ana)
+    assert_run(run).suspended_at("ship")
+    signalbox.answer(run, {"action": "result", "output": "shipped by hand"}, as_=ana)
+    assert_run(run).succeeded(with_="shipped by hand")

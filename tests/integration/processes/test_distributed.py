@@ -34,6 +34,21 @@ def test_a_worker_runs_what_another_process_started_and_that_process_sees_the_re
     assert found[2] < 1.0
 
 
+def test_a_step_that_used_up_its_attempts_in_a_worker_is_decided_about_elsewhere(workers, tmp_path):
+    workers.start()
+    found = workers.python(
+        "from workflows_app import get_workflow\n"
+        "run = get_workflow('far-used-up').create_run()\n"
+        "asked = run.start([7, 1, 2, 7], timeout=30)\n"
+        "again = run.resume({'action': 'retry', 'input': 7}, foreach_index=1, timeout=30)\n"
+        "same = run.resume({'action': 'retry'}, foreach_index=2, timeout=30)\n"
+        "given = run.resume({'action': 'result', 'output': 5}, foreach_index=2, timeout=30)\n"
+        "print(json.dumps([asked.status, again.status, same.status, given.result]))"
+    )
+    assert found == ["suspended", "suspended", "suspended", [7, 7, 5, 7]]
+    assert ran(tmp_path).count("refuses 2") == 4
+
+
 def test_steps_that_wait_for_other_runs_end_in_a_worker_with_fewer_threads(workers):
     workers.start("--threads", "2")
     found = workers.python(

@@ -43,6 +43,17 @@ def last(data: dict[str, Any]) -> dict[str, Any]:
     return data
 
 
+@step(on_exhausted="ask", retries=1)
+def refuses(number: int) -> int:
+    """Refuse every number but 7."""
+    _mark(f"refuses {number}")
+    if number != 7:
+        raise ValueError(f"{number} is not 7")
+    return number
+
+
+used_up = Workflow("far-used-up").foreach(refuses, concurrency=2).commit()
+
 chain = Workflow("killed").then(first).then(held_up).then(last).commit()
 
 

@@ -105,6 +105,16 @@ def numbered(order: Order) -> Order:
     return order
 
 
+@step(on_exhausted="ask", retries=1)
+def asked(order: Order) -> Order:
+    return order
+
+
+@step(on_exhausted="again")  # mistake
+def wrongly_asked(order: Order) -> Order:
+    return order
+
+
 # Workflows keep the types that they were given.
 nested = Workflow("nested", input=Order, output=Receipt).then(charge).commit()
 assert_type(nested, Workflow[Order, Receipt])
@@ -115,6 +125,7 @@ orders: Workflow[Order, Receipt] = (
         output=Receipt,
         schedule=Schedule("0 3 * * *", input_data=order),
         retry_attempts=2,
+        on_exhausted="ask",
     )
     .then(approve)
     .parallel([charge, look_up, nested])

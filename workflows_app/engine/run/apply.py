@@ -10,6 +10,7 @@ from workflows_app.definition import Kind
 from workflows_app.engine.run import payloads, snapshots, step_events, values, waits
 from workflows_app.engine.run.change import Change
 from workflows_app.models import EarlierQuestion, StepSnapshot
+from workflows_app.models.step import USED_UP
 from workflows_app.planner import decisions as d
 from workflows_app.planner.outcomes import Changes
 from workflows_app.planner.statuses import RunStatus, StepStatus
@@ -139,6 +140,8 @@ def _record(change: Change, decision: d.RecordResult) -> None:
         fields |= _output_fields(change, step, decision.output)
     if decision.error is not None:
         fields["error"] = decision.error
+    if decision.given_by:
+        fields["given_by"] = decision.given_by
     _merge(change, decision.changes)
     change.move(step, decision.status, **fields, **_kept_changes(decision.changes))
     step_events.ended(change, step, decision)
@@ -162,7 +165,8 @@ def _suspend(change: Change, decision: d.RecordSuspension) -> None:
         change.also_insert(asked)
     change.model.suspended_count += 1
     _merge(change, decision.changes)
-    awaited = decision.awaited
+    awaited, is_used_up = decision.awaited, decision.error is not None
+    failed = {"error": decision.error} if is_used_up else {}
     change.move(
         step,
         StepStatus.SUSPENDED,
@@ -173,8 +177,9 @@ def _suspend(change: Change, decision: d.RecordSuspension) -> None:
         settled_token=step.token,
         worker_id=None,
         # What somebody answered before stays the answer while the step waits for something else.
-        is_resuming=step.is_resuming and awaited is not None,
-        awaits="" if awaited is None else awaited.kind,
+        is_resuming=step.is_resuming and (awaited is not None or is_used_up),
+        awaits=USED_UP if is_used_up else "" if awaited is None else awaited.kind,
+        **failed,
         **_kept_changes(decision.changes),
     )
     step_events.suspended(change, step, decision)

@@ -36,6 +36,7 @@ class Recalled:
     error = suspend_payload = resume_payload = None
     suspended_at = resumed_at = worker_id = None
     retry_count = opened = 0
+    given_by = ""
 
     def __init__(self, run: uuid.UUID, noted: EndedStep) -> None:
         self.run_id = run

@@ -9,7 +9,7 @@ from workflows_app.engine.run import inputs, lists, payloads, step_events, value
 from workflows_app.engine.run.change import Change
 from workflows_app.engine.run.claims import HOOK
 from workflows_app.engine.run.lists import metadata_of
-from workflows_app.jsontext import NULL, dumps
+from workflows_app.jsontext import NULL, Raw, dumps
 from workflows_app.models import StepSnapshot, statements
 from workflows_app.planner import decisions as d
 from workflows_app.planner.statuses import StepStatus
@@ -21,6 +21,12 @@ FEW: Final = 8
 #: The first and the last moment that has a date in every time zone.
 FIRST_MOMENT: Final = datetime(1, 1, 3, tzinfo=UTC)
 LAST_MOMENT: Final = datetime(9999, 12, 30, tzinfo=UTC)
+
+#: What a snapshot has in common with one that replaces it to run with another input.
+_KEPT: Final = (
+    "run_id", "path", "base_path", "kind", "parent_id", "status", "position", "queue", "error",
+    "suspension", "suspend_payload", "awaits", "started_at", "suspended_at",
+)  # fmt: skip
 
 New = d.QueueStep | d.StartSleep | d.OpenContainer | d.GiveResult
 
@@ -103,6 +109,26 @@ def supersede(change: Change, path: str) -> None:
     change.write(step, superseded_on=change.model.timeline)
     change.flush()
     change.forget(step)
+
+
+def replace_input(change: Change, step: StepSnapshot, text: Raw) -> StepSnapshot:
+    """Return a suspended snapshot in place of another, with another input.
+
+    It is a new activation. The other one stays as it was, because events refer to its input.
+    """
+    fields: dict[str, Any] = {name: getattr(step, name) for name in _KEPT}
+    supersede(change, step.path)
+    change.outputs[f"{step.path}:payload"] = text
+    made = statements.new(
+        StepSnapshot,
+        **fields,
+        payload=text,
+        timeline=change.model.timeline,
+        queued_at=change.now,
+        version_id=change.other_version,
+        metadata=metadata_of(change.graph.nodes[step.base_path]),
+    )
+    return change.insert(made)
 
 
 def supersede_all_but(change: Change, base_paths: frozenset[str]) -> None:

@@ -63,6 +63,8 @@ def ended(change: Change, step: StepSnapshot, decision: d.RecordResult) -> None:
         came["output"] = change.outputs[step.path]
     if decision.status is StepStatus.FAILED:
         came["error"] = decision.error or step.error
+    if decision.given_by:
+        came["given_by"] = decision.given_by
     if decision.is_bail:
         came["is_bailed"] = True
     state = {"state": change.model.state} if _touched(decision.changes) else {}

@@ -20,7 +20,7 @@ from workflows_app.engine.run.change import Change, NeedsLock
 from workflows_app.jsontext import NULL, Raw
 from workflows_app.models import OutsideEvent, Run, StepSnapshot, Wait
 from workflows_app.models.sqltext import connection_here
-from workflows_app.models.wait import CALLBACK, EVENT, GIVEN, RUN, START
+from workflows_app.models.wait import CALLBACK, EVENT, GIVEN, RUN, START, TIMED_OUT
 from workflows_app.planner.decisions import RecordSuspension
 from workflows_app.planner.outcomes import Awaited
 from workflows_app.planner.statuses import ENDED, StepStatus
@@ -261,6 +261,19 @@ def answer(changing: Change, step: StepSnapshot, value: Raw, *, retry_count: int
         let_go_on(changing, step, retry_count=retry_count)
     else:
         let_go_on(changing, step, retry_count=retry_count, is_resuming=True, resume_payload=value)
+
+
+def forget_timed_out(step: StepSnapshot) -> None:
+    """Forget the waits of an activation that ended without a value, so that it may wait again.
+
+    Raises NeedsLock where nothing may be written before the end of the change.
+    """
+    over = Wait.objects.filter(step=step.pk, outcome=TIMED_OUT)
+    if not over.exists():
+        return
+    if not connection_here().in_atomic_block:
+        raise NeedsLock
+    over.delete()
 
 
 def waiting_step(changing: Change, row: Wait) -> StepSnapshot | None:

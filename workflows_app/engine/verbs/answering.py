@@ -2,7 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 from workflows_app import errors, permissions
 from workflows_app.definition import ANY, Builder
@@ -13,19 +13,18 @@ from workflows_app.engine.run import (
     definitions,
     events,
     holds,
+    payloads,
     timelines,
     tracing,
     waits,
 )
 from workflows_app.engine.run.change import Change
-from workflows_app.engine.verbs import idle_worker
-from workflows_app.jsontext import Raw, loads
+from workflows_app.engine.verbs import idle_worker, used_up
+from workflows_app.engine.verbs.used_up import Given
+from workflows_app.jsontext import loads
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.wait import RUN
 from workflows_app.planner.statuses import StepStatus
-
-#: A step that was answered and has not ended has one of these statuses.
-ANSWERED: Final = frozenset({StepStatus.RUNNING, StepStatus.QUEUED, StepStatus.PAUSED})
 
 
 def resume(
@@ -46,7 +45,8 @@ def resume(
 ) -> None:
     """Answer suspended steps.
 
-    Raises InvalidResumeData, ResumeAlreadyClaimed, StepNotSuspended, NotAllowedToAnswer.
+    Raises InvalidResumeData, ResumeAlreadyClaimed, StepNotSuspended, NotAllowedToAnswer, and
+    PayloadTooLarge.
     """
     places = {step.base_path for step in targets}
     permissions.require_answers(definition, run, places, actor, targets)
@@ -64,16 +64,18 @@ def resume(
         tracing.keep(changing, trace)
         holds.set_pace(changing.model, per_step=per_step)
         _log_resume(changing, targets, answers, actor)
-        for step in targets:
-            found = changing.snapshot(step.path)
-            waits.answer(changing, found, answers[step.path], retry_count=retry_count or 0)
+        for path, given in answers.items():
+            _give(changing, path, given, retry_count=retry_count or 0, who=audit.name_of(actor))
         idle_worker.claim_ready(changing, slot)
         paths = ", ".join(step.path for step in targets)
-        answer = loads(answers[targets[0].path])
+        answer = loads(answers[targets[0].path].text)
         said = {"resume_data": answer, "note": note or None}
         audit.record(changing, "resume", actor, door=door, path=paths, **said)
 
-    idle_worker.perform(run, targets, act, slot)
+    try:
+        idle_worker.perform(run, targets, act, slot)
+    except payloads.ListTooLarge as refused:
+        raise refused.as_error() from None
 
 
 def note_refused(
@@ -91,11 +93,24 @@ def note_refused(
         audit.note(run, clock.now(), "resume-refused", actor, door=door, path=path, **said)
 
 
-def _answer(definition: Builder, step: StepSnapshot, data: Any) -> Raw:
+def _answer(definition: Builder, step: StepSnapshot, data: Any) -> Given:
+    if step.is_used_up:
+        return used_up.read(definition, step, data)
     node = definition.tree.nodes[step.base_path]
     schema = node.step.resume if node.step is not None else ANY
     what = f"The resume data does not fit what step {step.path!r} asks for"
-    return accepted.checked(schema, data, errors.InvalidResumeData, what, "The resume data")
+    text = accepted.checked(schema, data, errors.InvalidResumeData, what, "The resume data")
+    return Given(text)
+
+
+def _give(changing: Change, path: str, given: Given, *, retry_count: int, who: str | None) -> None:
+    step = changing.snapshot(path)
+    if step.status != StepStatus.SUSPENDED:
+        return  # the failure of one before has ended it
+    if step.is_used_up:
+        used_up.give(changing, step, given, retry_count=retry_count, who=who)
+    else:
+        waits.answer(changing, step, given.text, retry_count=retry_count)
 
 
 def _check_still_asks(changing: Change, target: StepSnapshot, suspension: uuid.UUID | None) -> None:
@@ -104,7 +119,7 @@ def _check_still_asks(changing: Change, target: StepSnapshot, suspension: uuid.U
     if step.status == StepStatus.SUSPENDED and step.suspension == asked:
         _refuse_for_run(step)
         return
-    if step.status in ANSWERED and step.is_resuming:
+    if step.was_answered:
         raise errors.ResumeAlreadyClaimed(
             f"Step {step.path!r} of run {changing.model.run_id!r} was answered by somebody else "
             "and runs with that answer; wait for its result."
@@ -133,10 +148,10 @@ def _refuse_for_run(step: StepSnapshot) -> None:
 
 
 def _log_resume(
-    changing: Change, targets: list[StepSnapshot], answers: Mapping[str, Raw], actor: Any
+    changing: Change, targets: list[StepSnapshot], answers: Mapping[str, Given], actor: Any
 ) -> None:
     paths = [step.path for step in targets]
-    given = {"resume_data": answers[paths[0]]}
+    given = {"resume_data": answers[paths[0]].text}
     name, timeline = audit.name_of(actor), changing.model.timeline
     changing.log.add(events.steered("workflow-resumed", paths, name, timeline, **given))
 

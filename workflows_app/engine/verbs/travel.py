@@ -301,6 +301,7 @@ def _answers_ahead(
     again = set(journey.rerun)
     steps = _that_asked(StepSnapshot.objects.current().filter(run=run.pk))
     found = [s for s in steps.order_by("pk") if s.base_path.partition(BODY)[0] in again]
+    found = [s for s in found if not (s.is_used_up and s.status == StepStatus.SUSPENDED)]
     waiting = [s for s in found if s.status == StepStatus.SUSPENDED] or found
     own = [s for s in waiting if s.path == journey.target] or waiting
     base_path = own[0].base_path if own else journey.target
