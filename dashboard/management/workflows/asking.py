@@ -18,6 +18,7 @@ from rich.markdown import Markdown
 from rich.text import Text
 
 from workflows_app import Run, errors
+from workflows_app.definition import exhausted
 
 from ...forms import documents, durations
 from ...forms.bound import Bound, BoundInput
@@ -45,6 +46,11 @@ class Question:
     path: str
     asked: Any
     schema: Mapping[str, Any] | None
+
+    @property
+    def is_used_up(self) -> bool:
+        """Whether the attempts of the step are used up, and somebody decides about that."""
+        return exhausted.is_question(self.asked)
 
 
 def question_of(session: Session, run: Run, chosen: Mapping[str, Any]) -> Question | None:
@@ -89,7 +95,7 @@ def answered(
     form = SchemaForm.blank(question.schema)
     while True:
         try:
-            value = _value_of(console, form)
+            value = (_decision_in if question.is_used_up else _value_of)(console, form)
         except NoAnswer:
             session.wrong_use("Nothing was answered.")
         try:
@@ -101,12 +107,22 @@ def answered(
 
 def _show(console: Console, question: Question) -> None:
     console.print(Text.assemble((question.path, "bold"), " asks:"))
+    if question.is_used_up:
+        _show_failure(console, question.asked)
+        return
     said, rest = _question_and_rest(question.asked)
     if said:
         console.print(Markdown(said))
     if rest:
         console.print(Text(pretty(rest), style="dim"))
     console.print(Text("Press Enter to take what stands in brackets.", style="dim"))
+
+
+def _show_failure(console: Console, asked: Mapping[str, Any]) -> None:
+    error, attempts = asked["error"], asked["attempts"]
+    count = "1 attempt" if attempts == 1 else f"{attempts} attempts"
+    console.print(Text(f"{count} failed, and no attempt is left."))
+    console.print(Text(f"{error.get('type')}: {error.get('message')}", style="red"))
 
 
 def _question_and_rest(asked: Any) -> tuple[str, Any]:
@@ -121,6 +137,24 @@ def _question_and_rest(asked: Any) -> tuple[str, Any]:
 def _value_of(console: Console, form: SchemaForm) -> JSON:
     value = _ask(console, form.root)
     return None if isinstance(value, Missing) else value
+
+
+#: Which value each action may have.
+_VALUES: Final = {exhausted.RETRY: exhausted.INPUT, exhausted.RESULT: exhausted.OUTPUT}
+
+
+def _decision_in(console: Console, form: SchemaForm) -> JSON:
+    """Ask for an action, and then only for the value that it may have."""
+    found: dict[str, Any] = {}
+    if (action := form.root.child("action")) is not None:
+        found["action"] = _ask(console, action)
+    name = _VALUES.get(str(found.get("action")), "")
+    if (part := form.root.child(name)) is None:
+        return found
+    if isinstance(part, BoundGroup) and name == exhausted.OUTPUT:
+        part.is_given = True
+    value = _ask(console, part)
+    return found if isinstance(value, Missing) else {**found, name: value}
 
 
 def _ask(console: Console, part: Bound) -> JSON | Missing:

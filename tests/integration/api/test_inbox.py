@@ -142,3 +142,61 @@ def test_the_inbox_is_filtered(program):
     assert (page["total"], page["items"][0]["run_id"]) == (2, run.run_id)
     rest = program.look(f"/inbox?cursor={page['next_cursor']}").json()
     assert rest["items"][0]["run_id"] == other.run_id
+
+
+# A step whose attempts are used up.
+
+
+@step(on_exhausted="ask")
+def weigh(order: flows.Order) -> flows.Order:
+    """Weigh an order; one of 13 cannot be."""
+    if order.total == 13:
+        raise ValueError("the scale broke")
+    return order
+
+
+weighed = Workflow("api-weighed").then(weigh).commit()
+
+
+def used_up(program: Program) -> Any:
+    """Start a run that asks for a decision; return the question."""
+    started(weighed, {"id": "o1", "total": 13})
+    return only(program)
+
+
+def test_a_step_without_attempts_asks_with_the_types_of_its_values(program):
+    question = used_up(program)
+
+    assert question["suspend_payload"]["kind"] == "exhausted"
+    assert question["suspend_payload"]["error"]["message"] == "the scale broke"
+    assert question["suspend_payload"]["attempts"] == 1
+    assert [(each["name"], each["widget"]) for each in question["hints"]] == [
+        ("action", "choice"), ("input", "object"), ("output", "object"),
+    ]  # fmt: skip
+    assert question["hints"][0]["choices"] == ["retry", "result", "fail"]
+    assert question["resume_schema"]["properties"]["input"]["required"] == ["id", "total"]
+    run = program.look(f"/runs/{question['run_id']}").json()
+    assert [each["kind"] for each in run["why_waiting"]] == ["answer"]
+
+
+def test_it_is_answered_over_the_inbox_and_by_resume(program):
+    key = used_up(program)["suspension"]
+    wrong = {"resume_data": {"action": "retry", "input": {"total": "x"}}}
+    error = refused(program.act(f"/inbox/{key}/answer", wrong), 400, "InvalidResumeData")
+    assert ["input", "id"] in [each["loc"] for each in error["details"]["errors"]]
+    refused(program.act(f"/inbox/{key}/answer", {"resume_data": "yes"}), 400, "InvalidResumeData")
+    again = {"resume_data": {"action": "retry", "input": {"id": "o1", "total": 12}}}
+    run = program.act(f"/inbox/{key}/answer?wait=true&include=result", again).json()
+    assert (run["status"], run["result"]) == ("success", {"id": "o1", "total": 12})
+    refused(program.act(f"/inbox/{key}/answer", again), 409, "RunNotSuspended")
+
+    run_id = used_up(program)["run_id"]
+    given = {"resume_data": {"action": "result", "output": {"id": "o1", "total": 1}}}
+    run = program.act(f"/runs/{run_id}/resume?wait=true", given).json()
+    assert run["status"] == "success"
+    assert program.look(f"/runs/{run_id}/steps/weigh").json()["given_by"] == "ana"
+    assert program.look(f"/runs/{run_id}/result").json()["steps"]["weigh"]["given_by"] == "ana"
+
+    run_id = used_up(program)["run_id"]
+    run = program.act(f"/runs/{run_id}/resume?wait=true", {"resume_data": {"action": "fail"}})
+    assert run.json()["error"]["message"] == "the scale broke"

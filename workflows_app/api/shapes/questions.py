@@ -13,7 +13,7 @@ from workflows_app.api.entry.callers import Caller
 from workflows_app.api.entry.doorway import Call
 from workflows_app.api.entry.refusals import Refusal
 from workflows_app.api.shapes import hints, steps, values
-from workflows_app.definition import registry
+from workflows_app.definition import exhausted, registry
 from workflows_app.engine.host import clock
 from workflows_app.engine.run import step_paths, versions
 from workflows_app.engine.verbs import answering
@@ -82,15 +82,18 @@ def schema_of(run: Run, step: StepSnapshot) -> Any:
     version = step.version_id or run.version_id
     if definition is not None and versions.is_present(definition, version):
         node = definition.tree.nodes.get(step.base_path)
-        return node.step.resume.json_schema() if node is not None and node.step else None
+        asks = node.step if node is not None else None
+        return None if asks is None else asks.answer_schema(is_used_up=step.is_used_up)
     graph = WorkflowVersion.objects.values_list("graph", flat=True).get(pk=version)
-    return _in_graph(graph.get("entries", ()), step.base_path)
+    written = _in_graph(graph.get("entries", ()), step.base_path) or {}
+    return exhausted.answer_schema(written, is_used_up=step.is_used_up)
 
 
 def _in_graph(entries: Sequence[Any], path: str) -> Any:
+    """Return the step at a path, as a stored graph has it; None if there is none."""
     for entry in entries:
         if entry["path"] == path:
-            return (entry.get("step") or {}).get("resume_schema")
+            return entry.get("step")
         if path.startswith((f"{entry['path']}.", f"{entry['path']}[")) or "children" in entry:
             inner = entry.get("children") or (entry.get("workflow") or {}).get("entries", ())
             if found := _in_graph(inner, path):

@@ -108,6 +108,7 @@ class Step(Shape):
     resumed_at: datetime | None
     suspension: str | None
     metadata: dict[str, Any]
+    given_by: str | None = Field(description="Who gave the output, after no attempts were left.")
 
 
 class Result(Shape):

@@ -70,7 +70,7 @@ def listed(
     shown = []
     for step, owner in zip(found, owners, strict=True):
         each = _shown(call, run, step, statuses[step.path])
-        each["retry_count"] = owner.retry_count
+        each["retry_count"], each["given_by"] = owner.retry_count, owner.given_by or None
         shown.append(each | _values(call, run, owner, wanted, texts))
     return shown
 
@@ -107,6 +107,7 @@ def _shown(
         "resumed_at": step.resumed_at,
         "suspension": str(step.suspension) if step.suspension else None,
         "metadata": step.metadata,
+        "given_by": step.given_by or None,
     }
 
 

@@ -55,3 +55,14 @@ plain = Workflow("terminal-plain", input=int, title="Plain").then(first).then(le
 asks = Workflow("terminal-asks", input=int).then(first).then(ask).commit()
 each = Workflow("terminal-each", input=list[int]).foreach(first, concurrency=2).commit()
 guarded = Workflow("terminal-guarded", input=int, permission="group:finance").then(first).commit()
+
+
+@step(on_exhausted="ask")
+def weigh(place: Place) -> Place:
+    """Look at a place; one cannot be looked at."""
+    if place.city == "Atlantis":
+        raise LookupError("no such place")
+    return place
+
+
+used_up = Workflow("terminal-used-up", input=Place).then(weigh).commit()

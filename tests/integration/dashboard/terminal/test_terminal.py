@@ -485,3 +485,42 @@ def test_an_event_that_nobody_waits_for_is_kept_and_a_wrong_one_refused(workflow
     assert OutsideEvent.objects.get().event_id == "e"
     done = workflows("emit", "a/b", "--json")
     assert (done.code, done.json["error"]["type"]) == (4, "InvalidInput")
+
+
+# A step whose attempts are used up.
+
+
+@pytest.fixture
+def used_up(workflows):
+    """Return a run that asks for a decision."""
+    given = json.dumps({"city": "Atlantis"})
+    done = workflows("start", "terminal-used-up", "--input", given, "--json")
+    assert done.code == 3
+    return done.json["run_id"]
+
+
+def test_a_decision_is_given_as_json(workflows, used_up):
+    assert workflows("resume", used_up, "--data", '{"action": "retry"}').code == 3
+    assert workflows("resume", used_up, "--data", '{"action": "again"}').code == 4
+    given = '{"action": "result", "output": {"city": "Oslo"}}'
+    done = workflows("resume", used_up, "--data", given, "--json")
+    assert (done.code, done.json["result"]["city"]) == (0, "Oslo")
+
+
+def test_a_decision_is_asked_for_with_the_error_and_only_the_value_that_it_may_have(
+    workflows, used_up, typing
+):
+    typing("retry", "y", "Oslo", "")
+    done = workflows("resume", used_up, "--json")
+    assert (done.code, done.json["result"]["city"]) == (0, "Oslo")
+    assert "1 attempt failed" in done.err
+    assert "LookupError: no such place" in done.err
+    assert "Output" not in done.err
+
+
+@pytest.mark.parametrize(
+    ("lines", "code"), [(["retry", ""], 3), (["result", "Bergen", ""], 0), (["fail"], 1)]
+)
+def test_each_action_is_asked_for(workflows, used_up, typing, lines, code):
+    typing(*lines)
+    assert workflows("resume", used_up).code == code
