@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cache, cached_property
 from typing import Any, Final, NamedTuple
 
 from django.db.models import QuerySet
@@ -17,20 +17,24 @@ from django.http import HttpRequest, QueryDict
 from django.urls import reverse
 from django.utils.translation import gettext
 
-from workflows_app import actions
+from workflows_app import actions, jsontext
 from workflows_app.actions import Offer, Person
+from workflows_app.definition import exhausted
 from workflows_app.engine.run import payloads, step_paths
 from workflows_app.models import Run, StepSnapshot
 from workflows_app.models.run import PAYLOAD_FIELDS as RUN_PAYLOADS
 from workflows_app.models.step import PAYLOAD_FIELDS as STEP_PAYLOADS
 
-from .forms.fields import JSON
+from .forms import decision
+from .forms.decision import AnswerForm, DecisionForm
+from .forms.documents import MOST_EDITED
+from .forms.fields import JSON, MISSING
 from .forms.form import SchemaForm
 from .forms.wording import humanised
 from .graph import graphs
 from .graph.graphs import GraphEntry
 from .request import posted
-from .values import markdown, previews
+from .values import markdown, previews, sight
 from .values.markdown import TitledText
 from .values.previews import Preview
 
@@ -68,6 +72,13 @@ _COLUMNS: Final = (
 )
 
 
+class Failure(NamedTuple):
+    """The last error of a step whose attempts are used up, and how many there were."""
+
+    error: Mapping[str, Any]
+    attempts: int
+
+
 @dataclass(frozen=True)
 class Question:
     """A step that asks, and whether this person may answer it."""
@@ -90,6 +101,15 @@ class Question:
                 index=index + 1, of_items=self.of_items
             )
         )
+
+    @cached_property
+    def failure(self) -> Failure | None:
+        """Why its attempts are used up, if it waits for a decision about that."""
+        if not (self.step.asks and self.step.is_used_up):
+            return None
+        rows = StepSnapshot.objects.filter(pk=self.step.pk)
+        error, count = rows.values_list("error", "retry_count").get()
+        return Failure(sight.error(error) or {}, count + 1)
 
     @property
     def facts(self) -> list[tuple[str, JSON]]:
@@ -143,25 +163,75 @@ def with_payload(steps: QuerySet[StepSnapshot]) -> QuerySet[StepSnapshot]:
 # The form of a question.
 
 
-def form_for(question: Question, draft: QueryDict | None = None, prefix: str = "") -> SchemaForm:
+def form_for(question: Question, draft: QueryDict | None = None, prefix: str = "") -> AnswerForm:
     """Return the form that answers a question, empty or filled from a draft."""
-    form = posted.fresh_form(_schema_of(question), draft, prefix)
+    form: AnswerForm
+    if question.step.is_used_up:
+        form = _decision_for(question, draft, prefix)
+    else:
+        form = posted.fresh_form(_schema_of(question), draft, prefix)
     form.is_locked = not question.offer.is_possible
     return form
 
 
-def form_beside(question: Question) -> SchemaForm:
+def form_beside(question: Question) -> AnswerForm:
     """Return the same form, with names of its own, for a page that shows other forms as well."""
     return form_for(question, prefix=f"q{question.step.pk}-")
 
 
-def form_from(request: HttpRequest, question: Question) -> SchemaForm:
+def form_from(request: HttpRequest, question: Question) -> AnswerForm:
     """Return the form of an answer with the values that were posted."""
-    return posted.form_from(request, _schema_of(question))
+    if not question.step.is_used_up:
+        return posted.form_from(request, _schema_of(question))
+    part = decision.part_of(request.POST)
+    form = _decision_for(question, None, "")
+    filled = posted.form_from(request, _schema_of_part(question, part))
+    return _with_part(form, part, filled)
+
+
+def _decision_for(question: Question, draft: QueryDict | None, prefix: str) -> DecisionForm:
+    again, given = (_schema_of_part(question, part) for part in (decision.AGAIN, decision.GIVEN))
+    form = DecisionForm(
+        posted.fresh_form(again, None, f"{prefix}again-", _input_of(question)),
+        posted.fresh_form(given, None, f"{prefix}given-"),
+    )
+    if draft is None:
+        return form
+    part = decision.part_of(draft)
+    filled = posted.fresh_form(again if part == decision.AGAIN else given, draft)
+    return _with_part(form, part, filled)
+
+
+def _with_part(form: DecisionForm, part: str, filled: SchemaForm) -> DecisionForm:
+    """Return the form with one part as it was posted or kept."""
+    filled.prefix = (form.again if part == decision.AGAIN else form.given).prefix
+    name = "again" if part == decision.AGAIN else "given"
+    return replace(form, posted=part, **{name: filled})
+
+
+def _input_of(question: Question) -> Any:
+    """Return what the form for another input shows: the input that failed, if it may be seen."""
+    if not sight.values() or not question.step.asks:
+        return MISSING
+    text = payloads.payload_of(question.step)
+    if len(text) > MOST_EDITED:
+        return MISSING
+    return {exhausted.INPUT: jsontext.loads(text)}
+
+
+def _schema_of_part(question: Question, part: str) -> dict[str, Any]:
+    whole = exhausted.answer_schema(_step_of(question), is_used_up=True)
+    return decision.schema_of(whole, part)
 
 
 def _schema_of(question: Question) -> Mapping[str, Any] | None:
-    return question.entry.resume_schema if question.entry else None
+    found: Mapping[str, Any] | None = exhausted.answer_schema(_step_of(question), is_used_up=False)
+    return found
+
+
+def _step_of(question: Question) -> Mapping[str, Any]:
+    """Return the step as the stored graph has it; empty if it has none."""
+    return (question.entry.step if question.entry else None) or {}
 
 
 # Who may answer.

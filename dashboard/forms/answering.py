@@ -8,18 +8,18 @@ from pprint import pformat
 from typing import Final
 
 from .bound import BoundInput
+from .decision import AnswerForm, DecisionForm
 from .documents import NotJson
 from .fields import JSON
-from .form import JSON_TAB, SchemaForm
+from .form import JSON_TAB
 
-HIDDEN: Final = "…"
 #: Stands for an answer that has not been typed, or cannot be read.
 UNKNOWN: Final = "..."
 #: A value with up to this many characters stays on the line of its call.
 SHORT: Final = 50
 
 
-def as_python(workflow_id: str, run_id: str, path: str, form: SchemaForm) -> str:
+def as_python(workflow_id: str, run_id: str, path: str, form: AnswerForm) -> str:
     """Return the call that answers the step at `path`; one for each button if there are some."""
     found = f"run = get_workflow({workflow_id!r}).get_run({run_id!r})"
     calls = [
@@ -36,17 +36,17 @@ def _call(value: str, path: str) -> str:
     return f"run.resume(\n    {inside},\n    step={path!r},\n)"
 
 
-def answers(form: SchemaForm) -> list[tuple[JSON, str]]:
+def answers(form: AnswerForm) -> list[tuple[JSON, str]]:
     """Return each answer that may be sent, with a note what it is; none if it cannot be read."""
+    if isinstance(form, DecisionForm):
+        return form.answers()
     root = form.root
     if form.tab != JSON_TAB and isinstance(root, BoundInput) and form.buttons:
         return [(_chosen(root, name), label) for name, label in form.buttons]
     if form.tab == JSON_TAB and form.has_secrets:
         return []
     hidden = copy.deepcopy(form)
-    for line in hidden.root.walk():
-        if isinstance(line, BoundInput) and line.is_secret and line.raw:
-            line.raw = HIDDEN
+    hidden.hide_secrets()
     try:
         return [(hidden.draft(), "")]
     except NotJson:

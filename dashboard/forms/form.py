@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, tzinfo
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from django.utils.translation import gettext
 
@@ -32,6 +32,8 @@ from .schema import field_of
 from .wording import Schema
 
 FORM, JSON_TAB = "form", "json"
+#: Stands for a secret.
+HIDDEN: Final = "…"
 NO_JSON = gettext_lazy("Fix the JSON first: the fields show only what can be read.")
 NO_FIELDS = gettext_lazy("Fix this part first: the JSON tab shows only what can be read.")
 
@@ -116,6 +118,12 @@ class SchemaForm:
     def has_secrets(self) -> bool:
         """Whether any field of it is a password, which no draft may keep."""
         return holds_secret(self.root.field)
+
+    def hide_secrets(self) -> None:
+        """Replace the passwords that were typed by a mark that shows that there are some."""
+        for line in self.root.walk():
+            if isinstance(line, BoundInput) and line.is_secret and line.raw:
+                line.raw = HIDDEN
 
     def focus_first(self) -> None:
         """Let the first input have the focus when the form is shown."""

@@ -40,11 +40,6 @@ class GraphEntry:
     note: str = ""
 
     @property
-    def resume_schema(self) -> Mapping[str, JSON] | None:
-        """The type of the answer, as a JSON schema; None means anything."""
-        return self.step.get("resume_schema") if self.step else None
-
-    @property
     def shown_condition(self) -> str:
         """The condition without the words with which every lambda begins."""
         return outline.short_condition(self.condition)

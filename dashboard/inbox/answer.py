@@ -1,7 +1,7 @@
 """Answering a step that asks: the form on a page of its own, and what sending it brings."""
 
 import uuid
-from typing import Final
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
@@ -13,7 +13,7 @@ from workflows_app.models import Action, Run, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
 from .. import acts, lookup, questions
-from ..forms.form import SchemaForm
+from ..forms.decision import DECIDE, AnswerForm
 from ..pages import render
 from ..questions import Question
 from ..request import drafts, posted
@@ -29,7 +29,7 @@ MOST_NEXT: Final = 200
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @for_answers
-@posted.takes(posted.SEND, f"{posted.SEND}:", SHOW, *posted.FIELDS)
+@posted.takes(posted.SEND, f"{posted.SEND}:", f"{DECIDE}:", SHOW, *posted.FIELDS)
 def answer(request: HttpRequest, run_id: str, suspension: uuid.UUID) -> HttpResponse:
     """Show one question, and send its answer to the step that asked it and to no other."""
     run = lookup.run_or_404(run_id)
@@ -57,7 +57,7 @@ def _sent(request: HttpRequest, run: Run, question: Question) -> HttpResponse:
     return _resumed(request, run, question, form)
 
 
-def _resumed(request: HttpRequest, run: Run, question: Question, form: SchemaForm) -> HttpResponse:
+def _resumed(request: HttpRequest, run: Run, question: Question, form: AnswerForm) -> HttpResponse:
     try:
         get_workflow(run.workflow_id).get_run(run.run_id).resume(
             form.draft(),
@@ -107,7 +107,7 @@ def _page(
     request: HttpRequest,
     run: Run,
     question: Question,
-    form: SchemaForm,
+    form: AnswerForm,
     *,
     status: int = 200,
     onward: str = "",
@@ -117,24 +117,26 @@ def _page(
     is_part = bool(request.headers.get("HX-Request"))
     template = "dashboard/inbox/answer.html#form" if is_part else "dashboard/inbox/answer.html"
     onward = onward or posted.onward(request)
-    context = {"run": run, "question": question, "form": form, "onward": onward}
+    context = {
+        "run": run, "question": question, "form": form, "onward": onward, "is_part": is_part,
+    }  # fmt: skip
     return render(request, template, context, status=status)
 
 
 def _gone(
-    request: HttpRequest, run: Run, question: Question | None, form: SchemaForm | None = None
+    request: HttpRequest, run: Run, question: Question | None, form: AnswerForm | None = None
 ) -> HttpResponse:
     """Say that the question was answered elsewhere, and by whom; the typed text stays readable."""
     if form is not None:
         form.is_locked = True
-    context = {
+    context: dict[str, Any] = {
         "run": run,
         "question": question,
         "form": form,
         "onward": posted.onward(request),
         "gone": _who_answered(run, question.step if question else None),
     }
-    is_part = bool(request.headers.get("HX-Request"))
+    is_part = context["is_part"] = bool(request.headers.get("HX-Request"))
     template = "dashboard/inbox/answer.html#form" if is_part else "dashboard/inbox/answer.html"
     return render(request, template, context, status=409 if request.method == "POST" else 200)
 

@@ -23,6 +23,7 @@ from workflows_app.engine.run import holds, payloads
 from workflows_app.engine.run.holds import Halt
 from workflows_app.jsontext import loads
 from workflows_app.models import Run, RunEvent, StepSnapshot, persons
+from workflows_app.models.step import ASKS
 from workflows_app.models.wait import RUN
 from workflows_app.planner.statuses import RunStatus, StepStatus
 
@@ -155,7 +156,9 @@ def _row(run: Run, steps: Sequence[StepSnapshot], error: str, halt: Halt | None)
     }.get(RunStatus(run.status), StepStatus.RUNNING)
     named = [step for step in steps if step.status == wanted]
     if wanted == StepStatus.SUSPENDED and named:
-        return RunRow(run, _question(min(named, key=lambda step: bool(step.awaits))), _paths(named))
+        return RunRow(
+            run, _question(min(named, key=lambda step: step.awaits not in ASKS)), _paths(named)
+        )
     if not named:
         return _retry(run, steps)
     wakes = min((step.wake_at for step in named if step.wake_at), default=None)
@@ -165,7 +168,7 @@ def _row(run: Run, steps: Sequence[StepSnapshot], error: str, halt: Halt | None)
 def _question(step: StepSnapshot) -> str:
     """Return what a step asks, or which event or run it waits for."""
     text = getattr(step, "question_text", "") or ""
-    if not step.awaits:
+    if step.awaits in ASKS:
         return question_in(text)
     try:
         awaited = loads(text)

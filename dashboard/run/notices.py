@@ -15,6 +15,7 @@ from workflows_app.engine.host import workers
 from workflows_app.engine.run import holds
 from workflows_app.engine.run.holds import Halt
 from workflows_app.models import Assignment, Run, StepSnapshot, Wait, persons
+from workflows_app.models.step import ASKS
 from workflows_app.models.wait import CALLBACK, RUN
 from workflows_app.planner.statuses import RunStatus, StepStatus
 
@@ -167,8 +168,8 @@ def _paused_before(paths: Sequence[str]) -> str:
 
 def _for_answers(run: Run, steps: Sequence[StepSnapshot]) -> list[Notice]:
     asking = [s for s in steps if s.status == StepStatus.SUSPENDED and s.suspension is not None]
-    outside = [step for step in asking if step.awaits]
-    asking = [step for step in asking if step.kind == "step" and not step.awaits]
+    outside = [step for step in asking if step.awaits not in ASKS]
+    asking = [step for step in asking if step.asks]
     if not asking:
         return _for_others(outside)
     claims = Assignment.objects.filter(suspension__in=[step.suspension for step in asking])

@@ -18,7 +18,7 @@ from workflows_app.models import Run, StepSnapshot
 
 from .. import acts, address_words, assets, mount, same, waiting
 from ..forms import answering
-from ..forms.form import SchemaForm
+from ..forms.decision import AnswerForm
 from ..rendering import cron_words, fragments, in_scripts, words
 from ..request import access
 from ..status import standing, workforce
@@ -115,7 +115,7 @@ def not_understood(context: dict[str, Any]) -> list[str]:
 
 @register.simple_tag(takes_context=True)
 def answer_ways(
-    context: dict[str, Any], run: Run, step: StepSnapshot, form: SchemaForm
+    context: dict[str, Any], run: Run, step: StepSnapshot, form: AnswerForm
 ) -> list[same.Way]:
     """Return the ways to send what a form for an answer contains."""
     python = answering.as_python(run.workflow_id, run.run_id, step.path, form)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from django.db.models import Model, QuerySet
 from django.db.models.functions import Substr
+from django.utils.translation import gettext
 
 from workflows_app import engine_words, jsontext
 from workflows_app.engine.run import payloads
@@ -28,6 +29,9 @@ ERROR_LIMIT: Final = 100_000
 
 #: The keys under which authors put the text of a question.
 QUESTIONS: Final = ("question", "reason", "message", "title", "prompt", "ask")
+
+#: How what is asked about a step begins whose attempts are used up.
+_USED_UP: Final = re.compile(r'\{"kind": ?"exhausted", ?"error": ?\{')
 
 M = TypeVar("M", bound=Model)
 
@@ -142,6 +146,8 @@ def question_in(text: str | None) -> str:
         return brief(markdown.line_of(words))
     if not text or text == "null":
         return ""
+    if _USED_UP.match(text):
+        return brief(gettext("All attempts failed. {error}").format(error=message_in(text)))
     try:
         value = jsontext.loads(text)
     except (ValueError, RecursionError):

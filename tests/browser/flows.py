@@ -294,3 +294,27 @@ questions = (
     .foreach(judge_one, concurrency=100)
     .commit()
 )
+
+
+class Load(BaseModel):
+    """What is put on a scale."""
+
+    weight: int = Field(title="Weight")
+    note: str = Field("", title="Note")
+
+
+class Reading(BaseModel):
+    """What a scale shows."""
+
+    grams: int = Field(title="Grams")
+
+
+@step(id="weigh", on_exhausted="ask")
+def weigh_load(load: Load) -> Reading:
+    """Weigh a load; one of 13 breaks the scale."""
+    if load.weight == 13:
+        raise RuntimeError("The scale broke.")
+    return Reading(grams=load.weight)
+
+
+scales = Workflow("scales", title="Scales", input=Load).then(weigh_load).commit()
