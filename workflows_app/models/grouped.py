@@ -41,11 +41,16 @@ def settle(records: Sequence[Record]) -> set[uuid.UUID]:
 
 
 def start(records: Sequence[Record]) -> set[uuid.UUID]:
-    """Start pending runs whose first entry is a plain step, which is queued or held at once.
+    """Start runs whose first entry is a plain step, which is queued or held at once.
 
-    Return the runs for which that was done.
+    A record says whether its run is pending or yet to be made (`is_made`), and who acted, if
+    somebody did (`verb`). Return the runs for which that was done.
     """
-    return _written(moves.STARTING, records)
+    done: set[uuid.UUID] = set()
+    for kind, move in moves.STARTING.items():
+        mine = [each for each in records if (each["is_made"], each["verb"] is not None) == kind]
+        done |= _written(move, mine) if mine else set()
+    return done
 
 
 def wake(records: Sequence[Record]) -> set[uuid.UUID]:
@@ -89,7 +94,7 @@ def text_of(records: Sequence[Record]) -> str:
 def _moving(move: Move, is_one: bool) -> str:  # noqa: FBT001 - a key
     return _statement(
         _given("given", move.columns, move.number, is_one=is_one),
-        f"first AS ({move.first('given AS g')} RETURNING r.id)",
+        f"first AS ({move.first('given AS g')} RETURNING id)",
         "written AS (SELECT g.* FROM given AS g JOIN first ON first.id = g.run)",
         *(f"then{n} AS ({part.text('written AS g')})" for n, part in enumerate(move.then)),
     )
@@ -122,7 +127,7 @@ def _given(name: str, columns: Mapping[str, str], number: str, *, is_one: bool) 
     """Return the part of a statement that reads its values as rows."""
     if not is_one:
         return f"{name} AS MATERIALIZED ({given(columns, number)})"
-    values = ", ".join(f"%s::{kind} AS {column}" for column, kind in columns.items())
+    values = ", ".join(f"%s::{moves.kind_of(kind)} AS {name}" for name, kind in columns.items())
     return f"{name} AS NOT MATERIALIZED (SELECT {values})"
 
 
@@ -132,7 +137,7 @@ def given(columns: Mapping[str, str], number: str) -> str:
     Its condition is true for every record, but PostgreSQL's planner expects it to be rare. So the
     plan looks rows up by their keys even while tables are small, and never reads a whole table.
     """
-    kinds = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    kinds = ", ".join(f"{name} {moves.kind_of(kind)}" for name, kind in columns.items())
     records = f"json_to_recordset(%s::json) AS g ({kinds})"
     return f"SELECT * FROM {records} WHERE {number} = abs({number})"  # noqa: S608 - names of ours
 

@@ -5,13 +5,17 @@ only if that one was. `grouped` makes the moves.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from workflows_app.models import sqltext
+from workflows_app.models.action import Action
 from workflows_app.models.event import RunEvent
 from workflows_app.models.run import Run
 from workflows_app.models.step import StepSnapshot
+
+#: Stands for the type of a key to a user, which the project chooses.
+PERSON: Final = "person"
 
 _OF_RUN: Final = {
     "run": "uuid",
@@ -65,6 +69,25 @@ _STARTED: Final = {
     "worker": "uuid",
     "token": "integer",
     "started_at": "timestamptz",
+}
+#: What a run has from the moment that it is there, for one that is made by its start.
+_MADE: Final = {
+    "run_id": "text",
+    "workflow": "text",
+    "resource": "text",
+    "origin": "text",
+    "created_at": "timestamptz",
+}
+#: Who started it, for the run and for the audit trail.
+_ACTED: Final = {
+    "run_id": "text",
+    "workflow": "text",
+    "person": PERSON,
+    "actor": "text",
+    "verb": "text",
+    "door": "text",
+    "address": "text",
+    "request_id": "text",
 }
 CLAIMED_RUNS: Final = {**_OF_RUN, "steps": "integer"}
 CLAIMED: Final = {
@@ -121,6 +144,18 @@ _LOGGED: Final = {
     "at": "g.at",
     "events": "g.events",
 }
+_NOTED: Final = {
+    "at": "g.at",
+    "actor_id": "g.person",
+    "actor_name": "g.actor",
+    "verb": "g.verb",
+    "door": "g.door",
+    "address": "g.address",
+    "request_id": "g.request_id",
+    "run_id": "g.run",
+    "public_run_id": "g.run_id",
+    "workflow_name": "g.workflow",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -159,7 +194,7 @@ class Move:
     """What one kind of move writes: `g` is the record of a run, `r` its row, `s` one of its steps.
 
     Nothing is written unless the run is still at the revision that the record names and the
-    condition `still` is true.
+    condition `still` is true; or, where the move makes the run, unless its id is free.
     """
 
     columns: Mapping[str, str]
@@ -169,13 +204,27 @@ class Move:
     changes: Mapping[str, str]
     still: str
     then: tuple[Update | Insert, ...]
+    #: The columns of a run that this move makes, besides those that it changes.
+    makes: Mapping[str, str] = field(default_factory=dict)
 
     def first(self, source: str = "") -> str:
         """Return the guarded part; `source` names where the records are, on PostgreSQL."""
+        if self.makes:
+            made = {"revision": "g.revision + 1", "event_seq": "g.last_seq", **self.makes}
+            insert = Insert(Run, {**made, **self.changes}, self.still)
+            return f"{insert.text(source)} ON CONFLICT DO NOTHING"
         changes = {"revision": "r.revision + 1", "event_seq": "g.last_seq", **self.changes}
         written = ", ".join(f"{name} = {value}" for name, value in changes.items())
         head = f"UPDATE {sqltext.table_of(Run)} AS r SET {written}{_from(source)}"  # noqa: S608 - names of ours
         return f"{head} WHERE r.id = g.run AND r.revision = g.revision AND {self.still}"
+
+
+def kind_of(kind: str) -> str:
+    """Return what the database calls the type of a value."""
+    if kind != PERSON:
+        return kind
+    user: str = sqltext.field_of(Run, "started_by").rel_db_type(sqltext.connection_here())
+    return user
 
 
 def _from(source: str) -> str:
@@ -203,24 +252,53 @@ SETTLING: Final = Move(
         LOG,
     ),
 )
-STARTING: Final = Move(
-    _STARTED,
-    "g.token",
-    {
-        "status": "'running'",
-        "version_id": "g.version",
-        "active_count": "1",
-        "started_at": "g.at",
-        "input": "g.input",
-        "state": "g.state",
-        "initial_state": "g.state",
-        "request_context": "g.context",
-        "initial_request_context": "g.context",
-    },
-    "r.status = 'pending' AND NOT EXISTS (SELECT 1 FROM workflows_app_workflow AS w"
-    " WHERE w.id = r.workflow_id AND w.intake IS NOT NULL)",
-    (Insert(StepSnapshot, _FIRST), LOG),
-)
+_STARTS: Final = {
+    "status": "'running'",
+    "version_id": "g.version",
+    "active_count": "1",
+    "started_at": "g.at",
+    "input": "g.input",
+    "state": "g.state",
+    "initial_state": "g.state",
+    "request_context": "g.context",
+    "initial_request_context": "g.context",
+}
+_MAKES: Final = {
+    "id": "g.run",
+    "run_id": "g.run_id",
+    "workflow_id": "g.workflow",
+    "resource_id": "g.resource",
+    "origin": "g.origin",
+    "created_at": "g.created_at",
+    "idle": "'0'",
+}
+
+
+def _starting(*, is_made: bool, has_actor: bool) -> Move:
+    """Return the move that starts a run: one that is there, or one that it makes."""
+    workflow = "g.workflow" if is_made else "r.workflow_id"
+    is_open = (
+        "NOT EXISTS (SELECT 1 FROM workflows_app_workflow AS w"  # noqa: S608 - names of ours
+        f" WHERE w.id = {workflow} AND w.intake IS NOT NULL)"
+    )
+    by = {"started_by_id": "g.person", "timeline_actor": "g.actor"} if has_actor else {}
+    first: tuple[Update | Insert, ...] = (Insert(StepSnapshot, _FIRST), LOG)
+    return Move(
+        _STARTED | (_MADE if is_made else {}) | (_ACTED if has_actor else {}),
+        "g.token",
+        _STARTS | by,
+        is_open if is_made else f"r.status = 'pending' AND {is_open}",
+        (*first, Insert(Action, _NOTED)) if has_actor else first,
+        _MAKES if is_made else {},
+    )
+
+
+#: By whether the run is made, and whether somebody is named who started it.
+STARTING: Final = {
+    (is_made, has_actor): _starting(is_made=is_made, has_actor=has_actor)
+    for is_made in (False, True)
+    for has_actor in (False, True)
+}
 WAKING: Final = Move(
     _WOKEN,
     "g.timeline",

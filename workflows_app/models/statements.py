@@ -375,6 +375,16 @@ def adopted(row: models.Model) -> None:
     row._state.db = DEFAULT_DB_ALIAS
 
 
+def is_written(row: models.Model) -> bool:
+    """Return whether a row is in the database, as far as this process knows."""
+    return not row._state.adding
+
+
+def stored(model: Model, name: str, value: Any) -> Any:
+    """Return the value of a column as the driver takes it."""
+    return columns.prepared(model, name, sqltext.connection_here().vendor)(value)
+
+
 def key(pk: Any) -> Any:
     """Return a UUID as the database stores it."""
     return pk if sqltext.connection_here().vendor == "postgresql" else pk.hex

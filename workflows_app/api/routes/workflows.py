@@ -19,7 +19,7 @@ from workflows_app.api.routes.verbs import Tracing
 from workflows_app.api.shapes import runs as run_shapes
 from workflows_app.api.shapes import schemas
 from workflows_app.definition import registry
-from workflows_app.engine.run import accepted, holds
+from workflows_app.engine.run import holds
 from workflows_app.engine.verbs import schedules
 from workflows_app.models import Run, Schedule, WorkflowVersion
 from workflows_app.run import Run as LiveRun
@@ -220,10 +220,8 @@ def _created(call: Call) -> tuple[LiveRun, bool]:
         return get_workflow(definition.id).get_run(known.run_id), False
     permissions.require(definition, call.caller.user)
     if known is None and body.start:
-        # Refused before there is a run, which nobody would come back to.
-        accepted.workflow_input(definition, body.input)
-    run = definition.create_run(body.run_id, body.resource_id)
-    return run, known is None
+        return LiveRun.unwritten(definition, body.run_id, body.resource_id), True
+    return definition.create_run(body.run_id, body.resource_id), known is None
 
 
 def _tracing(body: NewRun) -> dict[str, Any] | None:

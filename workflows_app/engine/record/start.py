@@ -1,8 +1,9 @@
-"""The shortcut for starting a pending run whose first entry is a plain step.
+"""The shortcut for starting a run whose first entry is a plain step.
 
-One move does what the verb otherwise does with the planner and a `Change`. Runs that start at the
-same time share it. If a worker has an idle thread, the move also claims the step for it. The tests
-in `tests/integration/engine/recorders/` compare the shortcut with the verb.
+One move does what the verb otherwise does with the planner and a `Change`; it also makes the run,
+if that has no row yet. Runs that start at the same time share the move. If a worker has an idle
+thread, the move also claims the step for it. The tests in `tests/integration/engine/recorders/`
+compare the shortcut with the verb.
 """
 
 import uuid
@@ -14,7 +15,7 @@ from django.db import Error
 from workflows_app.definition import Builder, Node
 from workflows_app.engine.host import clock
 from workflows_app.engine.record import chain, ledger
-from workflows_app.engine.run import events, inputs, payloads, versions
+from workflows_app.engine.run import audit, events, inputs, payloads, versions
 from workflows_app.engine.run.events import Event
 from workflows_app.jsontext import Raw, dumps
 from workflows_app.models import Run, StepSnapshot, statements
@@ -25,11 +26,27 @@ from workflows_app.planner.statuses import RunStatus, StepStatus
 
 
 class Given(NamedTuple):
-    """The accepted values that a run starts with."""
+    """The accepted values that a run starts with, and who starts it through which door."""
 
     input: Raw
     state: dict[str, Any]
     context: dict[str, Any]
+    actor: Any = None
+    door: str = ""
+
+    @property
+    def fields(self) -> dict[str, Any]:
+        """What the row of the run takes from this."""
+        fields = {
+            "input": self.input,
+            "state": self.state,
+            "initial_state": self.state,
+            "request_context": self.context,
+            "initial_request_context": self.context,
+            "timeline_actor": audit.name_of(self.actor) or "",
+        }
+        person = getattr(self.actor, "pk", None)
+        return fields if person is None else {**fields, "started_by_id": person}
 
 
 class Begun(NamedTuple):
@@ -51,9 +68,9 @@ def first_step(definition: Builder, run: Run) -> Node | None:
 def start(
     definition: Builder, run: Run, node: Node, given: Given, worker: uuid.UUID | None
 ) -> Begun | None:
-    """Start a pending run with its first step, queued or held by a worker.
+    """Start a run with its first step, queued or held by a worker.
 
-    None: the run was no longer pending, or the database refused.
+    None: the run was no longer pending, its id was taken, or the database refused.
     """
     now = max(clock.now(), run.created_at)
     payload = inputs.kept(definition.tree, node, given.input, is_given=definition.input.is_any)
@@ -64,17 +81,18 @@ def start(
             status=StepStatus.RUNNING.value, worker_id=worker, token=1, started_at=now
         )
     begun = _begun(run, definition, given, now)
-    told = [events.started(run.workflow_id, given.input, None)]
+    told = [events.started(run.workflow_id, given.input, begun.timeline_actor or None)]
     if worker is not None:
         named = {"id": node.key, "path": node.path}
         told.append(events.step_started(named, step.pk, payload, now))
     try:
-        is_written = _write(run, begun, step, told)
+        is_written = _write(run, begun, step, told, given)
     except Error:
         return None  # the reference finds out what happened
     if not is_written:
         return None
     begun.revision, begun.event_seq = run.revision + 1, run.event_seq + len(told)
+    statements.adopted(begun)
     statements.adopted(step)
     return Begun(begun, step, payload)
 
@@ -103,15 +121,21 @@ def _first_step(
 def _begun(run: Run, definition: Builder, given: Given, now: datetime) -> Run:
     begun = statements.duplicate(run)
     begun.__dict__.update(
+        given.fields,
         status=RunStatus.RUNNING.value, version_id=versions.ensure(definition), active_count=1,
-        started_at=now, input=given.input, state=given.state, initial_state=given.state,
-        request_context=given.context, initial_request_context=given.context,
+        started_at=now,
     )  # fmt: skip
     return begun
 
 
-def _write(run: Run, begun: Run, step: StepSnapshot, told: list[Event]) -> bool:
+def verb_of(run: Run) -> str:
+    """Return what the audit trail calls the start of a run."""
+    return "rerun" if run.origin else "start"
+
+
+def _write(run: Run, begun: Run, step: StepSnapshot, told: list[Event], given: Given) -> bool:
     return ledger.write_start(
+        **_made(run), **_acted(run, given, step.queued_at),
         **chain.of_run(run, run.event_seq + 1, step.queued_at, told),
         version=begun.version_id, input=begun.input, state=dumps(begun.state),
         context=dumps(begun.request_context), next=step.pk, path=step.path, status=step.status,
@@ -119,3 +143,27 @@ def _write(run: Run, begun: Run, step: StepSnapshot, told: list[Event]) -> bool:
         metadata=dumps(step.metadata), worker=step.worker_id, token=step.token,
         started_at=step.started_at,
     )  # fmt: skip
+
+
+def _made(run: Run) -> dict[str, Any]:
+    """Return what is written of a run that has no row yet."""
+    return {
+        "is_made": not statements.is_written(run), "run_id": run.run_id,
+        "workflow": run.workflow_id, "resource": run.resource_id, "origin": run.origin,
+        "created_at": run.created_at,
+    }  # fmt: skip
+
+
+def _acted(run: Run, given: Given, now: datetime) -> dict[str, Any]:
+    """Return what is written of who starts a run."""
+    if given.actor is None:
+        return {"verb": None}
+    action = audit.on_run(run, now, verb_of(run), given.actor, door=given.door)
+    return {
+        "person": statements.stored(Run, "started_by_id", action.actor_id),
+        "actor": action.actor_name,
+        "verb": action.verb,
+        "door": action.door,
+        "address": action.address,
+        "request_id": action.request_id,
+    }

@@ -23,23 +23,27 @@ def record(
     change: Change, verb: str, actor: Any, *, door: str = "", path: str = "", **data: Any
 ) -> None:
     """Append who did what to the run; do nothing if no actor was named."""
-    if actor is None:
-        return
-    model = change.model
-    action = _action(verb, actor, change.now, door, data)
-    action.workflow_name, action.path = model.workflow_id, path
-    action.run_id, action.public_run_id = model.pk, model.run_id
-    change.also_insert(action)
+    if actor is not None:
+        change.also_insert(
+            on_run(change.model, change.now, verb, actor, door=door, path=path, **data)
+        )
+
+
+def on_run(
+    run: Run, now: datetime, verb: str, actor: Any, *, door: str = "", path: str = "", **data: Any
+) -> Action:
+    """Return an action that concerns a run; the caller writes it."""
+    action = _action(verb, actor, now, door, data)
+    action.workflow_name, action.path = run.workflow_id, path
+    action.run_id, action.public_run_id = run.pk, run.run_id
+    return action
 
 
 def note(
     run: Run, now: datetime, verb: str, actor: Any, *, door: str = "", path: str = "", **data: Any
 ) -> None:
     """Append an action that concerns a run but changed nothing in it."""
-    action = _action(verb, actor, now, door, data)
-    action.workflow_name, action.path = run.workflow_id, path
-    action.run_id, action.public_run_id = run.pk, run.run_id
-    action.save(force_insert=True)
+    on_run(run, now, verb, actor, door=door, path=path, **data).save(force_insert=True)
 
 
 def record_deletion(run: Run, now: datetime, actor: Any, door: str) -> None:

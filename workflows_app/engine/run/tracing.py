@@ -19,6 +19,7 @@ from workflows_app import errors
 from workflows_app.definition import ANY, MISSING
 from workflows_app.definition.places import walk
 from workflows_app.jsontext import loads
+from workflows_app.models import statements
 
 if TYPE_CHECKING:
     from workflows_app.engine.run.change import Change
@@ -165,8 +166,9 @@ def verb(
         trace.span_id = ""
         yield trace
         return
-    # The handle may be older than the run's own trace, which continues.
-    run.refresh_from_db(fields=["trace_id", "span_id", "tracing"])
+    if statements.is_written(run):
+        # The handle may be older than the run's own trace, which continues.
+        run.refresh_from_db(fields=["trace_id", "span_id", "tracing"])
     told = {**run.tracing, **given}
     with tracer.start_as_current_span(
         str(told.get("root_span_name") or f"workflow.{name} {run.workflow_id}"),

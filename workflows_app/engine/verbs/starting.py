@@ -57,8 +57,6 @@ class _How(NamedTuple):
 
     per_step: bool
     trace: tracing.Trace | None
-    actor: Any
-    door: str
     place: Place | None
 
 
@@ -76,6 +74,20 @@ def create(
 
     `origin` is the id of the run that a new one is made from. Raises InvalidId and RunIdTaken.
     """
+    run = unwritten(definition, run_id, resource_id, origin=origin)
+    if statements.insert(run, or_nothing=True):
+        return run
+    return _mine(definition, _BY_RUN_ID.get(run.run_id))
+
+
+def unwritten(
+    definition: Builder,
+    run_id: str | uuid.UUID | None,
+    resource_id: str | None,
+    *,
+    origin: str | None = None,
+) -> Run:
+    """Return a new run of the workflow that has no row until it is started. Raises InvalidId."""
     definition.require_committed()
     if isinstance(run_id, uuid.UUID):
         run_id = str(run_id)
@@ -84,7 +96,7 @@ def create(
             f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
         )
     key = uuid7()
-    run = statements.new(
+    return statements.new(
         Run,
         id=key,
         run_id=run_id or str(key),
@@ -94,9 +106,17 @@ def create(
         origin=origin,
         created_at=clock.now(),
     )
-    if statements.insert(run, or_nothing=True):
-        return run
-    return _mine(definition, _BY_RUN_ID.get(run.run_id))
+
+
+def write_down(definition: Builder, run: Run) -> None:
+    """Give a run its row, if it has none yet. Raises RunIdTaken and RunAlreadyStarted.
+
+    Where another has taken its id meanwhile, it becomes that run.
+    """
+    if statements.is_written(run) or statements.insert(run, or_nothing=True):
+        return
+    run.__dict__.update(_mine(definition, _BY_RUN_ID.get(run.run_id)).__dict__)
+    _refuse_started(run.pk, run.run_id)
 
 
 def _is_run_id(value: object) -> bool:
@@ -148,6 +168,8 @@ def start(
 ) -> Run | None:
     """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext.
 
+    One that has no row yet gets it; that also raises RunIdTaken.
+
     `place`: where and when its first steps wait, instead of as the definition says.
 
     If the run is held, or its workflow's intake is paused, the start is kept, and the run begins
@@ -155,23 +177,27 @@ def start(
     else None.
     """
     is_new = run.status == RunStatus.PENDING and run.allowance != ACCEPTED
-    if not is_new or definition.on_start is not None:
+    if statements.is_written(run) and (not is_new or definition.on_start is not None):
         _refuse_started(run.pk, run.run_id)
     given = shortcut.Given(
         accepted.workflow_input(definition, input_data),
         accepted.state(definition, initial_state),
         accepted.context(definition, request_context or {}),
+        actor,
+        door,
     )
     if definition.on_start is not None:
+        write_down(definition, run)
         info = hooks.info_of(
             run, input=loads(given.input), state=given.state, request_context=given.context
         )
         hooks.call(definition.on_start, info)
-    if actor is None and trace is None and not per_step and place is None:
+    if trace is None and not per_step and place is None:
         begun = _start_plainly(definition, run, given, slot)
         if begun is not None:
             return begun
-    how = _How(per_step, trace, actor, door, place)
+    write_down(definition, run)
+    how = _How(per_step, trace, place)
     act = partial(_start, definition=definition, given=given, how=how, slot=slot)
     return idle_worker.perform(run, (), act, slot)
 
@@ -189,9 +215,9 @@ def _start(
     if model.status != RunStatus.PENDING or holds.accepted_start(model) is not None:
         _refuse_started(model.pk, model.run_id)
     changing.begin_with(versions.ensure(definition))
-    _take_in(changing, given, how.actor)
+    _take_in(changing, given)
     tracing.keep(changing, how.trace)
-    audit.record(changing, "rerun" if model.origin else "start", how.actor, door=how.door)
+    audit.record(changing, shortcut.verb_of(model), given.actor, door=given.door)
     if holds.keeps_pending(model):
         keep_start(changing, per_step=how.per_step, place=how.place)
         return model
@@ -219,7 +245,8 @@ def _start_plainly(
         return None
     ports.published(run.pk, begun.run.event_seq, is_settled=False)
     if signals.are_heard():
-        signals.send(begun.run, [events.started(run.workflow_id, given.input, None)])
+        by = begun.run.timeline_actor or None
+        signals.send(begun.run, [events.started(run.workflow_id, given.input, by)])
     if here is None:
         lane_key = chain.lane_key(run.workflow_id, node.path, queue)
         ports.wake([ports.ClaimableStep(begun.step.pk, run.pk, queue, lane_key=lane_key)])
@@ -239,15 +266,10 @@ def _hand_over(slot: idle_worker.Slot, begun: shortcut.Begun) -> None:
     slot.claim = describe(begun.run, begun.step, session, begun.payload, at)
 
 
-def _take_in(changing: Change, given: shortcut.Given, actor: Any) -> None:
-    run = changing.model
-    run.input, run.state, run.initial_state = given.input, given.state, given.state
-    run.request_context = run.initial_request_context = given.context
-    run.timeline_actor = audit.name_of(actor) or ""
-    changing.touch("input", "state", "initial_state", "timeline_actor")
-    changing.touch("request_context", "initial_request_context")
-    if getattr(actor, "pk", None) is not None:
-        run.started_by = actor
+def _take_in(changing: Change, given: shortcut.Given) -> None:
+    for name, value in given.fields.items():
+        setattr(changing.model, name, value)
+    changing.touch(*given.fields)
     changing.outputs[payloads.RUN_INPUT] = given.input
 
 

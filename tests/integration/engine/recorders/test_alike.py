@@ -2,22 +2,28 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
+from django.contrib.auth.models import User
 
 from tests.recording import without_shortcuts
 from worker import process
-from workflows_app import StepContext, Workflow, errors, step
-from workflows_app.engine.host import clock, workers
+from workflows_app import Run, StepContext, Workflow, errors, signals, step
+from workflows_app.engine.host import clock, entrance, transactions, workers
 from workflows_app.engine.record import chain as chains
-from workflows_app.engine.record import items, waking
+from workflows_app.engine.record import items, ledger, waking
+from workflows_app.engine.record import start as shortcut
 from workflows_app.engine.verbs import starting, waiting
 from workflows_app.engine.work.claim import claim_next, wake_due
 from workflows_app.engine.work.turn import work
+from workflows_app.jsontext import Raw
+from workflows_app.models import AcceptedStart, Action, StepSnapshot, grouped
 from workflows_app.models import Run as RunRow
-from workflows_app.models import StepSnapshot
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
 
@@ -114,6 +120,114 @@ def test_a_run_is_started_alike(chain, monkeypatch, settings, text, is_waiting):
     assert [{k: v for k, v in row.items() if k not in differing} for row in rows] == [
         {k: v for k, v in rows[0].items() if k not in differing}
     ] * 2
+
+
+@pytest.mark.parametrize("is_written", [True, False], ids=["created before", "made by its start"])
+@pytest.mark.parametrize("actor", [None, "ada", "nightly"], ids=["nobody", "a person", "a name"])
+def test_a_start_by_somebody_is_written_alike(chain, monkeypatch, settings, actor, is_written):
+    settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
+    actor = User.objects.create_user(username="ada") if actor == "ada" else actor
+    heard, begun = [], []
+    original = starting._start_plainly
+    monkeypatch.setattr(
+        starting, "_start_plainly", lambda *a: begun.append(original(*a)) or begun[-1]
+    )
+    monkeypatch.setattr(signals, "send", lambda run, events: heard.append(events[0]["payload"]))
+    monkeypatch.setattr(signals, "are_heard", lambda: True)
+
+    def started() -> Any:
+        make = chain.create_run if is_written else partial(Run.unwritten, chain)
+        run = make(None, "r")
+        assert RunRow.objects.filter(pk=run.pk).exists() is is_written
+        with entrance.entered("request-1", "192.0.2.1"):
+            run.start({"n": 1}, actor=actor, door="api", wait=False)
+        return run
+
+    fast = started()
+    without_shortcuts(monkeypatch)
+    plain = started()
+    assert described(fast) == described(plain)
+    assert begun[0] is not None
+    assert begun[1] is None
+    assert heard[0] == heard[1]
+    assert acted(fast) == acted(plain)
+    assert len(acted(fast)) == (actor is not None)
+    own = {"id", "run_id", "created_at", "started_at"}
+    rows = [RunRow.objects.filter(pk=run.pk).values().get() for run in (fast, plain)]
+    assert [{k: v for k, v in row.items() if k not in own} for row in rows] == [
+        {k: v for k, v in rows[0].items() if k not in own}
+    ] * 2
+
+
+def acted(run: Any) -> list[dict[str, Any]]:
+    """Return what the audit trail has of a run, except keys and times."""
+    rows = list(Action.objects.filter(run=run.pk).order_by("pk").values())
+    assert all(row["public_run_id"] == run.run_id for row in rows)
+    own = {"id", "run_id", "public_run_id", "at"}
+    return [{k: v for k, v in row.items() if k not in own} for row in rows]
+
+
+def test_many_starts_are_written_together_whoever_starts_them(chain, settings):
+    settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
+    ada = User.objects.create_user(username="ada")
+    runs = [chain.create_run() if n % 2 else Run.unwritten(chain, None, None) for n in range(8)]
+    records = []
+    for number, run in enumerate(runs):
+        actor = ada if number % 4 < 2 else None
+        given = shortcut.Given(Raw('{"n": 1}'), {}, {}, actor, "api")
+        node = shortcut.first_step(chain, run._row)
+        with collecting(records):
+            shortcut.start(chain, run._row, node, given, None)
+    with transactions.of_one_move():
+        assert grouped.start(records) == {run.pk for run in runs}
+    assert set(RunRow.objects.values_list("status", flat=True)) == {"running"}
+    assert Action.objects.filter(actor=ada, verb="start").count() == 4
+    assert RunRow.objects.filter(started_by=ada).count() == 4
+
+
+@contextmanager
+def collecting(records: list[Any]) -> Iterator[None]:
+    """Collect the records of starts instead of writing them."""
+
+    def collect(**values: Any) -> bool:
+        records.append(grouped.record(**values))
+        return False
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(ledger, "write_start", collect)
+        yield
+
+
+def test_a_run_that_is_made_by_its_start_refuses_an_id_that_was_taken(chain):
+    late = Run.unwritten(chain, "mine", None)
+    pending = Run.unwritten(chain, "waiting", None)
+    chain.create_run("mine").start({"n": 1})
+    chain.create_run("waiting", "about")
+    with pytest.raises(errors.RunAlreadyStarted):
+        late.start({"n": 2})
+    assert pending.start({"n": 2}).status == "success"
+    assert pending.refresh().resource_id == "about"
+    other = Workflow("plain-other").then(last).commit()
+    with pytest.raises(errors.RunIdTaken):
+        Run.unwritten(other, "mine", None).start({"n": 2}, wait=False)
+
+
+def test_a_run_that_is_made_by_its_start_is_kept_while_the_intake_is_paused(chain):
+    chain.create_run()
+    chain.pause_intake("later")
+    run = Run.unwritten(chain, None, None)
+    run.start({"n": 1}, wait=False, actor="nightly")
+    assert run.refresh().status == "pending"
+    chain.resume_intake()
+    chain.get_run(run.run_id)
+    assert AcceptedStart.objects.count() == 0
+
+
+def test_wrong_input_leaves_no_run_that_is_made_by_its_start():
+    flow = Workflow("plain-typed", input=dict[str, int]).then(last).commit()
+    with pytest.raises(errors.InvalidInput):
+        Run.unwritten(flow, "none", None).start({"n": "x"}, wait=False)
+    assert not RunRow.objects.filter(run_id="none").exists()
 
 
 def test_a_shortcut_also_starts_a_run_only_once(chain):
