@@ -83,7 +83,7 @@ def revoke(row: ApiToken, *, actor: Any = None, door: str = "") -> bool:
 @cache
 def _reader(_vendor: str) -> QueryReader[ApiToken]:
     rows = persons.joined_or_later(ApiToken.objects.all(), "user")
-    return QueryReader(rows.filter(digest=Parameter("digest", CharField())))
+    return QueryReader(rows.filter(digest=Parameter("digest", CharField())), is_prepared=True)
 
 
 def find(text: str) -> ApiToken | None:

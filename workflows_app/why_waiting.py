@@ -94,7 +94,7 @@ def _open(steps: StepQuerySet) -> StepQuerySet:
 def _reader(_vendor: str) -> QueryReader[StepSnapshot]:
     """Return what reads the open steps of one run."""
     of_run = Parameter("run", Run._meta.pk)  # noqa: SLF001 - documented API
-    return QueryReader(_open(StepSnapshot.objects.filter(run=of_run)))
+    return QueryReader(_open(StepSnapshot.objects.filter(run=of_run)), is_prepared=True)
 
 
 def _of(

@@ -1,24 +1,40 @@
 """The handler of a web process: no request of the API comes to a middleware that holds a thread.
 
 Django runs a middleware that can do both in a thread wherever the one behind it needs a thread. So
-the first one stands here once more, before the chain. A body of the API that is too large is read
-no further than it may be long.
+the first one stands here once more, before the chain. Django also visits a thread when a request
+begins and when it ends, to look after the connections of that thread; those of the API's threads
+are looked after where they work. A body of the API that is too large is read no further than it may
+be long.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, Final
 
-from django.core.handlers.asgi import ASGIHandler
+from asgiref.sync import sync_to_async
+from django import db
+from django.core import cache, signals
+from django.core.exceptions import RequestAborted
+from django.core.handlers import base
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.dispatch import Signal
+from django.urls import set_script_prefix
 
 from workflows_app import conf
 from workflows_app.api.entry import inputs
-from workflows_app.api.middleware import EntranceMiddleware, match_of, takes
+from workflows_app.api.middleware import EntranceMiddleware, is_for_api, takes
 
 __all__ = ["EntranceHandler", "takes"]
 
 Receive = Callable[[], Awaitable[Any]]
+
+#: Receivers of Django's own, which look after the thread that answers a request.
+_OF_THREADS: Final = frozenset(
+    {db.reset_queries, db.close_old_connections, cache.close_caches, base.reset_urlconf}
+)
 
 
 class EntranceHandler(ASGIHandler):
@@ -32,11 +48,53 @@ class EntranceHandler(ASGIHandler):
 
     async def __call__(self, scope: Any, receive: Receive, send: Any) -> None:
         """Answer a request."""
-        if scope["type"] == "http" and match_of(scope["path"]) is not None:
+        if scope["type"] == "http" and is_for_api(scope):
             # Not in a context with a thread of its own: the API's threads are shared.
-            await self.handle(scope, _limited(scope, receive), send)
+            await self._answer(scope, _limited(scope, receive), send)
         else:
             await super().__call__(scope, receive, send)
+
+    async def _answer(self, scope: Any, receive: Receive, send: Any) -> None:
+        """Answer a request of the API as `handle` does, but without visits to a thread."""
+        with suppress(RequestAborted):
+            body = await self.read_body(receive)
+            set_script_prefix(get_script_prefix(scope))
+            if self._is_heard(signals.request_started):
+                await signals.request_started.asend(sender=type(self), scope=scope)
+            try:
+                await self._unless_gone(receive, self._respond(scope, body, send))
+            finally:
+                body.close()
+
+    async def _unless_gone(self, receive: Receive, answer: Awaitable[None]) -> None:
+        """Answer, unless the client leaves before. Raises RequestAborted if it does."""
+        answering: asyncio.Future[None] = asyncio.ensure_future(answer)
+        leaving = asyncio.ensure_future(self.listen_for_disconnect(receive))
+        try:
+            await asyncio.wait({answering, leaving}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (leaving, answering):
+                task.cancel()
+            await asyncio.gather(leaving, answering, return_exceptions=True)
+        (leaving if answering.cancelled() else answering).result()
+
+    async def _respond(self, scope: Any, body: Any, send: Any) -> None:
+        request, response = self.create_request(scope, body)
+        if request is not None:
+            response = await self.run_get_response(request)
+        try:
+            await self.send_response(response, send)
+        finally:
+            if response._resource_closers or self._is_heard(signals.request_finished):  # noqa: SLF001
+                await sync_to_async(response.close)()
+
+    def _is_heard(self, signal: Signal) -> bool:
+        """Return whether a project listens to this signal, too."""
+        return any(
+            receiver not in _OF_THREADS
+            for receivers in signal._live_receivers(type(self))  # noqa: SLF001
+            for receiver in receivers
+        )
 
 
 def _limited(scope: Any, receive: Receive) -> Receive:

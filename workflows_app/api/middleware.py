@@ -20,6 +20,8 @@ from django.urls import NoReverseMatch, ResolverMatch, resolve, reverse
 from workflows_app.api.entry import doorway
 
 HEADER: Final = "X-Request-Id"
+#: Where an ASGI scope has a path and what of the API it leads to, once that was looked up.
+FOUND: Final = "signalbox.found"
 #: The namespaces of the API's addresses: its own, and those of the public JavaScript client.
 NAMESPACES: Final = ("signalbox_api", "signalbox_client")
 
@@ -41,7 +43,7 @@ class EntranceMiddleware:
         """Answer the request."""
         if self._is_async:
             return self._answered(request)
-        if (match := match_of(request.path_info)) is not None:
+        if (match := _match(request)) is not None:
             return async_to_sync(self._by_api)(request, match)
         with doorway.entered(request) as entry:
             response: HttpResponseBase = self._get_response(request)
@@ -49,7 +51,7 @@ class EntranceMiddleware:
         return response
 
     async def _answered(self, request: HttpRequest) -> HttpResponseBase:
-        if (match := match_of(request.path_info)) is not None:
+        if (match := _match(request)) is not None:
             return await self._by_api(request, match)
         with doorway.entered(request) as entry:
             response: HttpResponseBase = await self._get_response(request)
@@ -63,6 +65,21 @@ class EntranceMiddleware:
         request.resolver_match = match
         response: Any = await match.func(request, *match.args, **match.kwargs)
         return self._security.process_response(request, response)
+
+
+def is_for_api(scope: Any) -> bool:
+    """Return whether a request is one of the API's, and note in its scope where it leads."""
+    match = match_of(scope["path"])
+    scope[FOUND] = (scope["path"], match)
+    return match is not None
+
+
+def _match(request: HttpRequest) -> ResolverMatch | None:
+    known: Any = getattr(request, "scope", {}).get(FOUND)
+    if known is not None and known[0] == request.path_info:
+        match: ResolverMatch | None = known[1]
+        return match
+    return match_of(request.path_info)
 
 
 def match_of(path: str) -> ResolverMatch | None:

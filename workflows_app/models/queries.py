@@ -5,7 +5,8 @@ database needs to answer. Here a `Parameter` marks the place of each value that 
 reads. The rest of the statement, its constants included, stays the same.
 
 These statements run through Django's own cursor and are not prepared on the server: PostgreSQL
-needs to see the constants in order to choose a partial index.
+needs to see the constants in order to choose a partial index. A reader that looks rows up by a key
+may be prepared, because its plan is the same for all values.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from django.db import models
 from django.db.models import Expression, Field, Model, QuerySet
 from django.db.models import query as django_query
 
-from workflows_app.models import columns, sqltext
+from workflows_app.models import columns, sqltext, statements
 from workflows_app.models.columns import Columns
 
 M = TypeVar("M", bound=Model)
@@ -73,15 +74,20 @@ def compiled(rows: QuerySet[Any, Any]) -> Compiled:
 class _Reader:
     """Runs a compiled query set, and converts the values of its rows."""
 
-    def __init__(self, rows: QuerySet[Any, Any]) -> None:
+    def __init__(self, rows: QuerySet[Any, Any], *, is_prepared: bool = False) -> None:
         self._compiled = compiled(rows)
         self._converted = columns.converted(self._compiled.expressions)
+        self._is_prepared = is_prepared
 
     def _rows(self, values: dict[str, Any]) -> list[Sequence[Any]]:
         connection = sqltext.connection_here()
-        with connection.cursor() as cursor:
-            cursor.execute(self._compiled.sql, self._compiled.values(values))
-            found: list[Any] = cursor.fetchall()
+        given = self._compiled.values(values)
+        if self._is_prepared:
+            found: list[Any] = statements.rows(self._compiled.sql, given)
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(self._compiled.sql, given)
+                found = cursor.fetchall()
         if self._converted:
             found = [list(row) for row in found]
         for position, converters, expression in self._converted:
@@ -111,8 +117,9 @@ class QueryReader(_Reader, Generic[M]):
     is there too.
     """
 
-    def __init__(self, rows: QuerySet[M]) -> None:
-        super().__init__(rows)
+    def __init__(self, rows: QuerySet[M], *, is_prepared: bool = False) -> None:
+        """`is_prepared`: PostgreSQL plans the statement once, because it looks rows up by a key."""
+        super().__init__(rows, is_prepared=is_prepared)
         compiler = self._compiled.compiler
         info = compiler.klass_info
         self._model: type[M] = info["model"]

@@ -39,8 +39,8 @@ class bearer:  # noqa: N801 - the name of the scheme in the document
 
     openapi_security_schema: ClassVar = {"type": "http", "scheme": "bearer"}
 
-    def __call__(self, _request: HttpRequest) -> bool:
-        """Let everybody through to the doorway."""
+    async def __call__(self, _request: HttpRequest) -> bool:
+        """Let everybody through to the doorway; async, since Ninja would visit a thread for it."""
         return True
 
 

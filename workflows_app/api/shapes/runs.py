@@ -52,7 +52,7 @@ def _with_values(found: QuerySet[Run], names: Sequence[str], most: int) -> Query
 def _reader(_vendor: str, names: tuple[str, ...], most: int) -> QueryReader[Run]:
     """Return what reads one run as `rows` does."""
     by_key = Run.objects.filter(pk=Parameter("pk", Run._meta.pk))  # noqa: SLF001 - documented API
-    return QueryReader(_with_values(by_key, names, most))
+    return QueryReader(_with_values(by_key, names, most), is_prepared=True)
 
 
 _HEAVY: Final = (
