@@ -21,6 +21,7 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers import base
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.dispatch import Signal
+from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from workflows_app import conf
@@ -85,8 +86,10 @@ class EntranceHandler(ASGIHandler):
         try:
             await self.send_response(response, send)
         finally:
-            if response._resource_closers or self._is_heard(signals.request_finished):  # noqa: SLF001
+            if self._is_heard(signals.request_finished):
                 await sync_to_async(response.close)()
+            else:
+                _close(response)
 
     def _is_heard(self, signal: Signal) -> bool:
         """Return whether a project listens to this signal, too."""
@@ -95,6 +98,14 @@ class EntranceHandler(ASGIHandler):
             for receivers in signal._live_receivers(type(self))  # noqa: SLF001
             for receiver in receivers
         )
+
+
+def _close(response: HttpResponseBase) -> None:
+    """Let go of what a response holds; those that Django tells of it would look after a thread."""
+    for close in response._resource_closers:  # noqa: SLF001
+        with suppress(Exception):
+            close()
+    response.closed = True
 
 
 def _limited(scope: Any, receive: Receive) -> Receive:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from asgiref.sync import async_to_sync, iscoroutinefunction, markcoroutinefunction
+from django.conf import settings
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.middleware.security import SecurityMiddleware
-from django.urls import NoReverseMatch, ResolverMatch, resolve, reverse
+from django.urls import NoReverseMatch, ResolverMatch, get_urlconf, resolve, reverse
 
 from workflows_app.api.entry import doorway
 
@@ -24,6 +25,10 @@ HEADER: Final = "X-Request-Id"
 FOUND: Final = "signalbox.found"
 #: The namespaces of the API's addresses: its own, and those of the public JavaScript client.
 NAMESPACES: Final = ("signalbox_api", "signalbox_client")
+
+
+#: Characters of an address from which on nobody remembers where it leads.
+_LONG: Final = 200
 
 
 class EntranceMiddleware:
@@ -86,8 +91,15 @@ def match_of(path: str) -> ResolverMatch | None:
     """Return what of the API an address leads to; None where it leads elsewhere."""
     if not takes(path):
         return None
-    match = resolve(path)
+    urls = get_urlconf() or settings.ROOT_URLCONF
+    match = _resolved(path, urls) if len(path) < _LONG else resolve(path)
     return match if match.namespace in NAMESPACES else None
+
+
+@lru_cache(maxsize=512)
+def _resolved(path: str, urls: str) -> ResolverMatch:
+    """Return where an address leads: programs ask for the same ones again and again."""
+    return resolve(path, urls)
 
 
 def takes(path: str) -> bool:

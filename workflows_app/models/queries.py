@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import models
@@ -53,15 +54,18 @@ class Compiled:
     expressions: Sequence[Any]
     compiler: Any
 
+    @cached_property
+    def places(self) -> Sequence[tuple[int, Parameter]]:
+        """Where the values that differ stand among the parameters."""
+        return [(n, each) for n, each in enumerate(self.params) if isinstance(each, Parameter)]
+
     def values(self, values: dict[str, Any]) -> list[Any]:
         """Return the parameters of the statement. Raises KeyError for a value that is missing."""
         connection = sqltext.connection_here()
-        return [
-            each.output_field.get_db_prep_value(values[each.name], connection)
-            if isinstance(each, Parameter)
-            else each
-            for each in self.params
-        ]
+        found = list(self.params)
+        for place, each in self.places:
+            found[place] = each.output_field.get_db_prep_value(values[each.name], connection)
+        return found
 
 
 def compiled(rows: QuerySet[Any, Any]) -> Compiled:
