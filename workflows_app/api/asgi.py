@@ -21,7 +21,6 @@ from django.core.exceptions import RequestAborted
 from django.core.handlers import base
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
 from django.dispatch import Signal
-from django.http.response import HttpResponseBase
 from django.urls import set_script_prefix
 
 from workflows_app import conf
@@ -80,9 +79,8 @@ class EntranceHandler(ASGIHandler):
         (leaving if answering.cancelled() else answering).result()
 
     async def _respond(self, scope: Any, body: Any, send: Any) -> None:
-        request, response = self.create_request(scope, body)
-        if request is not None:
-            response = await self.run_get_response(request)
+        request, refused = self.create_request(scope, body)
+        response: Any = refused if request is None else await self.run_get_response(request)
         try:
             await self.send_response(response, send)
         finally:
@@ -100,7 +98,7 @@ class EntranceHandler(ASGIHandler):
         )
 
 
-def _close(response: HttpResponseBase) -> None:
+def _close(response: Any) -> None:
     """Let go of what a response holds; those that Django tells of it would look after a thread."""
     for close in response._resource_closers:  # noqa: SLF001
         with suppress(Exception):

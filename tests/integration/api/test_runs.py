@@ -4,9 +4,12 @@ import json
 from urllib.parse import quote
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from tests.integration.api import flows
 from tests.integration.api.conftest import refused, row_of, started
+from workflows_app.models import Action
 
 RUN = {
     "run_id", "workflow_id", "status", "is_canceling", "resource_id", "tags", "origin", "timeline",
@@ -35,6 +38,26 @@ def test_a_run_is_created_started_and_waited_for(program):
     assert run["input"] == {"id": "o1", "total": 5}
     assert run["result"] == "charged 5 for o1"
     assert answer["ETag"] == f'"{run["revision"]}"'
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="prepared statements are not watched")
+def test_a_start_reads_its_token_and_then_only_what_it_answers(program, settings):
+    settings.WORKFLOWS = {
+        **settings.WORKFLOWS, "DISPATCHER": "tests.product.SilentDispatcher",
+    }  # fmt: skip
+    program.act("/workflows/api-plain/runs", {"input": 1})
+    with CaptureQueriesContext(connection) as watched:
+        answer = program.act("/workflows/api-plain/runs", {"input": 1})
+    assert answer.status_code == 201
+    asked = [each["sql"] for each in watched if not each["sql"].startswith(("BEGIN", "COMMIT"))]
+    verbs = [sql.partition(" ")[0] for sql in asked]
+    assert verbs == ["SELECT", *["INSERT"] * 4, "SELECT", "SELECT"], asked
+    run = answer.json()
+    assert (run["revision"], run["started_by"]) == (1, "ana")
+    (said,) = Action.objects.filter(public_run_id=run["run_id"])
+    assert (said.verb, said.door, said.actor_name) == ("start", "api", "ana")
+    assert said.request_id == answer["X-Request-Id"]
 
 
 def test_a_run_that_asks_says_what_it_waits_for(program):
