@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any, ClassVar
 
 import pytest
-from django.contrib.auth.models import Group
-from django.db import InterfaceError, OperationalError, transaction
+from django.contrib.auth.models import Group, User
+from django.db import InterfaceError, OperationalError, connection, transaction
+from django.test.utils import CaptureQueriesContext
 
 from tests.recording import settled, without_shortcuts
 from worker import process
@@ -391,3 +392,15 @@ def test_no_number_of_an_event_is_missing_however_many_changes_a_run_has():
     numbers = [event["seq"] for event in log.read(run.pk)]
     assert numbers == list(range(1, run.event_seq + 1))
     assert len(numbers) == 2 + 3 * 12
+
+
+@pytest.mark.skipif("connection.vendor != 'sqlite'", reason="prepared statements are not watched")
+def test_a_change_of_a_run_does_not_read_who_started_it():
+    ada = User.objects.create_user(username="ada")
+    run = Workflow("guards-ada").then(step(lambda data: data, id="one")).commit().create_run()
+    with transaction.atomic():  # the reference writes it
+        run.start(1, actor=ada, wait=False)
+    assert Run.objects.get(pk=run.pk).started_by_id == ada.pk
+    with CaptureQueriesContext(connection) as watched:
+        run.cancel(actor="nightly")
+    assert not [each["sql"] for each in watched if "auth_user" in each["sql"]]
