@@ -40,17 +40,12 @@ def settle(records: Sequence[Record]) -> set[uuid.UUID]:
     return _written(moves.SETTLING, records)
 
 
-def start(records: Sequence[Record]) -> set[uuid.UUID]:
+def start(move: Move, records: Sequence[Record]) -> set[uuid.UUID]:
     """Start runs whose first entry is a plain step, which is queued or held at once.
 
-    A record says whether its run is pending or yet to be made (`is_made`), and who acted, if
-    somebody did (`verb`). Return the runs for which that was done.
+    `move`: one of `moves.STARTING`. Return the runs for which that was done.
     """
-    done: set[uuid.UUID] = set()
-    for kind, move in moves.STARTING.items():
-        mine = [each for each in records if (each["is_made"], each["verb"] is not None) == kind]
-        done |= _written(move, mine) if mine else set()
-    return done
+    return _written(move, records)
 
 
 def wake(records: Sequence[Record]) -> set[uuid.UUID]:

@@ -8,7 +8,7 @@ from django.db import Error
 
 from workflows_app.engine.host import transactions
 from workflows_app.engine.host.together import Together
-from workflows_app.models import grouped
+from workflows_app.models import grouped, moves
 
 _Writer = Callable[[Sequence[grouped.Record]], set[Any]]
 
@@ -40,7 +40,11 @@ def _is_written(write: _Writer, record: grouped.Record) -> bool:
 
 
 _ends: Final = Together(partial(_write, grouped.settle), grouped.MOST)
-_starts: Final = Together(partial(_write, grouped.start), grouped.MOST)
+#: By the kind of move, since what one of them wrote stays if another is refused.
+_starts: Final = {
+    kind: Together(partial(_write, partial(grouped.start, move)), grouped.MOST)
+    for kind, move in moves.STARTING.items()
+}
 
 
 def write_ends(many: Sequence[dict[str, Any]]) -> list[bool]:
@@ -54,9 +58,12 @@ def write_ends(many: Sequence[dict[str, Any]]) -> list[bool]:
     return _write(grouped.settle, [grouped.record(**values) for values in many]) if many else []
 
 
-def write_start(**values: Any) -> bool:
-    """Write the start of a run; it returns and raises the same as `write_ends` for one record."""
-    return _brought(_starts, values)
+def write_start(*, is_made: bool, **values: Any) -> bool:
+    """Write the start of a run; it returns and raises the same as `write_ends` for one record.
+
+    `is_made`: the run has no row yet. With a `verb` the values also say who acted.
+    """
+    return _brought(_starts[is_made, "verb" in values], values)
 
 
 def _brought(together: Together[grouped.Record, bool], values: dict[str, Any]) -> bool:

@@ -157,7 +157,7 @@ def _made(run: Run) -> dict[str, Any]:
 def _acted(run: Run, given: Given, now: datetime) -> dict[str, Any]:
     """Return what is written of who starts a run."""
     if given.actor is None:
-        return {"verb": None}
+        return {}
     action = audit.on_run(run, now, verb_of(run), given.actor, door=given.door)
     return {
         "person": statements.stored(Run, "started_by_id", action.actor_id),

@@ -22,7 +22,7 @@ from workflows_app.engine.verbs import starting, waiting
 from workflows_app.engine.work.claim import claim_next, wake_due
 from workflows_app.engine.work.turn import work
 from workflows_app.jsontext import Raw
-from workflows_app.models import AcceptedStart, Action, StepSnapshot, grouped
+from workflows_app.models import AcceptedStart, Action, StepSnapshot, grouped, moves
 from workflows_app.models import Run as RunRow
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
@@ -171,26 +171,29 @@ def test_many_starts_are_written_together_whoever_starts_them(chain, settings):
     settings.WORKFLOWS = {"DISPATCHER": "tests.product.SilentDispatcher"}
     ada = User.objects.create_user(username="ada")
     runs = [chain.create_run() if n % 2 else Run.unwritten(chain, None, None) for n in range(8)]
-    records = []
+    records: dict[Any, list[Any]] = {}
     for number, run in enumerate(runs):
         actor = ada if number % 4 < 2 else None
         given = shortcut.Given(Raw('{"n": 1}'), {}, {}, actor, "api")
         node = shortcut.first_step(chain, run._row)
         with collecting(records):
             shortcut.start(chain, run._row, node, given, None)
-    with transactions.of_one_move():
-        assert grouped.start(records) == {run.pk for run in runs}
+    assert set(records) == set(moves.STARTING)
+    for kind, some in records.items():
+        with transactions.of_one_move():
+            assert grouped.start(moves.STARTING[kind], some) == {each["run"] for each in some}
     assert set(RunRow.objects.values_list("status", flat=True)) == {"running"}
     assert Action.objects.filter(actor=ada, verb="start").count() == 4
     assert RunRow.objects.filter(started_by=ada).count() == 4
 
 
 @contextmanager
-def collecting(records: list[Any]) -> Iterator[None]:
+def collecting(records: dict[Any, list[Any]]) -> Iterator[None]:
     """Collect the records of starts instead of writing them."""
 
-    def collect(**values: Any) -> bool:
-        records.append(grouped.record(**values))
+    def collect(*, is_made: bool, **values: Any) -> bool:
+        kind = (is_made, "verb" in values)
+        records.setdefault(kind, []).append(grouped.record(**values))
         return False
 
     with pytest.MonkeyPatch.context() as patched:
