@@ -42,6 +42,7 @@ from workflows_app.models import ApiToken, Run, StepSnapshot
 from workflows_app.models import Schedule as ScheduleRow
 
 logger = logging.getLogger(__name__)
+logger.setLevel(logging.INFO)  # by the product's settings other logs say less
 
 CASES: Final = int(os.environ.get("SIGNALBOX_API_CASES", "8"))
 CHOSEN: Final = re.compile(os.environ.get("SIGNALBOX_API_OPERATIONS", ""))
