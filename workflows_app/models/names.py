@@ -90,6 +90,7 @@ COLUMNS: Final[Mapping[str, str]] = {
     "expires_at": pgettext_lazy("column", "expires at"),
     "fired_at": pgettext_lazy("column", "fired at"),
     "first_seq": pgettext_lazy("column", "first seq"),
+    "given_by": pgettext_lazy("column", "given by"),
     "graph": pgettext_lazy("column", "graph"),
     "hash": pgettext_lazy("column", "hash"),
     "headers": pgettext_lazy("column", "headers"),
