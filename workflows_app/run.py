@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from workflows_app import calling, errors, permissions, results, targets, why_waiting
 from workflows_app.definition.builder import In, Out
 from workflows_app.engine.host import clock, transactions
-from workflows_app.engine.run import audit, deleting, holds, payloads, timelines
+from workflows_app.engine.run import audit, deadlines, deleting, holds, payloads, timelines
 from workflows_app.engine.verbs import starting
 from workflows_app.jsontext import loads_shown
 from workflows_app.models import Run as RunRow
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workflows_app.engine.run.holds import Halt
+    from workflows_app.models import RunDeadline
     from workflows_app.results import StepResult, WorkflowResult
     from workflows_app.workflow import Workflow
 
@@ -98,6 +99,20 @@ class Run(Twins[In, Out]):
     def hold(self) -> Halt | None:
         """Who holds the run (`reason`, `actor`, `at`), as it stands now; None if nobody does."""
         return holds.of(self._row)
+
+    @property
+    def deadline(self) -> RunDeadline | None:
+        """The deadline of the run as it stands now; None if it has none.
+
+        It has `after`, `then`, `while_suspended`, `warn_after`, `began_at`, `warns_at`, `ends_at`
+        (None while it does not count), `warned_at` and `passed_at`.
+        """
+        return deadlines.of(self._row)
+
+    @property
+    def ended_reason(self) -> str | None:
+        """Why it was canceled: what somebody said, `expired`, `deadline`, or None."""
+        return self._row.ended_reason or None
 
     @property
     def why_waiting(self) -> list[dict[str, Any]]:

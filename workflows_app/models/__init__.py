@@ -2,6 +2,7 @@
 
 from workflows_app.models.action import Action
 from workflows_app.models.assignment import Assignment
+from workflows_app.models.deadline import RunDeadline
 from workflows_app.models.earlier_question import EarlierQuestion
 from workflows_app.models.event import RunEvent
 from workflows_app.models.hold import AcceptedStart, Hold
@@ -29,6 +30,7 @@ __all__ = [
     "OutsideEvent",
     "Preference",
     "Run",
+    "RunDeadline",
     "RunEvent",
     "Schedule",
     "Snooze",

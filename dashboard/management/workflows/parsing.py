@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
+from workflows_app import calling
 from workflows_app.planner.statuses import RunStatus
 
 from .completion import SHELLS
@@ -105,7 +107,29 @@ def _start(sub: ArgumentParser) -> None:
     sub.add_argument("--tag", action="append", default=[], help="may be repeated")
     sub.add_argument("--per-step", action="store_true", help="run one step, then pause")
     sub.add_argument("--follow", action="store_true", help="show what happens as it happens")
+    _add_deadline(sub)
     _add_waiting(sub)
+
+
+def _add_deadline(sub: ArgumentParser) -> None:
+    short = f"such as {calling.SPANS}"
+    sub.add_argument("--deadline", type=_span, help=f"how long the run may take, {short}")
+    sub.add_argument(
+        "--deadline-then", choices=["fail", "cancel", "warn"], help="what happens then: fail"
+    )
+    sub.add_argument("--deadline-warn-after", type=_span, help="when to warn of it")
+    sub.add_argument(
+        "--deadline-not-suspended", action="store_true",
+        help="do not count the time for which the run is suspended",
+    )  # fmt: skip
+    sub.add_argument("--start-within", type=_span, help="how long the run may wait to begin")
+
+
+def _span(text: str) -> timedelta:
+    found = calling.span(text)
+    if found is None:
+        raise ArgumentTypeError(f"{text!r} is no time: write {calling.SPANS}")
+    return found
 
 
 def _runs(sub: ArgumentParser) -> None:

@@ -29,6 +29,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "InvalidTraceId": 400,
     "InvalidCron": 400,
     "InvalidSchedule": 400,
+    "InvalidDeadline": 400,
     "InvalidId": 400,
     "LabelNotFound": 400,
     "StepNotFound": 400,

@@ -15,7 +15,7 @@ from workflows_app.api.entry.inputs import Body, Include, Page, Query, Wait
 from workflows_app.api.entry.operations import Resource
 from workflows_app.api.entry.refusals import Refusal
 from workflows_app.api.routes import find, waiting
-from workflows_app.api.routes.verbs import Tracing
+from workflows_app.api.routes.verbs import Times, Tracing, times
 from workflows_app.api.shapes import runs as run_shapes
 from workflows_app.api.shapes import schemas
 from workflows_app.definition import registry
@@ -168,7 +168,7 @@ def resume_intake(call: Call) -> Answer:
 # Creating runs.
 
 
-class NewRun(Body):
+class NewRun(Times):
     """What a new run is given."""
 
     input: Any = None
@@ -191,12 +191,13 @@ class NewRunQuery(Wait, Include):
     find=find.workflow, ready=run_shapes.asked, gives={201: schemas.Run, 200: schemas.Run},
     not_found=[MISSING],
     refuses=["InvalidInput", "InvalidRequestContext", "InvalidTraceId", "InvalidId",
-             "RunAlreadyStarted", "RunIdTaken", "PayloadTooLarge"],
+             "InvalidDeadline", "RunAlreadyStarted", "RunIdTaken", "PayloadTooLarge"],
 )  # fmt: skip
 def create_run(call: Call) -> Result:
     """Create a run and start it; the run of a `run_id` that is pending is started, too."""
-    run, is_new = _created(call)
     body: NewRun = call.body
+    until = times(body)
+    run, is_new = _created(call)
     status = 201 if is_new else 200
     if not body.start:
         return waiting.shown(call, run.pk, status, is_new=is_new)
@@ -206,6 +207,7 @@ def create_run(call: Call) -> Result:
         per_step=body.per_step,
         request_context=body.request_context,
         tracing_options=_tracing(body),
+        **until,
         **call.acts,
         wait=False,
     )

@@ -16,6 +16,7 @@ from workflows_app.models import (
     EarlierQuestion,
     Hold,
     Run,
+    RunDeadline,
     RunEvent,
     Snooze,
     StepSnapshot,
@@ -57,6 +58,7 @@ def delete(keys: Sequence[uuid.UUID]) -> int:
         _delete_rows(EarlierQuestion.objects.filter(run__in=rows))
         _delete_rows(Hold.objects.filter(run__in=rows))
         _delete_rows(AcceptedStart.objects.filter(run__in=rows))
+        _delete_rows(RunDeadline.objects.filter(run__in=rows))
         _delete_rows(Snooze.objects.filter(run__in=rows))
         _delete_rows(Timeline.objects.filter(run__in=rows))
         _delete_rows(Stretch.objects.filter(run__in=rows))

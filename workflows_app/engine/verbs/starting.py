@@ -6,18 +6,20 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from workflows_app import errors, signals
-from workflows_app.definition import Builder, registry
-from workflows_app.engine.host import clock, ports, transactions
+from workflows_app.definition import Builder, Deadline, registry
+from workflows_app.definition import deadlines as deadline_rules
+from workflows_app.engine.host import alarms, clock, ports, transactions
 from workflows_app.engine.record import chain
 from workflows_app.engine.record import start as shortcut
 from workflows_app.engine.run import (
     accepted,
     audit,
+    deadlines,
     events,
     holds,
     payloads,
@@ -60,6 +62,8 @@ class _How(NamedTuple):
     actor: Any
     door: str
     place: Place | None
+    deadline: Deadline | None
+    start_within: float | None
 
 
 # Creating and finding.
@@ -145,15 +149,20 @@ def start(
     door: str = "",
     slot: idle_worker.Slot | None = None,
     place: Place | None = None,
+    deadline: Deadline | None = None,
+    start_within: float | timedelta | None = None,
 ) -> Run | None:
-    """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext.
+    """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext and
+    InvalidDeadline.
 
     `place`: where and when its first steps wait, instead of as the definition says.
+    `deadline`, `start_within`: instead of those of the workflow.
 
     If the run is held, or its workflow's intake is paused, the start is kept, and the run begins
     later. Return its row as it was written if it was kept, or if its steps only wait for a worker;
     else None.
     """
+    own, within = _times(definition, deadline, start_within)
     is_new = run.status == RunStatus.PENDING and run.allowance != ACCEPTED
     if not is_new or definition.on_start is not None:
         _refuse_started(run.pk, run.run_id)
@@ -167,13 +176,28 @@ def start(
             run, input=loads(given.input), state=given.state, request_context=given.context
         )
         hooks.call(definition.on_start, info)
-    if actor is None and trace is None and not per_step and place is None:
+    is_plain = actor is None and trace is None and not per_step and place is None
+    if is_plain and own is None and definition.deadline is None:
         begun = _start_plainly(definition, run, given, slot)
         if begun is not None:
             return begun
-    how = _How(per_step, trace, actor, door, place)
+    how = _How(per_step, trace, actor, door, place, own, within)
     act = partial(_start, definition=definition, given=given, how=how, slot=slot)
     return idle_worker.perform(run, (), act, slot)
+
+
+def _times(
+    definition: Builder, deadline: Deadline | None, start_within: float | timedelta | None
+) -> tuple[Deadline | None, float | None]:
+    """Return the run's own deadline, and in how many seconds it has to begin."""
+    own = deadline_rules.checked(deadline, "start()")
+    within = deadline_rules.start_within(start_within, "start()")
+    return own, definition.start_within if within is None else within
+
+
+def _said(deadline: Deadline | None) -> dict[str, Any]:
+    """Return what the audit trail keeps of a deadline that was given to a start."""
+    return {} if deadline is None else {"deadline": deadline.to_json()}
 
 
 def _start(
@@ -191,11 +215,14 @@ def _start(
     changing.begin_with(versions.ensure(definition))
     _take_in(changing, given, how.actor)
     tracing.keep(changing, how.trace)
-    audit.record(changing, "rerun" if model.origin else "start", how.actor, door=how.door)
+    verb = "rerun" if model.origin else "start"
+    audit.record(changing, verb, how.actor, door=how.door, **_said(how.deadline))
     if holds.keeps_pending(model):
-        keep_start(changing, per_step=how.per_step, place=how.place)
+        keep_start(changing, per_step=how.per_step, place=how.place, start_within=how.start_within)
+        deadlines.give(changing, how.deadline, definition.deadline)
         return model
     _begin(changing, given.input)
+    deadlines.give(changing, how.deadline, definition.deadline)
     model.allowance = 1 if how.per_step else None
     apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
     made = changing.writes.inserts.values()
@@ -277,12 +304,24 @@ def _refuse_started(pk: uuid.UUID, run_id: str) -> None:
 # Starts that wait.
 
 
-def keep_start(changing: Change, *, per_step: bool, place: Place | None = None) -> None:
-    """Keep the start of a pending run that may not begin yet; it has its values already."""
+def keep_start(
+    changing: Change,
+    *,
+    per_step: bool,
+    place: Place | None = None,
+    start_within: float | None = None,
+) -> None:
+    """Keep the start of a pending run that may not begin yet; it has its values already.
+
+    If it has not begun in `start_within` seconds, it is canceled.
+    """
     run = changing.model
     kept = AcceptedStart(run=run, workflow_id=run.workflow_id, at=changing.now, per_step=per_step)
     if place is not None:
         kept.queue, kept.not_before = place.queue, place.not_before
+    if start_within is not None:
+        kept.expires_at = changing.now + timedelta(seconds=start_within)
+        transactions.after_commit(lambda: alarms.arm(start_within))
     changing.also_insert(kept)
     if not holds.is_held(run):
         run.allowance = ACCEPTED
@@ -313,6 +352,7 @@ def begin_kept(changing: Change) -> bool:
     kept.delete()
     changing.status = RunStatus.RUNNING
     model.allowance = 1 if kept.per_step else None
+    deadlines.begin(changing)
     if any(changing.open_snapshots()):
         model.started_at = changing.now
         going_on.release(changing, definition, per_step=kept.per_step)
