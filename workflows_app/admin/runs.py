@@ -23,6 +23,7 @@ from workflows_app.models import (
     EarlierQuestion,
     Hold,
     Run,
+    RunDeadline,
     RunEvent,
     StepSnapshot,
     Stretch,
@@ -232,12 +233,27 @@ class HoldAdmin(ReadOnly):
 class AcceptedStartAdmin(ReadOnly):
     """Runs that were started and may not begin yet."""
 
-    list_display = ["run", "workflow", "at", "per_step"]
+    list_display = ["run", "workflow", "at", "per_step", "expires_at"]
     list_filter = ["workflow"]
     search_fields = ["run__run_id__exact"]
     search_help_text = gettext_lazy("A whole run id.")
     list_select_related = ["run", "workflow"]
     ordering = ["at"]
+    raw_id_fields = ["run"]
+    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
+    workflow = "run__workflow_id"
+
+
+@shown(RunDeadline)
+class RunDeadlineAdmin(ReadOnly):
+    """How long runs may take, and when the next thing of that is due."""
+
+    list_display = ["run", "after", "then", "began_at", "due_at", "passed_at"]
+    list_filter = ["then"]
+    search_fields = ["run__run_id__exact"]
+    search_help_text = gettext_lazy("A whole run id.")
+    list_select_related = ["run"]
+    ordering = ["-due_at"]
     raw_id_fields = ["run"]
     heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
     workflow = "run__workflow_id"

@@ -11,7 +11,8 @@ from tests.integration.api.conftest import refused, row_of, started
 RUN = {
     "run_id", "workflow_id", "status", "is_canceling", "resource_id", "tags", "origin", "timeline",
     "revision", "trace_id", "created_at", "started_at", "ended_at", "duration", "started_by",
-    "error", "suspended", "waiting_for", "is_pausing", "hold", "why_waiting",
+    "error", "suspended", "waiting_for", "is_pausing", "hold", "why_waiting", "deadline",
+    "ended_reason",
 }  # fmt: skip
 STEP = {
     "path", "id", "key", "kind", "status", "retry_count", "iteration", "iterations", "error",
