@@ -48,8 +48,12 @@ def said_by(row: RunDeadline) -> Deadline:
 def give(changing: Change, own: Deadline | None, usual: Deadline | None) -> None:
     """Give a run its own deadline, or its workflow's; it counts from now on if the run has begun.
 
-    Nothing happens if there is neither.
+    Nothing happens if there is neither. A run whose start was kept has it already.
     """
+    if changing.model.is_timed:
+        if changing.model.started_at is not None:
+            begin(changing)
+        return
     said = own or usual
     if said is None:
         return
