@@ -191,6 +191,10 @@ class MultipleWaitingSteps(WorkflowError):
     """Several steps sleep or wait for their next attempt, and the call does not say which."""
 
 
+class UniqueKeyTaken(WorkflowError):
+    """Another run now holds the unique key of a run that is to go on."""
+
+
 class MissingStepResult(WorkflowError, LookupError):
     """A step before the target of a time travel has no recorded result, and none was given."""
 

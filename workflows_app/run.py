@@ -34,9 +34,11 @@ class Run(Twins[In, Out]):
     `run_twins.Twins`.
     """
 
-    def __init__(self, workflow: Workflow[In, Out], row: RunRow) -> None:
+    def __init__(self, workflow: Workflow[In, Out], row: RunRow, *, is_new: bool = False) -> None:
         """Wrap a row; use `Workflow.create_run` and `Workflow.get_run`."""
         self.workflow = workflow
+        #: Whether the call that returned this made the run, and did not find it.
+        self.is_new = is_new
         self._row = row
         self._written = None
 
@@ -64,6 +66,11 @@ class Run(Twins[In, Out]):
     def resource_id(self) -> str | None:
         """What the run is about, as given to `create_run`."""
         return self._row.resource_id
+
+    @property
+    def unique_key(self) -> str | None:
+        """The unique key with which it was created, or None."""
+        return self._row.unique_key
 
     @property
     def status(self) -> str:

@@ -334,5 +334,5 @@ class Verbs(Steering[In, Out]):
         if options.get("wait", True):
             refuse_waiting(verb)
         resource_id = self._row.resource_id
-        row = starting.create(self.workflow, run_id, resource_id, origin=self.run_id)
-        return type(cast("Run[In, Out]", self))(self.workflow, row)
+        row, is_new = starting.obtain(self.workflow, run_id, resource_id, origin=self.run_id)
+        return type(cast("Run[In, Out]", self))(self.workflow, row, is_new=is_new)

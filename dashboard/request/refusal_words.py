@@ -41,6 +41,7 @@ WORDS: Final[Mapping[type[Exception], str]] = {
     errors.MultipleWaitingSteps: gettext_lazy(
         "Several steps of this run wait: choose one of them."
     ),
+    errors.UniqueKeyTaken: gettext_lazy("Another run now holds the unique key of this one."),
     errors.MissingStepResult: gettext_lazy("An earlier step has no result that could be used."),
     errors.PlanOutdated: gettext_lazy(
         "The run or its workflow has changed since this was planned."

@@ -28,6 +28,7 @@ from workflows_app.models import (
     StepSnapshot,
     Stretch,
     Timeline,
+    UniqueKey,
 )
 
 
@@ -254,6 +255,20 @@ class RunDeadlineAdmin(ReadOnly):
     search_help_text = gettext_lazy("A whole run id.")
     list_select_related = ["run"]
     ordering = ["-due_at"]
+    raw_id_fields = ["run"]
+    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
+    workflow = "run__workflow_id"
+
+
+@shown(UniqueKey)
+class UniqueKeyAdmin(ReadOnly):
+    """The unique keys of runs."""
+
+    list_display = ["key", "workflow", "run", "is_latest", "is_for_ever", "until"]
+    list_filter = ["is_latest"]
+    search_fields = ["key__exact", "run__run_id__exact"]
+    search_help_text = gettext_lazy("A whole key or run id.")
+    list_select_related = ["run", "workflow"]
     raw_id_fields = ["run"]
     heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
     workflow = "run__workflow_id"

@@ -15,6 +15,7 @@ from workflows_app.models.snooze import Snooze
 from workflows_app.models.step import StepSnapshot
 from workflows_app.models.stretch import Stretch
 from workflows_app.models.token import ApiToken
+from workflows_app.models.unique_key import UniqueKey
 from workflows_app.models.wait import Wait
 from workflows_app.models.worker import Worker
 from workflows_app.models.workflow import Workflow, WorkflowVersion
@@ -38,6 +39,7 @@ __all__ = [
     "Stretch",
     "Timeline",
     "Trigger",
+    "UniqueKey",
     "Wait",
     "Worker",
     "Workflow",

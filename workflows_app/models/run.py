@@ -82,6 +82,8 @@ class Run(models.Model):
     #: cancel.
     ending = models.CharField(max_length=12, blank=True, default="")
     resource_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - None is "not given"
+    #: The unique key with which it was created; `UniqueKey` says which run holds it.
+    unique_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - None is "not given"
     input = JSONText(null=True, blank=True)
     initial_state = JSONText(null=True, blank=True)
     state = JSONText(default=dict)

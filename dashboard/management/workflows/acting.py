@@ -27,7 +27,9 @@ def start(session: Session) -> int:
     deadline = _deadline(session)
     if options.run_id is None or not RunRow.objects.filter(run_id=options.run_id).exists():
         accepted.workflow_input(workflow, given)  # or a run would be left that nobody started
-    run = workflow.create_run(options.run_id, options.resource_id)
+    run = workflow.create_run(
+        options.run_id, options.resource_id, unique=options.unique, unique_for=options.unique_for
+    )
     how: dict[str, Any] = {
         "initial_state": state,
         "request_context": context,

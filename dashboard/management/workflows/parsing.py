@@ -102,6 +102,11 @@ def _start(sub: ArgumentParser) -> None:
     sub.add_argument("--input", help=f"the input: {JSON_OR_FILE}")
     sub.add_argument("--run-id")
     sub.add_argument("--resource-id")
+    sub.add_argument("--unique", metavar="KEY", help="one run of the workflow holds this key")
+    sub.add_argument(
+        "--unique-for", type=_unique_for, default="active", metavar="SPAN",
+        help=f"until when: active (the run has not ended), ever, or {calling.SPANS}",
+    )  # fmt: skip
     sub.add_argument("--state", help=f"the initial state: {JSON_OR_FILE}")
     sub.add_argument("--context", help=f"the request context: {JSON_OR_FILE}")
     sub.add_argument("--tag", action="append", default=[], help="may be repeated")
@@ -123,6 +128,10 @@ def _add_deadline(sub: ArgumentParser) -> None:
         help="do not count the time for which the run is suspended",
     )  # fmt: skip
     sub.add_argument("--start-within", type=_span, help="how long the run may wait to begin")
+
+
+def _unique_for(text: str) -> str | timedelta:
+    return text if text in ("active", "ever") else _span(text)
 
 
 def _span(text: str) -> timedelta:

@@ -274,3 +274,29 @@ def test_wrong_times_are_refused_and_leave_no_run(program):
     refused(program.act(path, wrong), 400, "InvalidDeadline")
     answer = program.act(path, wrong | {"deadline": {"after": 9}})
     assert (answer.status_code, answer.json()["deadline"]["after"]) == (200, 9.0)
+
+
+def test_a_run_with_a_unique_key_is_found_again(program):
+    body = {"input": {"id": "o1", "total": 700}, "unique": "order-7", "unique_for": 60}
+    first = program.act("/workflows/api-order/runs?wait=true", body)
+    assert (first.status_code, first.json()["unique_key"]) == (201, "order-7")
+    refused(program.act("/workflows/api-order/runs", body), 409, "RunAlreadyStarted")
+    found = program.act("/workflows/api-order/runs", body | {"start": False})
+    assert (found.status_code, found.json()["run_id"]) == (200, first.json()["run_id"])
+    refused(program.act("/workflows/api-order/runs", body | {"run_id": "x"}), 400, "InvalidInput")
+    refused(program.act("/workflows/api-order/runs", body | {"unique": ""}), 400, "InvalidInput")
+    wrong = body | {"unique": "n", "unique_for": -1}
+    refused(program.act("/workflows/api-order/runs", wrong), 400, "InvalidInput")
+    refused(
+        program.act("/workflows/api-order/runs", body | {"unique_for": "long"}),
+        400, "InvalidRequest",
+    )  # fmt: skip
+
+
+def test_a_key_that_another_holds_refuses_going_on(program):
+    body = {"input": {"id": "o1", "total": 700}, "unique": "order-8"}
+    first = program.act("/workflows/api-order/runs?wait=true", body).json()["run_id"]
+    program.act(f"/runs/{first}/cancel")
+    program.act("/workflows/api-order/runs?wait=true", body)
+    path = f"/runs/{first}/time-travel"
+    refused(program.act(path, {"step": "approve"}), 409, "UniqueKeyTaken")

@@ -59,6 +59,7 @@ STATUSES: Final[Mapping[str, int]] = {
     "RunNotPaused": 409,
     "StepNotWaiting": 409,
     "MultipleWaitingSteps": 409,
+    "UniqueKeyTaken": 409,
     "NothingToRestart": 409,
     "DefinitionChanged": 409,
     "PlanOutdated": 409,

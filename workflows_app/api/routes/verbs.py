@@ -226,7 +226,7 @@ def restart(call: Call) -> Result:
     return _acted(call, call.target.restart, **_given(call.body))
 
 
-@_verb("retry", rules.STEER, Given, "RunNotFailed", "DefinitionChanged")
+@_verb("retry", rules.STEER, Given, "RunNotFailed", "DefinitionChanged", "UniqueKeyTaken")
 def retry(call: Call) -> Result:
     """Run what failed again."""
     return _acted(call, call.target.retry, **_given(call.body))
@@ -266,7 +266,7 @@ TRAVEL: Final = (
 )  # fmt: skip
 
 
-@_verb("time-travel", rules.STEER, Travel, *TRAVEL, "PlanOutdated")
+@_verb("time-travel", rules.STEER, Travel, *TRAVEL, "PlanOutdated", "UniqueKeyTaken")
 def time_travel(call: Call) -> Result:
     """Run again from a step, on a new timeline."""
     return _acted(call, call.target.time_travel, call.body.step, **_given(call.body, "step"))

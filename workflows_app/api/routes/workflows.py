@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -174,6 +175,10 @@ class NewRun(Times):
     input: Any = None
     run_id: str | None = None
     resource_id: str | None = None
+    unique: str | None = Field(None, description="A key that one run of the workflow holds.")
+    unique_for: Literal["active", "ever"] | float = Field(
+        "active", description="How long the run holds it; a number is seconds from its creation."
+    )
     initial_state: dict[str, Any] | None = None
     request_context: dict[str, Any] | None = None
     tags: list[str] | None = None
@@ -224,8 +229,20 @@ def _created(call: Call) -> tuple[LiveRun, bool]:
     if known is None and body.start:
         # Refused before there is a run, which nobody would come back to.
         accepted.workflow_input(definition, body.input)
-    run = definition.create_run(body.run_id, body.resource_id)
-    return run, known is None
+    run = definition.create_run(
+        body.run_id, body.resource_id, unique=body.unique, unique_for=_span(body.unique_for)
+    )
+    return run, run.is_new
+
+
+def _span(said: Any) -> Any:
+    """Return for how long a run holds its key, as `create_run` takes it."""
+    if isinstance(said, str):
+        return said
+    try:
+        return timedelta(seconds=said)
+    except (OverflowError, ValueError):
+        return said  # refused there
 
 
 def _tracing(body: NewRun) -> dict[str, Any] | None:

@@ -97,6 +97,7 @@ def _shown(
         "is_canceling": run.is_canceling,
         "is_pausing": run.is_pausing,
         "resource_id": run.resource_id,
+        "unique_key": run.unique_key,
         "tags": run.tags,
         "origin": run.origin,
         "timeline": run.timeline,

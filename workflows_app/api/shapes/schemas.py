@@ -83,6 +83,7 @@ class Run(Shape):
     hold: Halt | None
     deadline: Deadline | None
     resource_id: str | None
+    unique_key: str | None
     tags: list[str]
     origin: str | None
     timeline: int

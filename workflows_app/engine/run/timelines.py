@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflows_app.definition import Builder
-from workflows_app.engine.run import accepted, audit, deadlines
+from workflows_app.engine.run import accepted, audit, deadlines, unique_keys
 from workflows_app.engine.run.change import Change
 from workflows_app.jsontext import revealed
 from workflows_app.models import Run, RunEvent, StepSnapshot, Timeline, persons
@@ -13,7 +13,11 @@ from workflows_app.planner.statuses import RunStatus
 
 
 def begin(changing: Change, cause: str, step: str, actor: Any) -> None:
-    """Leave the run's current timeline, and begin the next one, in which nothing has ended."""
+    """Leave the run's current timeline, and begin the next one, in which nothing has ended.
+
+    Raises UniqueKeyTaken.
+    """
+    unique_keys.take_again(changing)
     leave(changing)
     run = changing.model
     run.timeline += 1

@@ -76,7 +76,19 @@ def create(
     *,
     origin: str | None = None,
 ) -> Run:
-    """Return the workflow's run with this id; create it if there is none.
+    """Return what `obtain` returns, without saying whether it is new."""
+    return obtain(definition, run_id, resource_id, origin=origin)[0]
+
+
+def obtain(
+    definition: Builder,
+    run_id: str | uuid.UUID | None,
+    resource_id: str | None,
+    *,
+    origin: str | None = None,
+    unique_key: str | None = None,
+) -> tuple[Run, bool]:
+    """Return the workflow's run with this id; create it if there is none. Say whether it is new.
 
     `origin` is the id of the run that a new one is made from. Raises InvalidId and RunIdTaken.
     """
@@ -96,11 +108,12 @@ def create(
         version_id=versions.ensure(definition),
         resource_id=resource_id,
         origin=origin,
+        unique_key=unique_key,
         created_at=clock.now(),
     )
     if statements.insert(run, or_nothing=True):
-        return run
-    return _mine(definition, _BY_RUN_ID.get(run.run_id))
+        return run, True
+    return _mine(definition, _BY_RUN_ID.get(run.run_id)), False
 
 
 def _is_run_id(value: object) -> bool:

@@ -76,3 +76,8 @@ def test_a_start_that_waits_says_until_when(pages):
     expiry.expire_due(clock.now() + timedelta(hours=3))
     assert "because it did not begin in time" in facts(pages, run)
     assert not Run.objects.get(run_id=run.run_id).is_held
+
+
+def test_a_run_shows_its_unique_key(pages):
+    run = flows.approval.create_run(unique="order-7")
+    assert "Unique keyorder-7" in facts(pages, run)

@@ -503,3 +503,11 @@ def test_a_deadline_that_cannot_be_is_refused_at_the_terminal(workflows):
     assert workflows(*begun, "--deadline", "soon").code == exits.USAGE
     for wrong in (("--deadline-then", "warn"), ("--deadline", "1h", "--deadline-warn-after", "2h")):
         assert workflows(*begun, *wrong).json["error"]["type"] == "InvalidDeadline"
+
+
+def test_a_run_is_started_once_for_a_unique_key(workflows):
+    begun = ("start", "terminal-asks", "--input", "1", "--json", "--unique", "k")
+    done = workflows(*begun, "--unique-for", "90d")
+    assert done.json["unique_key"] == "k"
+    assert workflows(*begun).json["error"]["type"] == "RunAlreadyStarted"
+    assert workflows(*begun, "--unique-for", "long").code == exits.USAGE
