@@ -373,6 +373,16 @@ def test_any_number_of_looks_fires_it_once():
     assert types(run)[1:] == ends
 
 
+def test_a_look_that_has_read_the_row_before_another_fired_it_changes_nothing():
+    run = asks("deadline-stale", deadline=Deadline(NEVER, warn_after=10)).create_run()
+    run.start(1)
+    seen = RunDeadline.objects.get()
+    assert pass_by(run, 11) == 1
+    assert not expiry._meet(seen, clock.now() + timedelta(seconds=11))
+    assert types(run)[1:] == ["workflow-deadline-warning"]
+    assert RunDeadline.objects.get().due_at == run.deadline.ends_at
+
+
 @pytest.mark.parametrize("n", range(5))
 def test_of_a_deadline_and_a_cancel_one_wins(n):
     run = asks(f"deadline-race-{n}", deadline=Deadline(NEVER)).create_run()

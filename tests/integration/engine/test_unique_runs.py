@@ -163,6 +163,7 @@ def test_two_at_once_make_one_row():
         thread.start()
     for thread in threads:
         thread.join()
+    assert len(found) == 6
     assert len({run.run_id for run in found}) == 1
     assert [run.is_new for run in found].count(True) == 1
     assert Row.objects.count() == 1
