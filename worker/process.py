@@ -14,10 +14,10 @@ from typing import Final
 from django.db import Error
 
 from workflows_app import conf
-from workflows_app.engine.host import clock, vitals, workers
+from workflows_app.engine.host import alarms, clock, vitals, workers
 from workflows_app.planner.enter import DEFAULT_QUEUE
 
-from . import broker, crew, stock
+from . import broker, crew, stock, sweep
 from .bus import PostgresBus, RedisBus
 from .capacity import Capacity
 from .carriers import Carrier, RedisLists
@@ -69,6 +69,7 @@ class WorkerProcess:
         self.capacity = Capacity()
         self.heartbeat = Heartbeat(self.serving)
         self.sweep = Sweep(self.serving, self._idle, self._hint)
+        alarms.begin(sweep.look_at_due)
         self._begin_running()
         self._begin_talking()
 

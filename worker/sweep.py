@@ -29,6 +29,19 @@ PRUNE_SECONDS: Final = 60.0
 OVERDUE: Final = timedelta(seconds=2)
 
 
+def look_at_due() -> float | None:
+    """End what is due; return in how many seconds the next thing is, in an inline process.
+
+    In the other modes the sweep finds what comes next.
+    """
+    now = clock.now()
+    expiry.expire_due(now)
+    if conf.get("EXECUTION") != "inline":
+        return None
+    due = expiry.next_due(now)
+    return None if due is None else max((due - clock.now()).total_seconds(), 0.0)
+
+
 class Sweep:
     """Recovers steps, fires schedules and repeats hints, so that no lost message stops a run."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from workflows_app import errors
 from workflows_app.definition import (
+    Deadline,
     Schedule,
     Step,
     constant,
@@ -49,6 +50,7 @@ _LATER = {
 
 __all__ = [  # noqa: RUF022 - grouped by what they are for
     # Defining
+    "Deadline",
     "Schedule",
     "Step",
     "StepContext",

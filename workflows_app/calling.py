@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+import re
 import uuid
 from collections.abc import Callable, Collection, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 from workflows_app import errors
@@ -18,6 +19,12 @@ _FIRST: Final = datetime.min.replace(tzinfo=UTC)
 _LAST: Final = datetime.max.replace(tzinfo=UTC)
 #: Most bits of a whole number that Python writes as text.
 _MOST_BITS: Final = 10_000
+
+
+#: How people write a time span.
+SPANS: Final = "90d, 12h, 30m or 45s"
+_SPAN: Final = re.compile(r"([0-9]{1,9})([dhms])")
+_UNITS: Final = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 
 
 def check(verb: str, options: Mapping[str, Any], known: Collection[str]) -> None:
@@ -90,6 +97,12 @@ def moment(value: Any, name: str, of: str) -> datetime | None:
         f"{of} was given {name}={errors.shown(value)}; {name} is a datetime with a time zone, such "
         "as django.utils.timezone.now()."
     )
+
+
+def span(text: str) -> timedelta | None:
+    """Return `90d`, `12h`, `30m` or `45s` as a time span; None for anything else."""
+    found = _SPAN.fullmatch(text.strip())
+    return None if found is None else timedelta(**{_UNITS[found[2]]: int(found[1])})
 
 
 def one_of(value: Any, name: str, of: str, allowed: Collection[str]) -> str | None:

@@ -67,6 +67,10 @@ class InvalidSchedule(DefinitionError, ValueError):
     """A schedule has no id in a list, or an invalid time zone, overlap or span."""
 
 
+class InvalidDeadline(DefinitionError, ValueError):
+    """A deadline, or the time within which a run has to begin, cannot be as it is given."""
+
+
 class InvalidCron(DefinitionError, ValueError):
     """A cron expression cannot be read, or never comes."""
 
@@ -187,6 +191,10 @@ class MultipleWaitingSteps(WorkflowError):
     """Several steps sleep or wait for their next attempt, and the call does not say which."""
 
 
+class UniqueKeyTaken(WorkflowError):
+    """Another run now holds the unique key of a run that is to go on."""
+
+
 class MissingStepResult(WorkflowError, LookupError):
     """A step before the target of a time travel has no recorded result, and none was given."""
 
@@ -248,6 +256,10 @@ class StepTimeout(WorkflowError, TimeoutError):
 
 class EventTimeout(WorkflowError, TimeoutError):
     """An event that a step waited for did not come within its timeout."""
+
+
+class RunDeadlineExceeded(WorkflowError, TimeoutError):
+    """A run took longer than its deadline allows."""
 
 
 class WorkerLost(WorkflowError):

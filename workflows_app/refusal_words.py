@@ -41,6 +41,7 @@ WORDS: Final[Mapping[type[Exception], str]] = {
     errors.MultipleWaitingSteps: gettext_lazy(
         "Several steps of this run wait: choose one of them."
     ),
+    errors.UniqueKeyTaken: gettext_lazy("Another run now holds the unique key of this one."),
     errors.MissingStepResult: gettext_lazy("An earlier step has no result that could be used."),
     errors.DefinitionChanged: gettext_lazy(
         "The code of the workflow has changed, and this run cannot go on with it."

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 from workflows_app import calling, errors, permissions, results, targets, why_waiting
 from workflows_app.definition.builder import In, Out
 from workflows_app.engine.host import clock, transactions
-from workflows_app.engine.run import audit, deleting, holds, payloads, timelines
+from workflows_app.engine.run import audit, deadlines, deleting, holds, payloads, timelines
 from workflows_app.engine.verbs import starting
 from workflows_app.jsontext import loads_shown
 from workflows_app.models import Run as RunRow
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from workflows_app.engine.run.holds import Halt
+    from workflows_app.models import RunDeadline
     from workflows_app.results import StepResult, WorkflowResult
     from workflows_app.workflow import Workflow
 
@@ -33,9 +34,11 @@ class Run(Twins[In, Out]):
     `run_twins.Twins`.
     """
 
-    def __init__(self, workflow: Workflow[In, Out], row: RunRow) -> None:
+    def __init__(self, workflow: Workflow[In, Out], row: RunRow, *, is_new: bool = False) -> None:
         """Wrap a row; use `Workflow.create_run` and `Workflow.get_run`."""
         self.workflow = workflow
+        #: Whether the call that returned this made the run, and did not find it.
+        self.is_new = is_new
         self._row = row
         self._written = None
 
@@ -49,7 +52,7 @@ class Run(Twins[In, Out]):
         InvalidInput.
         """
         about = calling.text(resource_id, "resource_id", "create_run()", most=255)
-        return cls(workflow, starting.unwritten(workflow, run_id, about))
+        return cls(workflow, starting.unwritten(workflow, run_id, about), is_new=True)
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id} of {self.workflow_id}: {self.status}>"
@@ -75,6 +78,11 @@ class Run(Twins[In, Out]):
     def resource_id(self) -> str | None:
         """What the run is about, as given to `create_run`."""
         return self._row.resource_id
+
+    @property
+    def unique_key(self) -> str | None:
+        """The unique key with which it was created, or None."""
+        return self._row.unique_key
 
     @property
     def status(self) -> str:
@@ -110,6 +118,20 @@ class Run(Twins[In, Out]):
     def hold(self) -> Halt | None:
         """Who holds the run (`reason`, `actor`, `at`), as it stands now; None if nobody does."""
         return holds.of(self._row)
+
+    @property
+    def deadline(self) -> RunDeadline | None:
+        """The deadline of the run as it stands now; None if it has none.
+
+        It has `after`, `then`, `while_suspended`, `warn_after`, `began_at`, `warns_at`, `ends_at`
+        (None while it does not count), `warned_at` and `passed_at`.
+        """
+        return deadlines.of(self._row)
+
+    @property
+    def ended_reason(self) -> str | None:
+        """Why it was canceled: what somebody said, `expired`, `deadline`, or None."""
+        return self._row.ended_reason or None
 
     @property
     def why_waiting(self) -> list[dict[str, Any]]:

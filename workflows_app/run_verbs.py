@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Unpack, cast
 
 from workflows_app import calling, errors, permissions, results, targets, verb_options
 from workflows_app.definition.builder import In, Out
 from workflows_app.engine.host.transactions import refuse_waiting
-from workflows_app.engine.run import accepted, tracing
+from workflows_app.engine.run import accepted, deadlines, tracing
 from workflows_app.engine.verbs import (
     answering,
     idle_worker,
@@ -27,7 +28,7 @@ from workflows_app.threads import blocking
 from workflows_app.verb_options import Options, TravelOptions
 
 if TYPE_CHECKING:
-    from workflows_app.definition import Node
+    from workflows_app.definition import Deadline, Node
     from workflows_app.models import Run as RunRow
     from workflows_app.results import WorkflowResult
     from workflows_app.run import Run
@@ -61,15 +62,22 @@ class Verbs(Steering[In, Out]):
         *,
         initial_state: Mapping[str, Any] | None = None,
         per_step: bool = False,
+        deadline: Deadline | None = None,
+        start_within: float | timedelta | None = None,
         **options: Unpack[Options],
     ) -> WorkflowResult:
         """Start the run; return its result once it has settled (`timeout`: seconds).
 
-        With `per_step` it runs one step and is `paused` before the next. Raises InvalidInput,
-        InvalidRequestContext, RunAlreadyStarted, WaitTimeout, WaitInsideTransaction, and the errors
-        of `on_start`.
+        With `per_step` it runs one step and is `paused` before the next. `deadline` and
+        `start_within` (seconds or a timedelta) are in place of the workflow's: how long the run
+        may take, and how long it may wait to begin. Raises InvalidInput, InvalidRequestContext,
+        InvalidDeadline, RunAlreadyStarted, WaitTimeout, WaitInsideTransaction, and the errors of
+        `on_start`.
         """
-        own = {"initial_state": initial_state, "per_step": per_step}
+        own = {
+            "initial_state": initial_state, "per_step": per_step, "deadline": deadline,
+            "start_within": start_within,
+        }  # fmt: skip
         calling.check("start", {**options, **own}, [*own, *Options.__annotations__])
         return self._perform(
             "start",
@@ -80,6 +88,8 @@ class Verbs(Steering[In, Out]):
                 input_data,
                 initial_state=initial_state,
                 per_step=per_step,
+                deadline=deadline,
+                start_within=start_within,
                 request_context=options.get("request_context"),
                 **verb_options.who(options),
             ),
@@ -295,7 +305,8 @@ class Verbs(Steering[In, Out]):
     ) -> Run[In, Out]:
         """Start a new run with the same input, or with `input_data`; return it once it has settled.
 
-        Initial state, request context and resource id are those of this run. `run_id` names the new
+        Initial state, request context, resource id, and a deadline that was given to its start, are
+        those of this run. `run_id` names the new
         run, so that the same call twice makes one run. Raises what `start` raises.
         """
         own = {**options, "per_step": per_step}
@@ -309,7 +320,8 @@ class Verbs(Steering[In, Out]):
         again = self._offspring("rerun", options, run_id)
         options["request_context"] = context
         state = revealed(self._row.initial_state)
-        again.start(given, initial_state=state, per_step=per_step, **options)
+        own_deadline = deadlines.own_of(self._row)
+        again.start(given, initial_state=state, per_step=per_step, deadline=own_deadline, **options)
         return again
 
     # Inside.
@@ -322,5 +334,5 @@ class Verbs(Steering[In, Out]):
         if options.get("wait", True):
             refuse_waiting(verb)
         resource_id = self._row.resource_id
-        row = starting.create(self.workflow, run_id, resource_id, origin=self.run_id)
-        return type(cast("Run[In, Out]", self))(self.workflow, row)
+        row, is_new = starting.obtain(self.workflow, run_id, resource_id, origin=self.run_id)
+        return type(cast("Run[In, Out]", self))(self.workflow, row, is_new=is_new)

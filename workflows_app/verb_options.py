@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping
+from datetime import timedelta
 from typing import Any, Final, TypedDict
 
 from workflows_app import calling, errors
+from workflows_app.definition import Deadline
 from workflows_app.engine.run import tracing
 
 CANCEL: Final = ("wait", "timeout", "actor", "door", "reason")
@@ -36,6 +38,10 @@ class StartOptions(Options, total=False):
 
     initial_state: Mapping[str, Any] | None
     per_step: bool
+    #: How long the run may take, in place of the workflow's.
+    deadline: Deadline | None
+    #: How long it may wait to begin, in place of the workflow's.
+    start_within: float | timedelta | None
 
 
 class AnswerOptions(Options, total=False):

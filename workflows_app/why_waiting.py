@@ -48,10 +48,16 @@ def of_runs(runs: Sequence[Run]) -> Mapping[uuid.UUID, list[Reason]]:
     steps = _open_steps([run.pk for run in alive if run.status != RunStatus.PENDING])
     halts = holds.of_runs(alive)
     intakes = holds.intakes_of([run.workflow_id for run in alive if run.waits_to_begin])
+    expiries = holds.expiries_of(alive)
     now = clock.now()
     found = {
         run.pk: list(
-            _of(run, steps.get(run.pk, []), halts.get(run.pk), intakes.get(run.workflow_id), now)
+            _of(
+                run,
+                steps.get(run.pk, []),
+                (halts.get(run.pk), intakes.get(run.workflow_id), expiries.get(run.pk)),
+                now,
+            )
         )
         for run in alive
     }
@@ -100,17 +106,19 @@ def _reader(_vendor: str) -> QueryReader[StepSnapshot]:
 def _of(
     run: Run,
     steps: Sequence[StepSnapshot],
-    halt: Halt | None,
-    intake: Halt | None,
+    stopped: tuple[Halt | None, Halt | None, datetime | None],
     now: datetime,
 ) -> Iterator[Reason]:
+    """Yield what a run waits for; `stopped`: its hold, the intake, when its start expires."""
+    halt, intake, expires_at = stopped
     if any(step.status == StepStatus.RUNNING and step.worker_id for step in steps):
         return
     if halt is not None:
-        yield _reason("hold", f"Paused{_said(halt)}: it goes on when somebody lets it continue.")
+        text = f"Paused{_said(halt)}: it goes on when somebody lets it continue."
+        yield _reason("hold", text + _expiring(expires_at))
     if run.waits_to_begin and intake is not None:
         text = f"Held, because the intake of its workflow is paused{_said(intake)}."
-        yield _reason("intake", text)
+        yield _reason("intake", text + _expiring(expires_at))
     yield from _for_version(steps)
     yield from _for_answers(steps)
     yield from _for_times(steps, now)
@@ -123,6 +131,10 @@ def _of(
 
 def _reason(kind: str, text: str, until: datetime | None = None) -> Reason:
     return {"kind": kind, "text": text, "until": until, "holders": []}
+
+
+def _expiring(at: datetime | None) -> str:
+    return "" if at is None else f" It is canceled if it has not begun by {at.isoformat()}."
 
 
 def _said(halt: Halt) -> str:

@@ -6,8 +6,8 @@ on use.
 
 from __future__ import annotations
 
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from workflows_app import calling
 from workflows_app.definition import Builder, registry
@@ -28,17 +28,27 @@ class Workflow(Builder[In, Out]):
     """
 
     @blocking
-    def create_run(self, run_id: str | None = None, resource_id: str | None = None) -> Run[In, Out]:
-        """Return the run with this id, making a pending one if there is none.
+    def create_run(
+        self,
+        run_id: str | None = None,
+        resource_id: str | None = None,
+        *,
+        unique: str | None = None,
+        unique_for: Literal["active", "ever"] | timedelta = "active",
+    ) -> Run[In, Out]:
+        """Return the run with this id, making a pending one if there is none (`run.is_new`).
 
-        `run_id`: up to 255 letters, digits and `_-.:`; without it, a UUIDv7. Raises NotCommitted,
-        InvalidId, InvalidInput, RunIdTaken.
+        `run_id`: up to 255 letters, digits and `_-.:`; without it, a UUIDv7. With `unique` the run
+        of this workflow that holds this key is returned, if one does; a new one holds it until it
+        ends (`unique_for="active"`), for a timedelta from its creation, or for ever. Raises
+        NotCommitted, InvalidId, InvalidInput, RunIdTaken.
         """
-        from workflows_app.engine.verbs import starting  # noqa: PLC0415 - needs the tables
+        from workflows_app.engine.verbs import unique_runs  # noqa: PLC0415 - needs the tables
         from workflows_app.run import Run  # noqa: PLC0415 - needs the tables
 
         about = calling.text(resource_id, "resource_id", "create_run()", most=255)
-        return Run(self, starting.create(self, run_id, about))
+        row, is_new = unique_runs.create(self, run_id, about, unique=unique, unique_for=unique_for)
+        return Run(self, row, is_new=is_new)
 
     @blocking
     def get_run(self, run_id: str) -> Run[In, Out]:
@@ -130,10 +140,10 @@ class Workflow(Builder[In, Out]):
         return pages.restart_all_active_runs(self, actor=actor, door=door)
 
     async def acreate_run(
-        self, run_id: str | None = None, resource_id: str | None = None
+        self, run_id: str | None = None, resource_id: str | None = None, **options: Any
     ) -> Run[In, Out]:
         """Async twin of `create_run`."""
-        return await in_thread(self.create_run)(run_id, resource_id)
+        return await in_thread(self.create_run)(run_id, resource_id, **options)
 
     async def aget_run(self, run_id: str) -> Run[In, Out]:
         """Async twin of `get_run`."""

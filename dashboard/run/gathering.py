@@ -27,6 +27,7 @@ from ..questions import Question
 from ..status import busy, standing
 from ..values import sight
 from . import (
+    deadlines,
     failure,
     forks,
     header,
@@ -106,7 +107,9 @@ def _fill_present(page: RunPage, steps: Sequence[StepSnapshot], person: Person) 
     """Add what is shown of a run as it is now, but not of a past moment."""
     page.shown_status = standing.status_of_run(page.run, steps)
     page.questions = _questions(page.run, steps, person)
-    page.notices = notices_of(page.run, page.graph, steps)
+    page.notices = [
+        *notices_of(page.run, page.graph, steps), *deadlines.notices_of(page.run),
+    ]  # fmt: skip
     page.is_lost = is_lost(steps)
 
 

@@ -23,7 +23,7 @@ from ..graph.look import Sheet
 from ..graph.shapes import Box, Line
 from ..questions import Question
 from ..status import busy
-from . import counters, failure, header, playback, records, related, states
+from . import counters, deadlines, failure, header, playback, records, related, states
 from .addresses import Addresses
 from .cards import Card
 from .notices import Notice
@@ -128,6 +128,11 @@ class RunPage:
     def status(self) -> str:
         """The status that is shown, now or at the moment that is played back."""
         return self.moment.status if self.moment else self.shown_status or self.run.status
+
+    @property
+    def why_ended(self) -> str:
+        """Why the run was canceled, if somebody said so."""
+        return deadlines.why_ended(self.run)
 
     @property
     def is_canceling(self) -> bool:

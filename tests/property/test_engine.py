@@ -24,8 +24,9 @@ from hypothesis.stateful import (
 from tests.recording import settled
 from tests.reference import interpret
 from worker import process
-from workflows_app import Run, StepContext, Workflow, errors, step
+from workflows_app import Deadline, Run, StepContext, Workflow, errors, step
 from workflows_app.engine.host import clock, workers
+from workflows_app.engine.run import expiry
 from workflows_app.engine.run.claims import Claim
 from workflows_app.engine.work.claim import claim
 from workflows_app.engine.work.execute import Done, execute
@@ -144,7 +145,8 @@ class Machine(RuleBasedStateMachine):
         self.done: list[tuple[Claim, Done]] = []
         self.recorded: dict[int, tuple[str, Any]] = {}
         self.is_canceled = False
-        self.run.start(self.given, wait=False)
+        deadline = self.rng.choice([None, Deadline(timedelta(days=365))])
+        self.run.start(self.given, deadline=deadline, wait=False)
 
     @property
     def now(self) -> Any:
@@ -237,6 +239,21 @@ class Machine(RuleBasedStateMachine):
         if dares == 0:
             self.run.cancel()
             self.is_canceled = self.run.status == "canceled" or self.is_canceled
+
+    @rule(dares=st.integers(0, 7))
+    def miss_its_deadline(self, dares: int) -> None:
+        """Let the time of its deadline come, now and then: once, and only if it has not ended."""
+        if dares == 0:
+            row = RunRow.objects.get(pk=self.run.pk)
+            is_over = row.is_ended or row.ending or not row.is_timed
+            before = self.deadlines_passed()
+            for _ in range(2):
+                expiry.expire_due(clock.now() + timedelta(days=366))
+            assert self.deadlines_passed() - before == (0 if is_over else 1)
+
+    def deadlines_passed(self) -> int:
+        """Return how often its deadline has passed."""
+        return sum(event.type == "workflow-deadline" for event in self.run.events())
 
     @rule()
     def pause(self) -> None:

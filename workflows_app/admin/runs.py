@@ -23,10 +23,12 @@ from workflows_app.models import (
     EarlierQuestion,
     Hold,
     Run,
+    RunDeadline,
     RunEvent,
     StepSnapshot,
     Stretch,
     Timeline,
+    UniqueKey,
 )
 
 
@@ -232,12 +234,41 @@ class HoldAdmin(ReadOnly):
 class AcceptedStartAdmin(ReadOnly):
     """Runs that were started and may not begin yet."""
 
-    list_display = ["run", "workflow", "at", "per_step"]
+    list_display = ["run", "workflow", "at", "per_step", "expires_at"]
     list_filter = ["workflow"]
     search_fields = ["run__run_id__exact"]
     search_help_text = gettext_lazy("A whole run id.")
     list_select_related = ["run", "workflow"]
     ordering = ["at"]
+    raw_id_fields = ["run"]
+    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
+    workflow = "run__workflow_id"
+
+
+@shown(RunDeadline)
+class RunDeadlineAdmin(ReadOnly):
+    """How long runs may take, and when the next thing of that is due."""
+
+    list_display = ["run", "after", "then", "began_at", "due_at", "passed_at"]
+    list_filter = ["then"]
+    search_fields = ["run__run_id__exact"]
+    search_help_text = gettext_lazy("A whole run id.")
+    list_select_related = ["run"]
+    ordering = ["-due_at"]
+    raw_id_fields = ["run"]
+    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
+    workflow = "run__workflow_id"
+
+
+@shown(UniqueKey)
+class UniqueKeyAdmin(ReadOnly):
+    """The unique keys of runs."""
+
+    list_display = ["key", "workflow", "run", "is_latest", "is_for_ever", "until"]
+    list_filter = ["is_latest"]
+    search_fields = ["key__exact", "run__run_id__exact"]
+    search_help_text = gettext_lazy("A whole key or run id.")
+    list_select_related = ["run", "workflow"]
     raw_id_fields = ["run"]
     heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
     workflow = "run__workflow_id"

@@ -1,6 +1,7 @@
 """What a workflow is: steps, entries, types, the graph. Pure: no Django, no clock, no logging."""
 
 from workflows_app.definition.builder import Builder
+from workflows_app.definition.deadlines import Deadline
 from workflows_app.definition.event_waits import EventWait
 from workflows_app.definition.functions import Function
 from workflows_app.definition.graph import BODY, LOOPS, REPEATING, Graph, Kind, Node
@@ -17,6 +18,7 @@ __all__ = [
     "MISSING",
     "REPEATING",
     "Builder",
+    "Deadline",
     "EventWait",
     "Function",
     "Graph",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from functools import cached_property
 from types import FrameType
 from typing import Any, Final, Generic, Literal, Self, TypedDict, Unpack, overload
@@ -12,9 +13,10 @@ from typing import Any, Final, Generic, Literal, Self, TypedDict, Unpack, overlo
 from typing_extensions import TypeVar
 
 from workflows_app import errors
-from workflows_app.definition import fitting, options, registry, schedules, serialize
+from workflows_app.definition import deadlines, fitting, options, registry, schedules, serialize
 from workflows_app.definition.calls import called
 from workflows_app.definition.composer import Composer
+from workflows_app.definition.deadlines import Deadline
 from workflows_app.definition.exhausted import OnExhausted
 from workflows_app.definition.graph import Graph, compile_graph
 from workflows_app.definition.ids import check_id, readable
@@ -50,6 +52,8 @@ class WorkflowOptions(TypedDict, total=False):
     permission: str | None
     on_version_change: Literal["continue", "refuse"]
     on_exhausted: OnExhausted
+    deadline: Deadline | None
+    start_within: float | timedelta | None
 
 
 class Builder(Composer, Generic[In, Out]):
@@ -99,11 +103,14 @@ class Builder(Composer, Generic[In, Out]):
         permission: str | None = None,
         on_version_change: Literal["continue", "refuse"] = "continue",
         on_exhausted: OnExhausted = "fail",
+        deadline: Deadline | None = None,
+        start_within: float | timedelta | None = None,
     ) -> None:
         """Begin a workflow. A type is anything that Pydantic's TypeAdapter takes; delays are
         seconds.
 
-        Raises InvalidId, InvalidStep for an invalid option, InvalidSchedule and DuplicateSchedule.
+        Raises InvalidId, InvalidStep for an invalid option, InvalidSchedule, DuplicateSchedule and
+        InvalidDeadline.
         """
         self.id = check_id(id, "workflow")
         what = f"Workflow {self.id!r}"
@@ -127,6 +134,9 @@ class Builder(Composer, Generic[In, Out]):
             on_version_change, "on_version_change", what, ("continue", "refuse")
         )
         self.on_exhausted: OnExhausted = options.on_exhausted(on_exhausted, "on_exhausted", what)
+        self.deadline = deadlines.checked(deadline, what)
+        #: How many seconds a run may wait to begin after its start; None: as long as it takes.
+        self.start_within = deadlines.start_within(start_within, what)
         self.is_committed = False
         #: The module that defines it, for messages.
         self.defined_in = self._defining_module()

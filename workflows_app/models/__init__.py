@@ -2,6 +2,7 @@
 
 from workflows_app.models.action import Action
 from workflows_app.models.assignment import Assignment
+from workflows_app.models.deadline import RunDeadline
 from workflows_app.models.earlier_question import EarlierQuestion
 from workflows_app.models.event import RunEvent
 from workflows_app.models.hold import AcceptedStart, Hold
@@ -14,6 +15,7 @@ from workflows_app.models.snooze import Snooze
 from workflows_app.models.step import StepSnapshot
 from workflows_app.models.stretch import Stretch
 from workflows_app.models.token import ApiToken
+from workflows_app.models.unique_key import UniqueKey
 from workflows_app.models.wait import Wait
 from workflows_app.models.worker import Worker
 from workflows_app.models.workflow import Workflow, WorkflowVersion
@@ -29,6 +31,7 @@ __all__ = [
     "OutsideEvent",
     "Preference",
     "Run",
+    "RunDeadline",
     "RunEvent",
     "Schedule",
     "Snooze",
@@ -36,6 +39,7 @@ __all__ = [
     "Stretch",
     "Timeline",
     "Trigger",
+    "UniqueKey",
     "Wait",
     "Worker",
     "Workflow",

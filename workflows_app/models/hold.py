@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 from django.db import models
+from django.db.models import Q
 
 from workflows_app.models.run import Run
 from workflows_app.models.workflow import Workflow
@@ -38,9 +39,16 @@ class AcceptedStart(models.Model):
     #: The queue on which its first steps wait, and until when at least; "": as the definition says.
     queue = models.CharField(max_length=255, blank=True, default="")
     not_before = models.DateTimeField(null=True, blank=True)
+    #: When the run is canceled if it has not begun; null: never.
+    expires_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         ordering: ClassVar = ["at", "run"]
+        indexes: ClassVar = [
+            models.Index(
+                fields=["expires_at"], name="start_by_expiry", condition=Q(expires_at__isnull=False)
+            ),
+        ]
 
     def __str__(self) -> str:
         return str(self.run_id)

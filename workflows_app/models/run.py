@@ -83,6 +83,8 @@ class Run(models.Model):
     #: cancel.
     ending = models.CharField(max_length=12, blank=True, default="")
     resource_id = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - None is "not given"
+    #: The unique key with which it was created; `UniqueKey` says which run holds it.
+    unique_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 - None is "not given"
     input = JSONText(null=True, blank=True)
     initial_state = JSONText(null=True, blank=True)
     state = JSONText(default=dict)
@@ -118,8 +120,13 @@ class Run(models.Model):
     hooks_pending = models.IntegerField(default=0)
     #: Whether a step of another run waits for its end (`Wait`), so that its end looks for them.
     is_awaited = models.BooleanField(default=False, db_default=False)
+    #: Whether it has a deadline (`RunDeadline`), so that runs without one need no query.
+    is_timed = models.BooleanField(default=False, db_default=False)
+    #: Since when running steps are to end: because of a cancel, or of a deadline that was passed.
     cancel_requested_at = models.DateTimeField(null=True, blank=True)
     canceled_by = models.CharField(max_length=255, blank=True, default="")
+    #: Why it was canceled, if somebody said so: a person's words, or `expired` or `deadline`.
+    ended_reason = models.TextField(blank=True, default="", db_default="")
     started_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         persons.on_delete(models.SET_NULL),
@@ -185,7 +192,8 @@ class Run(models.Model):
     @property
     def is_canceling(self) -> bool:
         """Whether a cancel waits for running steps to end."""
-        return self.cancel_requested_at is not None and not self.is_ended
+        is_ending = self.cancel_requested_at is not None and not self.is_ended
+        return is_ending and self.ending != RunStatus.FAILED
 
     @property
     def is_held(self) -> bool:

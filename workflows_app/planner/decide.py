@@ -123,8 +123,13 @@ def cancel(view: View) -> list[Decision]:
     return _end_run(view, RunStatus.CANCELED, keep=frozenset())
 
 
+def fail_run(view: View, error: Mapping[str, Any]) -> list[Decision]:
+    """Return what to write when a run fails by no fault of a step, such as at its deadline."""
+    return _end_run(view, RunStatus.FAILED, keep=frozenset(), error=error)
+
+
 def give_up(view: View) -> list[Decision]:
-    """Return what to write for a canceled run whose running steps do not end in time."""
+    """Return what to write for an ending run whose running steps do not end in time."""
     held = [row for row in view.open_rows() if row.is_held]
     records: list[Decision] = [RecordResult(row.path, StepStatus.CANCELED) for row in held]
     return [*records, FinishRun(RunStatus(view.run.ending))]

@@ -17,7 +17,7 @@ from workflows_app.engine.verbs import schedules
 from workflows_app.engine.work import recover
 from workflows_app.engine.work.claim import claim
 from workflows_app.models import Run as RunRow
-from workflows_app.models import Schedule, StepSnapshot, Wait
+from workflows_app.models import Schedule, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 from workflows_app.results import WorkflowResult
 from workflows_app.run import Run
@@ -63,8 +63,8 @@ class Signalbox:
     def shift(self, **by: float) -> None:
         """Let time pass: `shift(days=3, hours=2)`, with the names of `timedelta`.
 
-        Sleeps, retries, schedules and timeouts of events that come due happen in order, each at
-        its own time.
+        Sleeps, retries, schedules, timeouts of events and deadlines that come due happen in order,
+        each at its own time.
         """
         until = self.now + timedelta(**by)
         if until < self.now:
@@ -170,7 +170,7 @@ def _ready(now: datetime) -> list[tuple[uuid.UUID, int, int]]:
 
 
 def _next_due(after: datetime) -> datetime | None:
-    """Return when the next sleep, retry, schedule or timeout of an event comes due."""
+    """Return when the next sleep, retry, schedule, timeout or deadline comes due."""
     waiting = [StepStatus.QUEUED, StepStatus.WAITING]
     steps = StepSnapshot.objects.current().filter(status__in=waiting, wake_at__gt=after)
     known = [each.id for each in registry.all()]
@@ -180,6 +180,6 @@ def _next_due(after: datetime) -> datetime | None:
     due = [
         steps.aggregate(first=Min("wake_at"))["first"],
         times.aggregate(first=Min("next_fire_at"))["first"],
-        Wait.objects.open().filter(until__gt=after).aggregate(first=Min("until"))["first"],
+        expiry.next_due(after),
     ]
     return min((each for each in due if each is not None), default=None)

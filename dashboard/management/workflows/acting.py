@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
-from workflows_app import Run, conf, emit, get_workflow
+from workflows_app import Deadline, Run, conf, emit, errors, get_workflow
 from workflows_app.api.entry.refusals import Refusal
 from workflows_app.api.routes import find
 from workflows_app.engine.host import ports
@@ -24,19 +24,39 @@ def start(session: Session) -> int:
     workflow = get_workflow(options.workflow)
     given = session.value("input")
     state, context = session.object("state"), session.object("context")
+    deadline = _deadline(session)
     if options.run_id is None or not RunRow.objects.filter(run_id=options.run_id).exists():
         accepted.workflow_input(workflow, given)  # or a run would be left that nobody started
-    run = workflow.create_run(options.run_id, options.resource_id)
+    run = workflow.create_run(
+        options.run_id, options.resource_id, unique=options.unique, unique_for=options.unique_for
+    )
     how: dict[str, Any] = {
         "initial_state": state,
         "request_context": context,
         "per_step": options.per_step,
+        "deadline": deadline,
+        "start_within": options.start_within,
         "tracing_options": {"tags": options.tag} if options.tag else None,
         **session.acts,
     }
     if options.follow:
         return following.follow(session, run, run.stream(given, **how))
     return _performed(session, run, lambda wait: run.start(given, **how, wait=wait))
+
+
+def _deadline(session: Session) -> Deadline | None:
+    """Return the deadline as it was typed. Raises InvalidDeadline."""
+    options = session.options
+    if options.deadline is not None:
+        return Deadline(
+            options.deadline,
+            options.deadline_then or "fail",
+            not options.deadline_not_suspended,
+            options.deadline_warn_after,
+        )
+    if options.deadline_then or options.deadline_warn_after or options.deadline_not_suspended:
+        raise errors.InvalidDeadline("A deadline has a time; say it with --deadline.")
+    return None
 
 
 def resume(session: Session) -> int:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from argparse import SUPPRESS, ArgumentParser
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Final
 
+from workflows_app import calling
 from workflows_app.planner.statuses import RunStatus
 
 from .completion import SHELLS
@@ -100,12 +102,43 @@ def _start(sub: ArgumentParser) -> None:
     sub.add_argument("--input", help=f"the input: {JSON_OR_FILE}")
     sub.add_argument("--run-id")
     sub.add_argument("--resource-id")
+    sub.add_argument("--unique", metavar="KEY", help="one run of the workflow holds this key")
+    sub.add_argument(
+        "--unique-for", type=_unique_for, default="active", metavar="SPAN",
+        help=f"until when: active (the run has not ended), ever, or {calling.SPANS}",
+    )  # fmt: skip
     sub.add_argument("--state", help=f"the initial state: {JSON_OR_FILE}")
     sub.add_argument("--context", help=f"the request context: {JSON_OR_FILE}")
     sub.add_argument("--tag", action="append", default=[], help="may be repeated")
     sub.add_argument("--per-step", action="store_true", help="run one step, then pause")
     sub.add_argument("--follow", action="store_true", help="show what happens as it happens")
+    _add_deadline(sub)
     _add_waiting(sub)
+
+
+def _add_deadline(sub: ArgumentParser) -> None:
+    short = f"such as {calling.SPANS}"
+    sub.add_argument("--deadline", type=_span, help=f"how long the run may take, {short}")
+    sub.add_argument(
+        "--deadline-then", choices=["fail", "cancel", "warn"], help="what happens then: fail"
+    )
+    sub.add_argument("--deadline-warn-after", type=_span, help="when to warn of it")
+    sub.add_argument(
+        "--deadline-not-suspended", action="store_true",
+        help="do not count the time for which the run is suspended",
+    )  # fmt: skip
+    sub.add_argument("--start-within", type=_span, help="how long the run may wait to begin")
+
+
+def _unique_for(text: str) -> str | timedelta:
+    return text if text in ("active", "ever") else _span(text)
+
+
+def _span(text: str) -> timedelta:
+    found = calling.span(text)
+    if found is None:
+        raise ArgumentTypeError(f"{text!r} is no time: write {calling.SPANS}")
+    return found
 
 
 def _runs(sub: ArgumentParser) -> None:

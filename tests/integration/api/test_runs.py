@@ -14,7 +14,8 @@ from workflows_app.models import Action
 RUN = {
     "run_id", "workflow_id", "status", "is_canceling", "resource_id", "tags", "origin", "timeline",
     "revision", "trace_id", "created_at", "started_at", "ended_at", "duration", "started_by",
-    "error", "suspended", "waiting_for", "is_pausing", "hold", "why_waiting",
+    "error", "suspended", "waiting_for", "is_pausing", "hold", "why_waiting", "deadline",
+    "ended_reason", "unique_key",
 }  # fmt: skip
 STEP = {
     "path", "id", "key", "kind", "status", "retry_count", "iteration", "iterations", "error",

@@ -2,13 +2,16 @@
 
 import json
 import uuid
+from datetime import timedelta
 
 import pytest
 
 from tests.integration.api import flows
 from tests.integration.api.conftest import Program, refused, row_of, started
 from workflows_app import tokens
-from workflows_app.models import Action, StepSnapshot
+from workflows_app.engine.host import clock
+from workflows_app.engine.run import expiry
+from workflows_app.models import Action, Run, StepSnapshot
 
 
 def test_resume_answers_and_waits(program):
@@ -232,3 +235,68 @@ def test_the_intake_of_a_workflow_and_all_its_schedules_are_paused_and_resumed(p
     assert {each["status"] for each in listed["items"]} <= {"paused"}
     listed = program.act("/schedules/unpause-all?workflow=api-order").json()
     assert {each["status"] for each in listed["items"]} <= {"active"}
+
+
+def test_a_start_takes_the_times_by_which_a_run_has_to_begin_and_to_end(program):
+    body = {
+        "input": {"id": "o1", "total": 700}, "start_within": 60,
+        "deadline": {"after": 3600, "then": "cancel", "warn_after": 60.5},
+    }  # fmt: skip
+    answer = program.act("/workflows/api-order/runs?wait=true", body)
+    assert answer.status_code == 201
+    shown = answer.json()["deadline"]
+    assert (shown["after"], shown["then"], shown["warn_after"]) == (3600.0, "cancel", 60.5)
+    assert (shown["while_suspended"], shown["passed_at"]) == (True, None)
+    assert shown["began_at"] < shown["warns_at"] < shown["ends_at"]
+    (row,) = program.look(f"/runs/{answer.json()['run_id']}/audit").json()["items"]
+    assert row["data"]["deadline"]["after"] == 3600.0
+
+    expiry.expire_due(clock.now() + timedelta(hours=2))
+    run = program.look(f"/runs/{answer.json()['run_id']}").json()
+    assert (run["status"], run["ended_reason"]) == ("canceled", "deadline")
+    assert run["deadline"]["passed_at"]
+
+
+def test_wrong_times_are_refused_and_leave_no_run(program):
+    given = {"input": {"id": "o1", "total": 700}}
+    for wrong in (
+        {"deadline": {"after": 0}}, {"deadline": {"after": 5, "then": "explode"}},
+        {"deadline": {"after": 5, "warn_after": 6}}, {"start_within": -1},
+    ):  # fmt: skip
+        refused(program.act("/workflows/api-order/runs", given | wrong), 400, "InvalidDeadline")
+    refused(
+        program.act("/workflows/api-order/runs", given | {"deadline": 5}), 400, "InvalidRequest"
+    )
+    assert not Run.objects.exists()
+    made = program.act("/workflows/api-order/runs", {"start": False}).json()["run_id"]
+    path = f"/runs/{made}/start?wait=true"
+    wrong = {"input_data": given["input"], "deadline": {"after": 0}}
+    refused(program.act(path, wrong), 400, "InvalidDeadline")
+    answer = program.act(path, wrong | {"deadline": {"after": 9}})
+    assert (answer.status_code, answer.json()["deadline"]["after"]) == (200, 9.0)
+
+
+def test_a_run_with_a_unique_key_is_found_again(program):
+    body = {"input": {"id": "o1", "total": 700}, "unique": "order-7", "unique_for": 60}
+    first = program.act("/workflows/api-order/runs?wait=true", body)
+    assert (first.status_code, first.json()["unique_key"]) == (201, "order-7")
+    refused(program.act("/workflows/api-order/runs", body), 409, "RunAlreadyStarted")
+    found = program.act("/workflows/api-order/runs", body | {"start": False})
+    assert (found.status_code, found.json()["run_id"]) == (200, first.json()["run_id"])
+    refused(program.act("/workflows/api-order/runs", body | {"run_id": "x"}), 400, "InvalidInput")
+    refused(program.act("/workflows/api-order/runs", body | {"unique": ""}), 400, "InvalidInput")
+    wrong = body | {"unique": "n", "unique_for": -1}
+    refused(program.act("/workflows/api-order/runs", wrong), 400, "InvalidInput")
+    refused(
+        program.act("/workflows/api-order/runs", body | {"unique_for": "long"}),
+        400, "InvalidRequest",
+    )  # fmt: skip
+
+
+def test_a_key_that_another_holds_refuses_going_on(program):
+    body = {"input": {"id": "o1", "total": 700}, "unique": "order-8"}
+    first = program.act("/workflows/api-order/runs?wait=true", body).json()["run_id"]
+    program.act(f"/runs/{first}/cancel")
+    program.act("/workflows/api-order/runs?wait=true", body)
+    path = f"/runs/{first}/time-travel"
+    refused(program.act(path, {"step": "approve"}), 409, "UniqueKeyTaken")

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import TestCase
 
 from tests.integration.kit import flows
-from workflows_app import Workflow, WorkflowResult, emit, errors
+from workflows_app import Deadline, Workflow, WorkflowResult, emit, errors
 from workflows_app.models import Action
 from workflows_app.models import Run as RunRow
 from workflows_app.testing import (
@@ -219,6 +219,25 @@ def test_the_timeout_of_an_event_follows_the_clock(signalbox):
     assert run.refresh().status == "suspended"
     signalbox.shift(hours=2)
     assert run.refresh().result().error.type == "EventTimeout"
+
+
+def test_a_deadline_follows_the_clock(signalbox):
+    run = Workflow("kit-deadline").then(waits_for_payment).commit().create_run()
+    run.start("o3", deadline=Deadline(timedelta(hours=5), warn_after=timedelta(hours=4)))
+    signalbox.shift(hours=4)
+    assert (run.refresh().status, run.deadline.warned_at) == ("suspended", signalbox.now)
+    signalbox.shift(hours=2)
+    assert run.refresh().result().error.type == "RunDeadlineExceeded"
+    assert run.deadline.passed_at == signalbox.now - timedelta(hours=1)
+
+
+def test_a_start_that_waits_expires_by_the_clock(signalbox):
+    flow = Workflow("kit-expires", start_within=60).then(waits_for_payment).commit()
+    flow.pause_intake()
+    run = flow.create_run()
+    run.start("o4")
+    signalbox.shift(seconds=61)
+    assert (run.refresh().status, run.ended_reason) == ("canceled", "expired")
 
 
 def test_a_fake_context_gives_events_and_raises_errors():

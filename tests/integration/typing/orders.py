@@ -8,6 +8,7 @@ from typing import Any, assert_type
 from pydantic import BaseModel
 
 from workflows_app import (
+    Deadline,
     Run,
     Schedule,
     Step,
@@ -159,6 +160,9 @@ if result.status == "suspended":
 run.start(5)  # mistake
 run.start(Receipt(text=""))  # mistake
 run.start(order, per_stop=True)  # mistake
+run.start(order, deadline=Deadline(60, then="warn"), start_within=5)
+run.start(order, deadline=60)  # mistake
+Deadline(60, then="explode")  # mistake
 run.start(order, timeout="5")  # mistake
 run.resume({"approved": True}, lable="desk")  # mistake
 run.rerun("o2")  # mistake

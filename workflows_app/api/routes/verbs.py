@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
-from workflows_app import errors, permissions
+from workflows_app import Deadline, errors, permissions
 from workflows_app.api.entry import rules
 from workflows_app.api.entry.answers import Answer
 from workflows_app.api.entry.doorway import Call, Handler, Result
@@ -18,6 +18,7 @@ from workflows_app.api.entry.rules import Rule
 from workflows_app.api.routes import find, waiting
 from workflows_app.api.shapes import questions, schemas
 from workflows_app.api.shapes import runs as run_shapes
+from workflows_app.definition import deadlines
 from workflows_app.models import Run
 from workflows_app.run import Run as LiveRun
 
@@ -48,7 +49,31 @@ class Given(Body):
     tracing_options: Tracing | None = None
 
 
-class Start(Given):
+class DeadlineGiven(Body):
+    """How long a run may take, in seconds, and what happens then: `fail`, `cancel` or `warn`."""
+
+    after: float
+    then: str = "fail"
+    while_suspended: bool = True
+    warn_after: float | None = None
+
+
+class Times(Body):
+    """Until when a run has to begin and to end, in place of what its workflow says."""
+
+    deadline: DeadlineGiven | None = None
+    start_within: float | None = Field(None, description="Seconds from the start.")
+
+
+def times(body: Times) -> dict[str, Any]:
+    """Return the times of a start as the verb takes them. Raises InvalidDeadline."""
+    said = body.deadline
+    deadline = None if said is None else Deadline(**said.model_dump())
+    within = deadlines.start_within(body.start_within, "The start")
+    return {"deadline": deadline, "start_within": within}
+
+
+class Start(Given, Times):
     """What a start takes."""
 
     input_data: Any = None
@@ -162,11 +187,11 @@ def _given(body: BaseModel, *left_out: str) -> dict[str, Any]:
     return given
 
 
-@_verb("start", rules.START, Start, "InvalidInput", "RunAlreadyStarted")
+@_verb("start", rules.START, Start, "InvalidInput", "InvalidDeadline", "RunAlreadyStarted")
 def start(call: Call) -> Result:
     """Start a pending run."""
-    given = _given(call.body, "input_data")
-    return _acted(call, call.target.start, call.body.input_data, **given)
+    given = _given(call.body, "input_data", "deadline", "start_within")
+    return _acted(call, call.target.start, call.body.input_data, **given, **times(call.body))
 
 
 @_verb(
@@ -201,7 +226,7 @@ def restart(call: Call) -> Result:
     return _acted(call, call.target.restart, **_given(call.body))
 
 
-@_verb("retry", rules.STEER, Given, "RunNotFailed", "DefinitionChanged")
+@_verb("retry", rules.STEER, Given, "RunNotFailed", "DefinitionChanged", "UniqueKeyTaken")
 def retry(call: Call) -> Result:
     """Run what failed again."""
     return _acted(call, call.target.retry, **_given(call.body))
@@ -241,7 +266,7 @@ TRAVEL: Final = (
 )  # fmt: skip
 
 
-@_verb("time-travel", rules.STEER, Travel, *TRAVEL, "PlanOutdated")
+@_verb("time-travel", rules.STEER, Travel, *TRAVEL, "PlanOutdated", "UniqueKeyTaken")
 def time_travel(call: Call) -> Result:
     """Run again from a step, on a new timeline."""
     return _acted(call, call.target.time_travel, call.body.step, **_given(call.body, "step"))

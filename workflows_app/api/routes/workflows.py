@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from datetime import timedelta
+from typing import Any, Final, Literal
 
 from pydantic import Field
 
@@ -15,11 +16,11 @@ from workflows_app.api.entry.inputs import Body, Include, Page, Query, Wait
 from workflows_app.api.entry.operations import Resource
 from workflows_app.api.entry.refusals import Refusal
 from workflows_app.api.routes import find, waiting
-from workflows_app.api.routes.verbs import Tracing
+from workflows_app.api.routes.verbs import Times, Tracing, times
 from workflows_app.api.shapes import runs as run_shapes
 from workflows_app.api.shapes import schemas
 from workflows_app.definition import registry
-from workflows_app.engine.run import holds
+from workflows_app.engine.run import accepted, holds
 from workflows_app.engine.verbs import schedules
 from workflows_app.models import Run, Schedule, WorkflowVersion
 from workflows_app.run import Run as LiveRun
@@ -168,12 +169,16 @@ def resume_intake(call: Call) -> Answer:
 # Creating runs.
 
 
-class NewRun(Body):
+class NewRun(Times):
     """What a new run is given."""
 
     input: Any = None
     run_id: str | None = None
     resource_id: str | None = None
+    unique: str | None = Field(None, description="A key that one run of the workflow holds.")
+    unique_for: Literal["active", "ever"] | float = Field(
+        "active", description="How long the run holds it; a number is seconds from its creation."
+    )
     initial_state: dict[str, Any] | None = None
     request_context: dict[str, Any] | None = None
     tags: list[str] | None = None
@@ -191,12 +196,13 @@ class NewRunQuery(Wait, Include):
     find=find.workflow, ready=run_shapes.asked, gives={201: schemas.Run, 200: schemas.Run},
     not_found=[MISSING],
     refuses=["InvalidInput", "InvalidRequestContext", "InvalidTraceId", "InvalidId",
-             "RunAlreadyStarted", "RunIdTaken", "PayloadTooLarge"],
+             "InvalidDeadline", "RunAlreadyStarted", "RunIdTaken", "PayloadTooLarge"],
 )  # fmt: skip
 def create_run(call: Call) -> Result:
     """Create a run and start it; the run of a `run_id` that is pending is started, too."""
-    run, is_new = _created(call)
     body: NewRun = call.body
+    until = times(body)
+    run, is_new = _created(call)
     status = 201 if is_new else 200
     if not body.start:
         return waiting.shown(call, run.pk, status, is_new=is_new)
@@ -206,6 +212,7 @@ def create_run(call: Call) -> Result:
         per_step=body.per_step,
         request_context=body.request_context,
         tracing_options=_tracing(body),
+        **until,
         **call.acts,
         wait=False,
     )
@@ -220,8 +227,24 @@ def _created(call: Call) -> tuple[LiveRun, bool]:
         return get_workflow(definition.id).get_run(known.run_id), False
     permissions.require(definition, call.caller.user)
     if known is None and body.start:
-        return LiveRun.unwritten(definition, body.run_id, body.resource_id), True
-    return definition.create_run(body.run_id, body.resource_id), known is None
+        if body.unique is None:
+            return LiveRun.unwritten(definition, body.run_id, body.resource_id), True
+        # Refused before there is a run, which nobody would come back to.
+        accepted.workflow_input(definition, body.input)
+    run = definition.create_run(
+        body.run_id, body.resource_id, unique=body.unique, unique_for=_span(body.unique_for)
+    )
+    return run, run.is_new
+
+
+def _span(said: Any) -> Any:
+    """Return for how long a run holds its key, as `create_run` takes it."""
+    if isinstance(said, str):
+        return said
+    try:
+        return timedelta(seconds=said)
+    except (OverflowError, ValueError):
+        return said  # refused there
 
 
 def _tracing(body: NewRun) -> dict[str, Any] | None:

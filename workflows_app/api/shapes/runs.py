@@ -14,8 +14,8 @@ from workflows_app import why_waiting
 from workflows_app.api.entry.doorway import Call
 from workflows_app.api.shapes import errors, values
 from workflows_app.api.shapes.values import Asked
-from workflows_app.engine.run import holds, payloads, step_paths
-from workflows_app.models import Run, StepSnapshot, persons
+from workflows_app.engine.run import deadlines, holds, payloads, step_paths
+from workflows_app.models import Run, RunDeadline, StepSnapshot, persons
 from workflows_app.models.queries import Parameter, QueryReader
 from workflows_app.models.sqltext import connection_here
 from workflows_app.planner.statuses import StepStatus
@@ -66,11 +66,13 @@ def listed(call: Call, found: Sequence[Run], wanted: Asked) -> list[dict[str, An
     suspended = _suspended([run.pk for run in found if run.suspended_count])
     reasons = why_waiting.of_runs(found)
     waiting, halts = why_waiting.sentences(found, reasons), holds.of_runs(found)
+    timed = deadlines.of_runs(found)
     return [
         {
             **_shown(call, run, wanted, suspended.get(run.pk, []), waiting.get(run.pk)),
             "why_waiting": reasons.get(run.pk, []),
             "hold": halted(halts.get(run.pk)),
+            "deadline": _deadline(timed.get(run.pk)),
         }
         for run in found
     ]
@@ -95,6 +97,7 @@ def _shown(
         "is_canceling": run.is_canceling,
         "is_pausing": run.is_pausing,
         "resource_id": run.resource_id,
+        "unique_key": run.unique_key,
         "tags": run.tags,
         "origin": run.origin,
         "timeline": run.timeline,
@@ -105,6 +108,7 @@ def _shown(
         "ended_at": run.ended_at,
         "duration": _duration(run),
         "started_by": run.started_by.get_username() if run.started_by else None,
+        "ended_reason": run.ended_reason or None,
         "error": errors.brief(getattr(run, "error_text", None)),
         "suspended": suspended,
         "waiting_for": waiting,
@@ -123,6 +127,20 @@ def halted(halt: holds.Halt | None) -> dict[str, Any] | None:
     if halt is None:
         return None
     return {"reason": halt.reason or None, "actor": halt.actor, "at": halt.at}
+
+
+def _deadline(row: RunDeadline | None) -> dict[str, Any] | None:
+    """Return the deadline of a run, and when what of it happens, as JSON."""
+    if row is None:
+        return None
+    return {
+        **deadlines.said_by(row).to_json(),
+        "began_at": row.began_at,
+        "warns_at": row.warns_at,
+        "ends_at": row.ends_at,
+        "warned_at": row.warned_at,
+        "passed_at": row.passed_at,
+    }
 
 
 def _duration(run: Run) -> float | None:

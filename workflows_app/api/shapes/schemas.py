@@ -56,6 +56,20 @@ class Reason(Shape):
     holders: list[str]
 
 
+class Deadline(Shape):
+    """How long a run may take in seconds, what happens then, and when."""
+
+    after: float
+    then: Literal["fail", "cancel", "warn"]
+    while_suspended: bool
+    warn_after: float | None
+    began_at: datetime | None
+    warns_at: datetime | None
+    ends_at: datetime | None
+    warned_at: datetime | None
+    passed_at: datetime | None
+
+
 class Run(Shape):
     """One execution of a workflow."""
 
@@ -67,7 +81,9 @@ class Run(Shape):
     is_canceling: bool
     is_pausing: bool
     hold: Halt | None
+    deadline: Deadline | None
     resource_id: str | None
+    unique_key: str | None
     tags: list[str]
     origin: str | None
     timeline: int
@@ -78,6 +94,7 @@ class Run(Shape):
     ended_at: datetime | None
     duration: float | None
     started_by: str | None
+    ended_reason: str | None
     error: ErrorShown | None
     suspended: list[list[str]]
     waiting_for: str | None

@@ -5,6 +5,7 @@ unfair and can take seconds. Blocks opened by Django's `TestCase` do not count a
 the caller, and only for the caller, writes inside them are as good as committed.
 """
 
+import hashlib
 import threading
 import uuid
 from collections.abc import Callable, Iterator
@@ -113,6 +114,19 @@ def guarded() -> Iterator[list[Callable[[], object]]]:
         _local.callbacks = None
     for callback in callbacks:
         _run_when_committed(callback)
+
+
+def lock_text(text: str) -> None:
+    """Keep others out of what this text names, until the commit of the open transaction.
+
+    On SQLite a transaction has the database to itself.
+    """
+    connection = connection_here()
+    if connection.vendor != "postgresql":
+        return
+    number = int.from_bytes(hashlib.sha256(text.encode()).digest()[:8], "big", signed=True)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
 
 
 def after_commit(callback: Callable[[], object]) -> None:

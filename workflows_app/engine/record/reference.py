@@ -9,10 +9,10 @@ from datetime import timedelta
 from functools import partial
 
 from workflows_app import errors
-from workflows_app.engine.host import clock, ports, transactions
+from workflows_app.engine.host import alarms, clock, ports, transactions
 from workflows_app.engine.host.rare import Rare, note
 from workflows_app.engine.record.recorder import DONE, Ended, Followed, Recorded, Refused
-from workflows_app.engine.run import events, expiry, failures, payloads, waits
+from workflows_app.engine.run import events, failures, payloads, waits
 from workflows_app.engine.run.apply import apply
 from workflows_app.engine.run.change import Change
 from workflows_app.engine.run.claims import HOOK, Claim
@@ -110,7 +110,7 @@ def _written(ended: Ended) -> Recorded:
     except payloads.ListTooLarge as refused:
         recorded = perform(session, now, partial(_record_refused, ended=ended, why=refused))
     if awaited is not None and awaited.timeout is not None:
-        expiry.arm(awaited.timeout)
+        alarms.arm(awaited.timeout)
     return DONE if recorded is None else recorded
 
 

@@ -14,7 +14,7 @@ from django.db import models
 
 from workflows_app.definition import Graph, Node, registry
 from workflows_app.engine.host import ports
-from workflows_app.engine.run import change_readers, payloads, run_status, versions
+from workflows_app.engine.run import change_readers, deadlines, payloads, run_status, versions
 from workflows_app.engine.run.claims import HOOK
 from workflows_app.engine.run.log import Log
 from workflows_app.engine.run.sessions import Rows
@@ -23,7 +23,7 @@ from workflows_app.jsontext import Raw
 from workflows_app.models import Run, RunEvent, StepSnapshot, statements
 from workflows_app.models.fields import step_key
 from workflows_app.models.step import StepQuerySet
-from workflows_app.planner.statuses import SETTLED, STEP_ENDED, RunStatus, StepStatus
+from workflows_app.planner.statuses import ENDED, SETTLED, STEP_ENDED, RunStatus, StepStatus
 from workflows_app.planner.view import Row, RunView
 
 #: Most hints of one change, because a thread that took a step looks for the next by itself.
@@ -316,6 +316,7 @@ class Change:
         return self.is_saved
 
     def _change_status(self) -> None:
+        self._follow_deadline()
         if self._before in SETTLED and run_status.count_idle(
             self.model, self._seen[change_readers.SETTLED_AT], self.now
         ):
@@ -327,6 +328,16 @@ class Change:
             hook = run_status.hook_of(self.model, self.status, seq, self.now)
             if hook is not None:
                 self.woken.append(self.insert(hook))
+
+    def _follow_deadline(self) -> None:
+        """Let a deadline stop, or go on, if it does not count while the run is suspended."""
+        is_suspended = self.status is RunStatus.SUSPENDED
+        if not self.model.is_timed or is_suspended is (self._before is RunStatus.SUSPENDED):
+            return
+        if self._is_guarded:
+            raise NeedsLock
+        if self.status not in ENDED:
+            deadlines.follow(self.model, is_suspended=is_suspended, now=self.now)
 
     def alive(self) -> Rows:
         """Return the known snapshots that have not ended."""

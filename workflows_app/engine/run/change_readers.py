@@ -26,6 +26,7 @@ REVISION: Final = statements.Reader(
 WRITTEN: Final = (
     "status", "ending", "timeline", "revision", "event_seq", "active_count", "stretches",
     "waiting_count", "suspended_count", "paused_count", "hooks_pending", "cancel_requested_at",
-    "canceled_by", "started_at", "settled_at", "ended_at", "started_by_id", "allowance",
+    "canceled_by", "ended_reason", "is_timed", "started_at", "settled_at", "ended_at",
+    "started_by_id", "allowance",
 )  # fmt: skip
 SETTLED_AT: Final = WRITTEN.index("settled_at")

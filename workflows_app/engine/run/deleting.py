@@ -16,11 +16,13 @@ from workflows_app.models import (
     EarlierQuestion,
     Hold,
     Run,
+    RunDeadline,
     RunEvent,
     Snooze,
     StepSnapshot,
     Stretch,
     Timeline,
+    UniqueKey,
     Wait,
 )
 from workflows_app.models.wait import GONE
@@ -57,10 +59,12 @@ def delete(keys: Sequence[uuid.UUID]) -> int:
         _delete_rows(EarlierQuestion.objects.filter(run__in=rows))
         _delete_rows(Hold.objects.filter(run__in=rows))
         _delete_rows(AcceptedStart.objects.filter(run__in=rows))
+        _delete_rows(RunDeadline.objects.filter(run__in=rows))
         _delete_rows(Snooze.objects.filter(run__in=rows))
         _delete_rows(Timeline.objects.filter(run__in=rows))
         _delete_rows(Stretch.objects.filter(run__in=rows))
         _delete_rows(Wait.objects.filter(run__in=rows))
+        _delete_rows(UniqueKey.objects.filter(run__in=rows))
         steps = StepSnapshot.objects.filter(run__in=rows)
         for is_current in (True, False):  # each has an index of its own
             _delete_rows(steps.filter(superseded_on__isnull=is_current))

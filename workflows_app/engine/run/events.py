@@ -45,9 +45,19 @@ def finished(status: RunStatus, outcome: Mapping[str, Any], result_from: str = "
     return of("workflow-finish", payload, {"result": result_from})
 
 
-def canceled(actor: str | None) -> Event:
+def canceled(actor: str | None, reason: str | None) -> Event:
     """Return the event of a run that was canceled."""
-    return of("workflow-canceled", {"actor": actor})
+    return of("workflow-canceled", {"actor": actor, "reason": reason})
+
+
+def deadline_near(ends_at: datetime, then: str) -> Event:
+    """Return the event of a run that is warned of its deadline; `then` is what happens at it."""
+    return of("workflow-deadline-warning", {"ends_at": ends_at.isoformat(), "then": then})
+
+
+def deadline_passed(ends_at: datetime, then: str) -> Event:
+    """Return the event of a run that has passed its deadline."""
+    return of("workflow-deadline", {"ends_at": ends_at.isoformat(), "then": then})
 
 
 def paused(by: Halt | None) -> Event:

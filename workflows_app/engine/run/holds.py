@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from workflows_app.models import AcceptedStart, Hold, Run, Workflow
+from workflows_app.planner.statuses import RunStatus
 from workflows_app.planner.view import ACCEPTED, HELD
 
 
@@ -80,6 +81,15 @@ def set_pace(run: Run, *, per_step: bool, ahead: int = 0) -> None:
 def accepted_start(run: Run) -> AcceptedStart | None:
     """Return the start of the run that waits, if there is one."""
     return AcceptedStart.objects.filter(run=run.pk).first() if is_stopped(run) else None
+
+
+def expiries_of(runs: Sequence[Run]) -> dict[uuid.UUID, datetime]:
+    """Return when the kept starts of these runs expire, by key; no query if none is kept."""
+    kept = [run.pk for run in runs if run.status == RunStatus.PENDING and is_stopped(run)]
+    if not kept:
+        return {}
+    rows = AcceptedStart.objects.filter(run__in=kept, expires_at__isnull=False)
+    return {row.run_id: row.expires_at for row in rows if row.expires_at is not None}
 
 
 def forget(run: Run) -> None:

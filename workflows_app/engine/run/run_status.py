@@ -50,7 +50,7 @@ def settle(run: Run, status: RunStatus, now: datetime, result_from: str) -> list
         run.ended_at = now
     before = []
     if status is RunStatus.CANCELED:
-        before.append(events.canceled(run.canceled_by or None))
+        before.append(events.canceled(run.canceled_by or None, run.ended_reason or None))
     if status is RunStatus.PAUSED:
         before.append(events.paused(holds.of(run)))
     if status in _FREED and holds.is_stopped(run):

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from workflows_app.definition import Builder
-from workflows_app.engine.run import accepted, audit
+from workflows_app.engine.run import accepted, audit, deadlines, unique_keys
 from workflows_app.engine.run.change import Change
 from workflows_app.jsontext import revealed
 from workflows_app.models import Run, RunEvent, StepSnapshot, Timeline, persons
@@ -13,12 +13,17 @@ from workflows_app.planner.statuses import RunStatus
 
 
 def begin(changing: Change, cause: str, step: str, actor: Any) -> None:
-    """Leave the run's current timeline, and begin the next one, in which nothing has ended."""
+    """Leave the run's current timeline, and begin the next one, in which nothing has ended.
+
+    Raises UniqueKeyTaken.
+    """
+    unique_keys.take_again(changing)
     leave(changing)
     run = changing.model
     run.timeline += 1
     mark(changing, cause, step, actor)
     reopen(changing)
+    deadlines.begin(changing)
 
 
 def leave(changing: Change) -> None:
@@ -53,7 +58,7 @@ def reopen(changing: Change) -> None:
     """Let a settled run continue; its result belongs to the previous timeline."""
     run = changing.model
     changing.status = RunStatus.RUNNING
-    run.ending, run.canceled_by = "", ""
+    run.ending = run.canceled_by = run.ended_reason = ""
     run.cancel_requested_at = run.ended_at = run.settled_at = None
     run.started_at = run.started_at or changing.now
     run.result = run.error = None

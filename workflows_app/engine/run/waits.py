@@ -4,7 +4,6 @@ Locks are taken in this order: the name of the event or the run that is waited f
 that waits. So an emitter and a step that is about to wait see each other.
 """
 
-import hashlib
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -40,17 +39,8 @@ def holding(awaited: Awaited) -> Iterator[None]:
 
 
 def lock_event(name: str, key: str) -> None:
-    """Keep others from emitting this event, or from beginning to wait for it, until the commit.
-
-    On SQLite the transaction has the database to itself.
-    """
-    connection = connection_here()
-    if connection.vendor != "postgresql":
-        return
-    digest = hashlib.sha256(f"{name}\0{key}".encode()).digest()
-    number = int.from_bytes(digest[:8], "big", signed=True)
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [number])
+    """Keep others from emitting this event, or from beginning to wait for it, until the commit."""
+    transactions.lock_text(f"{name}\0{key}")
 
 
 def _mark_awaited(run_id: str) -> None:

@@ -6,18 +6,20 @@ import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final, NamedTuple, TypeVar
 
 from workflows_app import errors, signals
-from workflows_app.definition import Builder, registry
-from workflows_app.engine.host import clock, ports, transactions
+from workflows_app.definition import Builder, Deadline, registry
+from workflows_app.definition import deadlines as deadline_rules
+from workflows_app.engine.host import alarms, clock, ports, transactions
 from workflows_app.engine.record import chain
 from workflows_app.engine.record import start as shortcut
 from workflows_app.engine.run import (
     accepted,
     audit,
+    deadlines,
     events,
     holds,
     payloads,
@@ -58,6 +60,8 @@ class _How(NamedTuple):
     per_step: bool
     trace: tracing.Trace | None
     place: Place | None
+    deadline: Deadline | None
+    start_within: float | None
 
 
 # Creating and finding.
@@ -70,14 +74,26 @@ def create(
     *,
     origin: str | None = None,
 ) -> Run:
-    """Return the workflow's run with this id; create it if there is none.
+    """Return what `obtain` returns, without saying whether it is new."""
+    return obtain(definition, run_id, resource_id, origin=origin)[0]
+
+
+def obtain(
+    definition: Builder,
+    run_id: str | uuid.UUID | None,
+    resource_id: str | None,
+    *,
+    origin: str | None = None,
+    unique_key: str | None = None,
+) -> tuple[Run, bool]:
+    """Return the workflow's run with this id; create it if there is none. Say whether it is new.
 
     `origin` is the id of the run that a new one is made from. Raises InvalidId and RunIdTaken.
     """
-    run = unwritten(definition, run_id, resource_id, origin=origin)
+    run = unwritten(definition, run_id, resource_id, origin=origin, unique_key=unique_key)
     if statements.insert(run, or_nothing=True):
-        return run
-    return _mine(definition, _BY_RUN_ID.get(run.run_id))
+        return run, True
+    return _mine(definition, _BY_RUN_ID.get(run.run_id)), False
 
 
 def unwritten(
@@ -86,6 +102,7 @@ def unwritten(
     resource_id: str | None,
     *,
     origin: str | None = None,
+    unique_key: str | None = None,
 ) -> Run:
     """Return a new run of the workflow that has no row until it is started. Raises InvalidId."""
     definition.require_committed()
@@ -104,6 +121,7 @@ def unwritten(
         version_id=versions.ensure(definition),
         resource_id=resource_id,
         origin=origin,
+        unique_key=unique_key,
         created_at=clock.now(),
     )
 
@@ -165,17 +183,22 @@ def start(
     door: str = "",
     slot: idle_worker.Slot | None = None,
     place: Place | None = None,
+    deadline: Deadline | None = None,
+    start_within: float | timedelta | None = None,
 ) -> Run | None:
-    """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext.
+    """Start a pending run. Raises RunAlreadyStarted, InvalidInput, InvalidRequestContext and
+    InvalidDeadline.
 
     One that has no row yet gets it; that also raises RunIdTaken.
 
     `place`: where and when its first steps wait, instead of as the definition says.
+    `deadline`, `start_within`: instead of those of the workflow.
 
     If the run is held, or its workflow's intake is paused, the start is kept, and the run begins
     later. Return its row as it was written if it was kept, or if its steps only wait for a worker;
     else None.
     """
+    own, within = _times(definition, deadline, start_within)
     is_new = run.status == RunStatus.PENDING and run.allowance != ACCEPTED
     if statements.is_written(run) and (not is_new or definition.on_start is not None):
         _refuse_started(run.pk, run.run_id)
@@ -192,14 +215,29 @@ def start(
             run, input=loads(given.input), state=given.state, request_context=given.context
         )
         hooks.call(definition.on_start, info)
-    if trace is None and not per_step and place is None:
+    is_plain = trace is None and not per_step and place is None
+    if is_plain and own is None and definition.deadline is None:
         begun = _start_plainly(definition, run, given, slot)
         if begun is not None:
             return begun
     write_down(definition, run)
-    how = _How(per_step, trace, place)
+    how = _How(per_step, trace, place, own, within)
     act = partial(_start, definition=definition, given=given, how=how, slot=slot)
     return idle_worker.perform(run, (), act, slot)
+
+
+def _times(
+    definition: Builder, deadline: Deadline | None, start_within: float | timedelta | None
+) -> tuple[Deadline | None, float | None]:
+    """Return the run's own deadline, and in how many seconds it has to begin."""
+    own = deadline_rules.checked(deadline, "start()")
+    within = deadline_rules.start_within(start_within, "start()")
+    return own, definition.start_within if within is None else within
+
+
+def _said(deadline: Deadline | None) -> dict[str, Any]:
+    """Return what the audit trail keeps of a deadline that was given to a start."""
+    return {} if deadline is None else {"deadline": deadline.to_json()}
 
 
 def _start(
@@ -217,11 +255,14 @@ def _start(
     changing.begin_with(versions.ensure(definition))
     _take_in(changing, given)
     tracing.keep(changing, how.trace)
-    audit.record(changing, shortcut.verb_of(model), given.actor, door=given.door)
+    said = _said(how.deadline)
+    audit.record(changing, shortcut.verb_of(model), given.actor, door=given.door, **said)
     if holds.keeps_pending(model):
-        keep_start(changing, per_step=how.per_step, place=how.place)
+        keep_start(changing, per_step=how.per_step, place=how.place, start_within=how.start_within)
+        deadlines.give(changing, how.deadline, definition.deadline)
         return model
     _begin(changing, given.input)
+    deadlines.give(changing, how.deadline, definition.deadline)
     model.allowance = 1 if how.per_step else None
     apply(changing, enter.hold_back(changing.run, enter.start(changing.graph)))
     made = changing.writes.inserts.values()
@@ -299,12 +340,24 @@ def _refuse_started(pk: uuid.UUID, run_id: str) -> None:
 # Starts that wait.
 
 
-def keep_start(changing: Change, *, per_step: bool, place: Place | None = None) -> None:
-    """Keep the start of a pending run that may not begin yet; it has its values already."""
+def keep_start(
+    changing: Change,
+    *,
+    per_step: bool,
+    place: Place | None = None,
+    start_within: float | None = None,
+) -> None:
+    """Keep the start of a pending run that may not begin yet; it has its values already.
+
+    If it has not begun in `start_within` seconds, it is canceled.
+    """
     run = changing.model
     kept = AcceptedStart(run=run, workflow_id=run.workflow_id, at=changing.now, per_step=per_step)
     if place is not None:
         kept.queue, kept.not_before = place.queue, place.not_before
+    if start_within is not None:
+        kept.expires_at = changing.now + timedelta(seconds=start_within)
+        transactions.after_commit(lambda: alarms.arm(start_within))
     changing.also_insert(kept)
     if not holds.is_held(run):
         run.allowance = ACCEPTED
@@ -335,6 +388,7 @@ def begin_kept(changing: Change) -> bool:
     kept.delete()
     changing.status = RunStatus.RUNNING
     model.allowance = 1 if kept.per_step else None
+    deadlines.begin(changing)
     if any(changing.open_snapshots()):
         model.started_at = changing.now
         going_on.release(changing, definition, per_step=kept.per_step)

@@ -22,7 +22,7 @@ from workflows_app.planner import retry as planner
 from workflows_app.planner.enter import stop_if_held
 from workflows_app.planner.statuses import ACTIVE, RunStatus, StepStatus
 
-__all__ = ["cancel", "failed_steps", "restart", "restart_lost", "retry"]
+__all__ = ["cancel", "restart", "restart_lost", "retry"]
 
 #: Which verb fits a run that is not active.
 _FITTING = {
@@ -140,7 +140,7 @@ def retry(
                 f"Run {run.run_id!r} is {status_of(changing.model)}, and retry() continues a "
                 f"failed run; for this one use {fitting(changing)}."
             )
-        failed = failed_steps(changing.model.pk)
+        failed = failed_steps(changing.model.pk) or canceled_steps(changing.model.pk)
         for step in failed:
             definitions.require_same(definition, changing.model, step, "retry")
         paths = [step.path for step in failed]
@@ -154,8 +154,19 @@ def retry(
 
 def failed_steps(run: uuid.UUID) -> list[StepSnapshot]:
     """Return the innermost snapshots that failed: steps, conditions, functions of entries."""
-    failed = StepSnapshot.objects.current().light().filter(run=run, status=StepStatus.FAILED)
-    rows = list(failed.exclude(kind=HOOK).order_by("pk"))
+    return _innermost(run, StepStatus.FAILED)
+
+
+def canceled_steps(run: uuid.UUID) -> list[StepSnapshot]:
+    """Return the innermost snapshots that were canceled, with which a run goes on that no step has
+    failed.
+    """
+    return _innermost(run, StepStatus.CANCELED)
+
+
+def _innermost(run: uuid.UUID, status: StepStatus) -> list[StepSnapshot]:
+    found = StepSnapshot.objects.current().light().filter(run=run, status=status)
+    rows = list(found.exclude(kind=HOOK).order_by("pk"))
     holders = {row.parent_id for row in rows}
     return [row for row in rows if row.pk not in holders]
 

@@ -15,6 +15,7 @@ from workflows_app.engine.run import (
     accepted,
     audit,
     copies,
+    deadlines,
     definitions,
     events,
     holds,
@@ -116,7 +117,8 @@ def travel(
         permissions.require_answers(definition, model, _spoken_for(journey, ahead), actor)
         if model.started_at is None:
             _begin_late(changing, definition, asked, journey, actor)
-            _keep_if_stopped(changing, per_step=per_step)
+            _keep_if_stopped(changing, definition, per_step=per_step)
+            deadlines.give(changing, None, definition.deadline)
         else:
             timelines.begin(changing, "time-travel", asked.target.path, actor)
         _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
@@ -164,7 +166,8 @@ def fork(
         timelines.reopen(changing)
         has_other_input = asked.run_input is not None
         copies.copy_kept(source, run, journey.kept, changing.now, has_other_input=has_other_input)
-        _keep_if_stopped(changing, per_step=per_step)
+        _keep_if_stopped(changing, definition, per_step=per_step)
+        deadlines.give(changing, deadlines.own_of(source), definition.deadline)
         _set_off(changing, asked, state=state, ahead=ahead, per_step=per_step, actor=actor)
         timelines.merge_context(changing, definition, context)
         tracing.keep(changing, trace)
@@ -187,10 +190,11 @@ def _take_over(changing: Change, source: Run, asked: TravelRequest, journey: Jou
     changing.touch("input", "initial_state", "request_context", "initial_request_context")
 
 
-def _keep_if_stopped(changing: Change, *, per_step: bool) -> None:
+def _keep_if_stopped(changing: Change, definition: Builder, *, per_step: bool) -> None:
     """Keep a run that has not begun pending, if it is held or its workflow's intake is paused."""
     if holds.keeps_pending(changing.model):
-        starting.keep_start(changing, per_step=per_step)
+        within = definition.start_within
+        starting.keep_start(changing, per_step=per_step, start_within=within)
         changing.status, changing.model.started_at = RunStatus.PENDING, None
 
 

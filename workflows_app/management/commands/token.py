@@ -2,7 +2,6 @@
 
 import getpass
 import json
-import re
 from argparse import ArgumentParser, ArgumentTypeError
 from datetime import timedelta
 from typing import Any, Final
@@ -10,11 +9,10 @@ from typing import Any, Final
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
-from workflows_app import errors, tokens
+from workflows_app import calling, errors, tokens
 from workflows_app.engine.host import clock
 from workflows_app.models import ApiToken, persons
 
-UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 DOOR: Final = "terminal"
 #: The exit code for what is not there.
 NOT_FOUND: Final = 5
@@ -24,10 +22,9 @@ _MOST: Final = timedelta(days=40_000)
 
 def life(text: str) -> timedelta:
     """Return `90d`, `12h`, `30m` or `45s` as a time span."""
-    found = re.fullmatch(r"(\d{1,9})([smhd])", text.strip())
-    span = timedelta(**{UNITS[found[2]]: int(found[1])}) if found else timedelta()
-    if not timedelta() < span <= _MOST:
-        raise ArgumentTypeError(f"{text!r} is no life: write 90d, 12h, 30m or 45s")
+    span = calling.span(text)
+    if span is None or not timedelta() < span <= _MOST:
+        raise ArgumentTypeError(f"{text!r} is no life: write {calling.SPANS}")
     return span
 
 

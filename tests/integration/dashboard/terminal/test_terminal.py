@@ -9,7 +9,7 @@ import subprocess
 import pytest
 from django.contrib.auth.models import Group, User
 
-from dashboard.management.workflows import parsing
+from dashboard.management.workflows import exits, parsing
 from workflows_app import Workflow, get_workflow
 from workflows_app.models import Action, OutsideEvent, Run
 
@@ -485,6 +485,32 @@ def test_an_event_that_nobody_waits_for_is_kept_and_a_wrong_one_refused(workflow
     assert OutsideEvent.objects.get().event_id == "e"
     done = workflows("emit", "a/b", "--json")
     assert (done.code, done.json["error"]["type"]) == (4, "InvalidInput")
+
+
+def test_a_run_is_started_with_the_times_by_which_it_has_to_begin_and_to_end(workflows):
+    done = workflows(
+        "start", "terminal-asks", "--input", "1", "--deadline", "2h", "--deadline-then", "warn",
+        "--deadline-warn-after", "90m", "--deadline-not-suspended", "--start-within", "5m",
+        "--json",
+    )  # fmt: skip
+    shown = done.json["deadline"]
+    assert (shown["after"], shown["then"], shown["warn_after"]) == (7200.0, "warn", 5400.0)
+    assert (shown["while_suspended"], shown["ends_at"]) == (False, None)
+
+
+def test_a_deadline_that_cannot_be_is_refused_at_the_terminal(workflows):
+    begun = ("start", "terminal-asks", "--input", "1", "--json")
+    assert workflows(*begun, "--deadline", "soon").code == exits.USAGE
+    for wrong in (("--deadline-then", "warn"), ("--deadline", "1h", "--deadline-warn-after", "2h")):
+        assert workflows(*begun, *wrong).json["error"]["type"] == "InvalidDeadline"
+
+
+def test_a_run_is_started_once_for_a_unique_key(workflows):
+    begun = ("start", "terminal-asks", "--input", "1", "--json", "--unique", "k")
+    done = workflows(*begun, "--unique-for", "90d")
+    assert done.json["unique_key"] == "k"
+    assert workflows(*begun).json["error"]["type"] == "RunAlreadyStarted"
+    assert workflows(*begun, "--unique-for", "long").code == exits.USAGE
 
 
 # A step whose attempts are used up.
