@@ -41,6 +41,10 @@ FAILURES: Final = (
         "Step {step} lost its worker {number} times; the step itself may end the process. Its "
         "attempts ended like this: {losses}. Look at the workers' logs, then retry the run."
     ),
+    gettext_lazy(
+        "Run '{run}' had not ended at its deadline, {seconds} seconds after it began. retry() "
+        "gives it that time again."
+    ),
     gettext_lazy("Its worker stopped or was killed while the step ran."),
     gettext_lazy("Worker {host} (process {pid}) stopped or was killed while the step ran."),
     gettext_lazy("Worker {host} (process {pid}) fell silent while the step ran."),

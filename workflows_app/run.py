@@ -8,7 +8,7 @@ from workflows_app import calling, errors, permissions, results, targets, why_wa
 from workflows_app.definition.builder import In, Out
 from workflows_app.engine.host import clock, transactions
 from workflows_app.engine.run import audit, deadlines, deleting, holds, payloads, timelines
-from workflows_app.engine.verbs import starting
+from workflows_app.engine.verbs import creating
 from workflows_app.jsontext import loads_shown
 from workflows_app.models import Run as RunRow
 from workflows_app.models import StepSnapshot
@@ -52,7 +52,7 @@ class Run(Twins[In, Out]):
         InvalidInput.
         """
         about = calling.text(resource_id, "resource_id", "create_run()", most=255)
-        return cls(workflow, starting.unwritten(workflow, run_id, about), is_new=True)
+        return cls(workflow, creating.unwritten(workflow, run_id, about), is_new=True)
 
     def __repr__(self) -> str:
         return f"<Run {self.run_id} of {self.workflow_id}: {self.status}>"
@@ -151,7 +151,7 @@ class Run(Twins[In, Out]):
     @blocking
     def refresh(self) -> Self:
         """Read the run again. Raises RunNotFound when it was deleted."""
-        self._row = starting.find(self.workflow, self.run_id)
+        self._row = creating.find(self.workflow, self.run_id)
         if self._written is not None and not self._written.is_open():
             self._written = None
         return self

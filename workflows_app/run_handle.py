@@ -12,7 +12,7 @@ from workflows_app.definition.builder import In, Out
 from workflows_app.engine.host import clock, ports, transactions
 from workflows_app.engine.host.transactions import is_inside_testcase, refuse_waiting
 from workflows_app.engine.run import tracing
-from workflows_app.engine.verbs import idle_worker, starting, waiting
+from workflows_app.engine.verbs import creating, idle_worker, waiting
 from workflows_app.models import Run as RunRow
 from workflows_app.planner.statuses import RunStatus
 
@@ -61,7 +61,7 @@ class Handle(Generic[In, Out]):
         permissions.require(self.workflow, options.get("actor"), self._row)
         if options.get("wait", True):
             refuse_waiting(verb)
-            starting.write_down(self.workflow, self._row)  # who waits looks for the row
+            creating.write_down(self.workflow, self._row)  # who waits looks for the row
         given = (options.get("tracing_options"), options.get("tracing_context"))
         with tracing.verb(verb, self._row, *given) as trace:
             return self._perform_traced(partial(act, trace=trace), options, takes_slot=takes_slot)

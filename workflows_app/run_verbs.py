@@ -14,6 +14,7 @@ from workflows_app.engine.host.transactions import refuse_waiting
 from workflows_app.engine.run import accepted, deadlines, tracing
 from workflows_app.engine.verbs import (
     answering,
+    creating,
     idle_worker,
     starting,
     steering,
@@ -334,5 +335,5 @@ class Verbs(Steering[In, Out]):
         if options.get("wait", True):
             refuse_waiting(verb)
         resource_id = self._row.resource_id
-        row, is_new = starting.obtain(self.workflow, run_id, resource_id, origin=self.run_id)
+        row, is_new = creating.obtain(self.workflow, run_id, resource_id, origin=self.run_id)
         return type(cast("Run[In, Out]", self))(self.workflow, row, is_new=is_new)

@@ -31,7 +31,7 @@ from workflows_app.definition.ids import readable
 from workflows_app.engine.host import clock, ports, transactions
 from workflows_app.engine.host.control import Control
 from workflows_app.engine.run import payloads
-from workflows_app.engine.verbs import idle_worker, starting
+from workflows_app.engine.verbs import creating, idle_worker, starting
 from workflows_app.engine.verbs.starting import Place
 from workflows_app.engine.work.context import StepContext
 from workflows_app.jsontext import loads
@@ -140,7 +140,7 @@ class SignalboxBackend(BaseTaskBackend):
         has_priority = "priority" in Options.__annotations__
         options: dict[str, Any] = {"priority": task.priority} if has_priority else {}
         with _held_back() as wakes, idle_worker.slot() as slot:
-            row = starting.create(definition, None, None)
+            row = creating.create(definition, None, None)
             starting.start(definition, row, call, place=place, slot=slot, **options)
             result = self.get_result(row.run_id)
             task_enqueued.send(type(self), task_result=result)

@@ -53,10 +53,10 @@ class Workflow(Builder[In, Out]):
     @blocking
     def get_run(self, run_id: str) -> Run[In, Out]:
         """Return the run with this id. Raises RunNotFound."""
-        from workflows_app.engine.verbs import starting  # noqa: PLC0415 - needs the tables
+        from workflows_app.engine.verbs import creating  # noqa: PLC0415 - needs the tables
         from workflows_app.run import Run  # noqa: PLC0415 - needs the tables
 
-        return Run(self, starting.find(self, run_id))
+        return Run(self, creating.find(self, run_id))
 
     @blocking
     def list_runs(

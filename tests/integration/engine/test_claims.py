@@ -18,7 +18,7 @@ from workflows_app.engine.record import reference
 from workflows_app.engine.record import settle as settling
 from workflows_app.engine.record.recorder import Ended
 from workflows_app.engine.run import transfer
-from workflows_app.engine.verbs import starting
+from workflows_app.engine.verbs import creating, starting
 from workflows_app.engine.work.claim import claim
 from workflows_app.engine.work.recover import (
     _recover,
@@ -66,7 +66,7 @@ def nobody_works(settings):
 def queued() -> StepSnapshot:
     """A step that waits to be claimed, the first of two."""
     flow = _flow()
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     starting.start(flow, run, {"n": 1})
     return StepSnapshot.objects.get(run=run)
 
@@ -299,7 +299,7 @@ def fails(_):
 
 def test_outcomes_that_threads_bring_together_are_recorded_in_one_change():
     each = Workflow("together").foreach(step(lambda n: n * 2, id="double"), concurrency=4).commit()
-    run = starting.create(each, None, None)
+    run = creating.create(each, None, None)
     starting.start(each, run, [1, 2, 3, 4, 5])
     now = clock.now()
     listing = claim(StepSnapshot.objects.get(run=run).pk, worker=workers.mine(), now=now)
@@ -334,7 +334,7 @@ def settled_apart(held, outcome):
 def listing(settings):
     """The claim of a foreach that must count its items, and its run."""
     flow = Workflow("opened").foreach(step(lambda n: n * 2, id="double"), concurrency=2).commit()
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     starting.start(flow, run, [1, 2, 3])
     worker = uuid.uuid4()
     return claim(StepSnapshot.objects.get(run=run).pk, worker=worker, now=clock.now())
@@ -392,7 +392,7 @@ class Ticket(BaseModel):
 
 def test_a_worker_that_takes_over_a_lost_step_sees_the_same_input():
     flow = Workflow("lost").then(step(lambda t: str(t.token), id="take", input=Ticket)).commit()
-    row = starting.create(flow, None, None)
+    row = creating.create(flow, None, None)
     starting.start(flow, row, {})
     (key,) = StepSnapshot.objects.filter(run=row.pk).values_list("pk", flat=True)
     first = claim(key, worker=workers.mine(), now=clock.now())

@@ -22,7 +22,7 @@ from workflows_app.engine.record import items
 from workflows_app.engine.record import settle as settling
 from workflows_app.engine.record.recorder import DONE, NOT_PLAIN, Ended, Refused, keep_all
 from workflows_app.engine.run import log
-from workflows_app.engine.verbs import answering, starting, steering
+from workflows_app.engine.verbs import answering, creating, starting, steering
 from workflows_app.engine.work import claim as claiming
 from workflows_app.engine.work.claim import claim, claim_next, wake_due
 from workflows_app.engine.work.recover import _recover, lost, release
@@ -65,7 +65,7 @@ def chain(**options: Any) -> Workflow:
 
 def begun(flow: Workflow, given: Any = 1) -> StepSnapshot:
     """Start a run and return its first step, which waits."""
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     starting.start(flow, run, given)
     return StepSnapshot.objects.get(run=run)
 
@@ -131,7 +131,7 @@ def test_a_cancel_that_came_while_a_step_ran_is_not_overwritten_by_its_result():
 @pytest.mark.usefixtures("way")
 def test_a_run_that_was_canceled_before_it_began_does_not_start():
     flow = chain()
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     seen = Run.objects.get(pk=run.pk)
     steering.cancel(run)
 

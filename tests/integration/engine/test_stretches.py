@@ -18,7 +18,7 @@ from workflows_app.engine.record import settle as recording
 from workflows_app.engine.record.recorder import DONE, Ended, Followed, keep_all, keep_none
 from workflows_app.engine.record.settle import settle
 from workflows_app.engine.run import performing, stretches
-from workflows_app.engine.verbs import starting, steering, waiting
+from workflows_app.engine.verbs import creating, starting, steering, waiting
 from workflows_app.engine.work import recover
 from workflows_app.engine.work.claim import claim
 from workflows_app.engine.work.execute import execute
@@ -46,7 +46,7 @@ def same(data: Any) -> Any:
 def listed(fn: Any = same, count: int = 10, **options: Any) -> list[Any]:
     """Start a run over a list, and return the claims of the first two items."""
     flow = Workflow("stretched", **options).foreach(step(fn, id="item"), concurrency=2).commit()
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     starting.start(flow, run, list(range(count)))
     listing = take(StepSnapshot.objects.get(run=run).pk)
     settled(listing, Listed(count, 2))
@@ -278,7 +278,7 @@ def token_of(data: Made) -> str:
 def typed() -> tuple[Workflow, list[Any]]:
     """Return a workflow whose items have such an input, and claims of the first two."""
     flow = Workflow("typed").foreach(step(token_of, id="item"), concurrency=2).commit()
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     starting.start(flow, run, [{"n": n} for n in range(6)])
     settled(take(StepSnapshot.objects.get(run=run).pk), Listed(6, 2))
     queued = StepSnapshot.objects.filter(run=run, status="queued").order_by("position")

@@ -10,7 +10,7 @@ from worker.serving import Serving
 from worker.sweep import OVERDUE, Sweep
 from workflows_app import Workflow, step
 from workflows_app.engine.host import clock, workers
-from workflows_app.engine.verbs import starting, steering
+from workflows_app.engine.verbs import creating, starting, steering
 from workflows_app.engine.work.claim import claim
 from workflows_app.engine.work.recover import hold, let_go
 from workflows_app.models import Run, StepSnapshot
@@ -32,7 +32,7 @@ def hinted(monkeypatch, settings) -> list[int]:
 
 def begun(flow: Workflow) -> StepSnapshot:
     """Start a run of which nobody is told, and return its first step."""
-    run = starting.create(flow, None, None)
+    run = creating.create(flow, None, None)
     starting.start(flow, run, 1)
     return StepSnapshot.objects.get(run=run)
 

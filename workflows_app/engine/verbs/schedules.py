@@ -22,7 +22,7 @@ from workflows_app.definition import Builder, Schedule, registry
 from workflows_app.definition.schedules import stored_id
 from workflows_app.engine.host import clock, transactions
 from workflows_app.engine.run import accepted, audit, failures, versions
-from workflows_app.engine.verbs import starting
+from workflows_app.engine.verbs import creating, starting
 from workflows_app.models import Run, Trigger
 from workflows_app.models import Schedule as Row
 from workflows_app.models.sqltext import connection_here
@@ -236,7 +236,7 @@ def start_one(
     run: Run | None = None
     try:
         with transactions.atomic():
-            run = starting.create(definition, run_id, None)
+            run = creating.create(definition, run_id, None)
             starting.start(
                 definition,
                 run,

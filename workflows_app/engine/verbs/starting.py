@@ -1,16 +1,15 @@
-"""Creating, finding and starting a run. A start is one transaction, or it is refused as a whole."""
+"""Starting a run. A start is one transaction, or it is refused as a whole."""
 
 from __future__ import annotations
 
-import re
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
-from workflows_app import errors, signals
+from workflows_app import signals
 from workflows_app.definition import Builder, Deadline, registry
 from workflows_app.definition import deadlines as deadline_rules
 from workflows_app.engine.host import alarms, clock, ports, transactions
@@ -31,19 +30,16 @@ from workflows_app.engine.run.apply import apply
 from workflows_app.engine.run.change import Change
 from workflows_app.engine.run.claims import describe
 from workflows_app.engine.run.performing import change, leave
-from workflows_app.engine.verbs import going_on, idle_worker
+from workflows_app.engine.verbs import creating, going_on, idle_worker
 from workflows_app.engine.work import hooks
 from workflows_app.jsontext import Raw, loads
 from workflows_app.models import AcceptedStart, Run, StepSnapshot, statements
-from workflows_app.models.fields import uuid7
 from workflows_app.planner import enter
 from workflows_app.planner.enter import queue_of
 from workflows_app.planner.statuses import RunStatus, StepStatus
 from workflows_app.planner.view import ACCEPTED
 
 T = TypeVar("T")
-_BY_RUN_ID: Final = statements.Reader(Run, "run_id")
-_RUN_ID: Final = re.compile(r"[A-Za-z0-9_\-.:]{1,255}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,103 +58,6 @@ class _How(NamedTuple):
     place: Place | None
     deadline: Deadline | None
     start_within: float | None
-
-
-# Creating and finding.
-
-
-def create(
-    definition: Builder,
-    run_id: str | uuid.UUID | None,
-    resource_id: str | None,
-    *,
-    origin: str | None = None,
-) -> Run:
-    """Return what `obtain` returns, without saying whether it is new."""
-    return obtain(definition, run_id, resource_id, origin=origin)[0]
-
-
-def obtain(
-    definition: Builder,
-    run_id: str | uuid.UUID | None,
-    resource_id: str | None,
-    *,
-    origin: str | None = None,
-    unique_key: str | None = None,
-) -> tuple[Run, bool]:
-    """Return the workflow's run with this id; create it if there is none. Say whether it is new.
-
-    `origin` is the id of the run that a new one is made from. Raises InvalidId and RunIdTaken.
-    """
-    run = unwritten(definition, run_id, resource_id, origin=origin, unique_key=unique_key)
-    if statements.insert(run, or_nothing=True):
-        return run, True
-    return _mine(definition, _BY_RUN_ID.get(run.run_id)), False
-
-
-def unwritten(
-    definition: Builder,
-    run_id: str | uuid.UUID | None,
-    resource_id: str | None,
-    *,
-    origin: str | None = None,
-    unique_key: str | None = None,
-) -> Run:
-    """Return a new run of the workflow that has no row until it is started. Raises InvalidId."""
-    definition.require_committed()
-    if isinstance(run_id, uuid.UUID):
-        run_id = str(run_id)
-    if run_id is not None and not _is_run_id(run_id):
-        raise errors.InvalidId(
-            f"The run id {run_id!r} is not allowed: use up to 255 letters, digits and '_-.:'."
-        )
-    key = uuid7()
-    return statements.new(
-        Run,
-        id=key,
-        run_id=run_id or str(key),
-        workflow_id=definition.id,
-        version_id=versions.ensure(definition),
-        resource_id=resource_id,
-        origin=origin,
-        unique_key=unique_key,
-        created_at=clock.now(),
-    )
-
-
-def write_down(definition: Builder, run: Run) -> None:
-    """Give a run its row, if it has none yet. Raises RunIdTaken and RunAlreadyStarted.
-
-    Where another has taken its id meanwhile, it becomes that run.
-    """
-    if statements.is_written(run) or statements.insert(run, or_nothing=True):
-        return
-    run.__dict__.update(_mine(definition, _BY_RUN_ID.get(run.run_id)).__dict__)
-    _refuse_started(run.pk, run.run_id)
-
-
-def _is_run_id(value: object) -> bool:
-    return isinstance(value, str) and _RUN_ID.fullmatch(value) is not None
-
-
-def find(definition: Builder, run_id: str) -> Run:
-    """Return the workflow's run with this id. Raises RunNotFound."""
-    run: Run | None = _BY_RUN_ID.find(run_id) if _is_run_id(run_id) else None
-    if run is None or run.workflow_id != definition.id:
-        raise errors.RunNotFound(
-            f"Workflow {definition.id!r} has no run {run_id!r}; it may have been deleted or may "
-            "belong to another workflow."
-        )
-    return run
-
-
-def _mine(definition: Builder, run: Run) -> Run:
-    if run.workflow_id != definition.id:
-        raise errors.RunIdTaken(
-            f"Run {run.run_id!r} belongs to workflow {run.workflow_id!r}, not to "
-            f"{definition.id!r}; choose another run id."
-        )
-    return run
 
 
 # Start.
@@ -201,7 +100,7 @@ def start(
     own, within = _times(definition, deadline, start_within)
     is_new = run.status == RunStatus.PENDING and run.allowance != ACCEPTED
     if statements.is_written(run) and (not is_new or definition.on_start is not None):
-        _refuse_started(run.pk, run.run_id)
+        creating.refuse_started(run.pk, run.run_id)
     given = shortcut.Given(
         accepted.workflow_input(definition, input_data),
         accepted.state(definition, initial_state),
@@ -210,7 +109,7 @@ def start(
         door,
     )
     if definition.on_start is not None:
-        write_down(definition, run)
+        creating.write_down(definition, run)
         info = hooks.info_of(
             run, input=loads(given.input), state=given.state, request_context=given.context
         )
@@ -220,7 +119,7 @@ def start(
         begun = _start_plainly(definition, run, given, slot)
         if begun is not None:
             return begun
-    write_down(definition, run)
+    creating.write_down(definition, run)
     how = _How(per_step, trace, place, own, within)
     act = partial(_start, definition=definition, given=given, how=how, slot=slot)
     return idle_worker.perform(run, (), act, slot)
@@ -251,7 +150,7 @@ def _start(
     """Start a run by a change, or keep its start; return its row as `start` does."""
     model = changing.model
     if model.status != RunStatus.PENDING or holds.accepted_start(model) is not None:
-        _refuse_started(model.pk, model.run_id)
+        creating.refuse_started(model.pk, model.run_id)
     changing.begin_with(versions.ensure(definition))
     _take_in(changing, given)
     tracing.keep(changing, how.trace)
@@ -318,23 +217,6 @@ def _begin(changing: Change, taken: Raw) -> None:
     run = changing.model
     run.started_at = changing.now
     changing.log.add(events.started(run.workflow_id, taken, run.timeline_actor or None))
-
-
-def _refuse_started(pk: uuid.UUID, run_id: str) -> None:
-    run = Run.objects.filter(pk=pk).only("status", "allowance").first()
-    if run is None:
-        raise errors.RunNotFound(f"Run {run_id!r} was deleted; create a new one.")
-    if holds.accepted_start(run) is not None:
-        raise errors.RunAlreadyStarted(
-            f"Run {run_id!r} was started before and begins when it is let on; a run starts only "
-            "once. Create a new run of the workflow."
-        )
-    if run.status != RunStatus.PENDING:
-        status = transactions.status_of(run)
-        raise errors.RunAlreadyStarted(
-            f"Run {run_id!r} has already been started and is {status}; a run starts only once. "
-            "Create a new run of the workflow."
-        )
 
 
 # Starts that wait.

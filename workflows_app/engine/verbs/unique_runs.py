@@ -11,7 +11,7 @@ from workflows_app.definition import Builder
 from workflows_app.engine.host import clock, transactions
 from workflows_app.engine.run import unique_keys
 from workflows_app.engine.run.unique_keys import Span
-from workflows_app.engine.verbs import starting
+from workflows_app.engine.verbs import creating
 from workflows_app.models import Run
 
 _OF = "create_run()"
@@ -31,7 +31,7 @@ def create(
     """
     key, span = _key(unique), _span(unique_for)
     if key is None:
-        return starting.obtain(definition, run_id, resource_id)
+        return creating.obtain(definition, run_id, resource_id)
     definition.require_committed()
     with transactions.write():
         unique_keys.lock(definition.id, key)
@@ -39,7 +39,7 @@ def create(
         if held is not None:
             _require_same(held, run_id, key)
             return held, False
-        run, is_new = starting.obtain(definition, run_id, resource_id, unique_key=key)
+        run, is_new = creating.obtain(definition, run_id, resource_id, unique_key=key)
         if is_new:
             unique_keys.give(run, key, span)
         elif run.unique_key != key:

@@ -27,7 +27,7 @@ from workflows_app.engine.record.recorder import (
     keep_all,
     keep_none,
 )
-from workflows_app.engine.verbs import starting, steering
+from workflows_app.engine.verbs import creating, starting, steering
 from workflows_app.engine.work.claim import claim
 from workflows_app.engine.work.recover import release
 from workflows_app.jsontext import Raw
@@ -87,7 +87,7 @@ def of_chains(count: int) -> list[Any]:
     flow = Workflow("contract").then(step(same, id="first")).then(step(same, id="second")).commit()
     held = []
     for _ in range(count):
-        run = starting.create(flow, None, None)
+        run = creating.create(flow, None, None)
         starting.start(flow, run, 1)
         held.append(take(StepSnapshot.objects.get(run=run).pk))
     return held
@@ -96,7 +96,7 @@ def of_chains(count: int) -> list[Any]:
 def of_list(count: int) -> list[Any]:
     """Return the claims of `count` items of one list, which has more."""
     flow = Workflow("contract-list").foreach(step(same, id="item"), concurrency=count + 1)
-    run = starting.create(flow.commit(), None, None)
+    run = creating.create(flow.commit(), None, None)
     starting.start(flow, run, list(range(count * 4)))
     settled(take(StepSnapshot.objects.get(run=run).pk), Listed(count * 4, count + 1))
     queued = StepSnapshot.objects.filter(run=run, status="queued").order_by("position")

@@ -112,6 +112,12 @@ BEFORE, NOW = (("a", "step"), ("b", "foreach")), (("a", "step"), ("c", "step"))
             "Was der Schritt a zurückgab, passt nicht zum Typ seiner Ausgabe: "
             "n: Die Eingabe muss eine ganze Zahl sein; Die Eingabe muss ein Text sein.",
         ),
+        (
+            "Run 'r-1' had not ended at its deadline, 60 seconds after it began. retry() gives it "
+            "that time again.",
+            "Lauf „r-1“ war bei Ablauf seiner Frist, 60 Sekunden nach seinem Beginn, nicht zu "
+            "Ende. retry() gibt ihm diese Zeit noch einmal.",
+        ),
         ("The supplier said no.", "The supplier said no."),
     ],
 )
@@ -132,7 +138,8 @@ def refusals(kind=errors.WorkflowError):
 #: Raised inside of steps, or to Python alone.
 NEVER_ON_A_PAGE = {
     "EventTimeout", "InsideEventLoop", "InvalidEventType", "InvalidStepInput", "InvalidStepOutput",
-    "InvalidSuspendPayload", "InvalidTraceId", "LostLease", "NotMigrated", "SerializationError",
+    "InvalidSuspendPayload", "InvalidTraceId", "LostLease", "NotMigrated", "RunDeadlineExceeded",
+    "SerializationError",
     "StepTimeout", "WaitInsideTransaction", "WaitTooDeep", "WorkerLost",
 }  # fmt: skip
 
