@@ -59,6 +59,10 @@ class Run(Twins[In, Out]):
 
     # As last read.
 
+    def as_begun(self) -> RunRow | None:
+        """Return the row as its start wrote it, if a worker took the first step; else None."""
+        return self._row if self.is_taken else None
+
     @property
     def pk(self) -> uuid.UUID:
         """The key of the run's row."""
@@ -151,7 +155,7 @@ class Run(Twins[In, Out]):
     @blocking
     def refresh(self) -> Self:
         """Read the run again. Raises RunNotFound when it was deleted."""
-        self._row = creating.find(self.workflow, self.run_id)
+        self._row, self.is_taken = creating.find(self.workflow, self.run_id), False
         if self._written is not None and not self._written.is_open():
             self._written = None
         return self

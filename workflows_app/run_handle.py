@@ -30,6 +30,8 @@ class Handle(Generic[In, Out]):
     _row: RunRow
     #: What a verb of this handle wrote in the caller's transaction since the row was read.
     _written: transactions.CommitWatch | None
+    #: Whether the row is as the verb wrote it, and a worker holds the step that it made ready.
+    is_taken = False
 
     if TYPE_CHECKING:
 
@@ -78,6 +80,7 @@ class Handle(Generic[In, Out]):
             self._note_written(before, goes_on=True)
             if begun is not None:
                 self._row = begun
+                self.is_taken = slot is not None and slot.claim is not None
                 return results.of(
                     begun, [], **verb_options.output_options(options.get("output_options"))
                 )

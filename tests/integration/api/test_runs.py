@@ -1,6 +1,7 @@
 """Runs over the API: created, listed, looked at."""
 
 import json
+import uuid
 from urllib.parse import quote
 
 import pytest
@@ -9,6 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from tests.integration.api import flows
 from tests.integration.api.conftest import refused, row_of, started
+from tests.product import SilentDispatcher
+from workflows_app.engine.verbs import idle_worker
 from workflows_app.models import Action
 
 RUN = {
@@ -59,6 +62,35 @@ def test_a_start_reads_its_token_and_then_only_what_it_answers(program, settings
     (said,) = Action.objects.filter(public_run_id=run["run_id"])
     assert (said.verb, said.door, said.actor_name) == ("start", "api", "ana")
     assert said.request_id == answer["X-Request-Id"]
+
+
+class ReservingDispatcher(SilentDispatcher):
+    """Has an idle thread for each start, which never gets to its step."""
+
+    def reserve(self) -> idle_worker.Slot:
+        """Reserve it."""
+        return idle_worker.Slot(uuid.uuid4(), lambda _: True, print, lambda: None, print)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_start_whose_step_a_worker_took_is_answered_as_it_was_written(program, settings):
+    settings.WORKFLOWS = {
+        **settings.WORKFLOWS, "DISPATCHER": f"{__name__}.ReservingDispatcher",
+    }  # fmt: skip
+    body = {"input": [1], "resource_id": "r"}
+    program.act("/workflows/api-plain/runs", body)
+    with CaptureQueriesContext(connection) as watched:
+        answer = program.act("/workflows/api-plain/runs", body)
+    reads = [each["sql"] for each in watched if each["sql"].startswith("SELECT")]
+    run = answer.json()
+    assert (answer.status_code, answer["ETag"], run["status"]) == (201, '"1"', "running")
+    assert run == program.look(f"/runs/{run['run_id']}").json()
+    if connection.vendor == "sqlite":
+        assert len(reads) == 1, reads
+        assert "apitoken" in reads[0]
+    whole = program.act("/workflows/api-plain/runs?include=input", body).json()
+    assert whole["input"] == [1]
+    assert whole["status"] == "running"
 
 
 def test_a_run_that_asks_says_what_it_waits_for(program):

@@ -54,15 +54,27 @@ async def _later(call: Call, pk: uuid.UUID, answer: Callable[[], Answer]) -> Ans
 
 
 def shown(
-    call: Call, pk: uuid.UUID, status: int = 0, *, is_new: bool = False, **more: Any
+    call: Call,
+    pk: uuid.UUID,
+    status: int = 0,
+    *,
+    is_new: bool = False,
+    begun: Run | None = None,
+    **more: Any,
 ) -> Answer:
     """Return the answer to a verb: the run as it stands, and where it is if it was made.
 
-    `call.wanted` says with which values. Without a status: 200 where it was waited for and has
-    settled, else 202; `OVER`: 200 where it has ended, else 202.
+    `begun`: its row as the caller's start wrote it, while a worker has its first step; shown as it
+    is where nobody waits and no value is wanted. `call.wanted` says with which values. Without a
+    status: 200 where it was waited for and has settled, else 202; `OVER`: 200 where it has ended,
+    else 202.
     """
     try:
-        found = run_shapes.one(call, pk, call.wanted)
+        is_known = begun is not None and not call.query.wait and not call.wanted.names
+        if begun is not None and is_known:
+            found = run_shapes.begun(call, begun, call.wanted)
+        else:
+            found = run_shapes.one(call, pk, call.wanted)
     except Run.DoesNotExist:
         raise errors.RunNotFound("The run was deleted meanwhile.") from None
     headers = {"ETag": f'"{found["revision"]}"'}

@@ -216,7 +216,7 @@ def create_run(call: Call) -> Result:
         **call.acts,
         wait=False,
     )
-    return waiting.answered(call, run.pk, status, is_new=is_new)
+    return waiting.answered(call, run.pk, status, is_new=is_new, begun=run.as_begun())
 
 
 def _created(call: Call) -> tuple[LiveRun, bool]:

@@ -68,12 +68,12 @@ def listed(call: Call, found: Sequence[Run], wanted: Asked) -> list[dict[str, An
     waiting, halts = why_waiting.sentences(found, reasons), holds.of_runs(found)
     timed = deadlines.of_runs(found)
     return [
-        {
-            **_shown(call, run, wanted, suspended.get(run.pk, []), waiting.get(run.pk)),
-            "why_waiting": reasons.get(run.pk, []),
-            "hold": halted(halts.get(run.pk)),
-            "deadline": _deadline(timed.get(run.pk)),
-        }
+        _whole(
+            _shown(call, run, wanted, suspended.get(run.pk, []), waiting.get(run.pk)),
+            reasons.get(run.pk, []),
+            halts.get(run.pk),
+            timed.get(run.pk),
+        )
         for run in found
     ]
 
@@ -85,6 +85,26 @@ def one(call: Call, pk: uuid.UUID, wanted: Asked) -> dict[str, Any]:
         raise Run.DoesNotExist
     (shown,) = listed(call, found, wanted)
     return shown
+
+
+def begun(call: Call, run: Run, wanted: Asked) -> dict[str, Any]:
+    """Return a run as the caller's start wrote it; a worker has its step, so it waits for nothing.
+
+    Nothing is read but a deadline, and no value given.
+    """
+    if run.started_by_id == call.caller.user.pk:
+        Run._meta.get_field("started_by").set_cached_value(run, call.caller.user)  # noqa: SLF001 - documented API
+    return _whole(_shown(call, run, wanted, [], None), [], None, deadlines.of(run))
+
+
+def _whole(
+    shown: dict[str, Any],
+    reasons: Sequence[why_waiting.Reason],
+    halt: holds.Halt | None,
+    deadline: RunDeadline | None,
+) -> dict[str, Any]:
+    more = {"hold": halted(halt), "deadline": _deadline(deadline)}
+    return {**shown, "why_waiting": reasons, **more}
 
 
 def _shown(
