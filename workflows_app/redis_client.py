@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 if TYPE_CHECKING:
     from redis import Redis
+    from redis.exceptions import RedisError
 
 __all__ = ["MISSING", "RedisError", "client", "is_installed"]
 
@@ -18,12 +19,20 @@ MISSING: Final = (
     'Install it: pip install "django-signalbox[redis]".'
 )
 
-try:
-    from redis.exceptions import RedisError
-except ImportError:
 
-    class RedisError(Exception):  # type: ignore[no-redef]
-        """Stands for the errors of a client that is not there, and is never raised."""
+class _Absent(Exception):
+    """Stands for the errors of a client that is not there, and is never raised."""
+
+
+def __getattr__(name: str) -> type[Exception]:
+    """Return RedisError; nobody imports the package, and all that it imports, before it is used."""
+    if name != "RedisError":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        from redis.exceptions import RedisError  # noqa: PLC0415 - an extra
+    except ImportError:
+        return _Absent
+    return RedisError
 
 
 def is_installed() -> bool:

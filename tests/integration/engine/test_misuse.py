@@ -7,7 +7,7 @@ import pytest
 from django.db import OperationalError, ProgrammingError
 
 from workflows_app import Schedule, StepContext, Workflow, errors, from_step, step
-from workflows_app.engine.verbs import starting
+from workflows_app.engine.verbs import creating
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("execution")]
 
@@ -275,7 +275,10 @@ def test_a_call_that_does_not_fit_says_how_it_is_called():
         (lambda: run.start(1, {"s": 1}), r"start\(input_data=None, \*, initial_state=None"),
         (run.time_travel, r"time_travel\(step, \*, plan=None"),
         (lambda: run.cancel("why"), r"cancel\(\*, wait=False"),
-        (lambda: run.workflow.create_run(id="x"), r"create_run\(run_id=None, resource_id=None\)"),
+        (
+            lambda: run.workflow.create_run(id="x"),
+            r"create_run\(run_id=None, resource_id=None, \*, un",
+        ),
         (lambda: run.events(after="x"), "after is a whole number"),
         (lambda: run.observe_stream(after=-1), "after is a whole number"),
         (lambda: run.workflow.create_run(resource_id="x" * 300), "at most 255"),
@@ -321,13 +324,13 @@ def test_a_schedule_refuses_wrong_arguments():
 )  # fmt: skip
 def test_a_missing_table_says_to_migrate(said):
     with (
-        mock.patch.object(starting, "create", side_effect=said),
+        mock.patch.object(creating, "obtain", side_effect=said),
         pytest.raises(errors.NotMigrated, match=r"manage\.py migrate") as raised,
     ):
         flow().create_run()
     assert raised.value.__cause__ is said
     with (
-        mock.patch.object(starting, "create", side_effect=OperationalError("no such table: shop")),
+        mock.patch.object(creating, "obtain", side_effect=OperationalError("no such table: shop")),
         pytest.raises(OperationalError, match="shop"),
     ):
         flow().create_run()
