@@ -17,7 +17,7 @@ from workflows_app import actions
 from workflows_app import snoozes as stored
 from workflows_app.engine.verbs import assignments
 from workflows_app.languages import gettext_lazy
-from workflows_app.models import StepSnapshot
+from workflows_app.models import Assignment, StepSnapshot
 from workflows_app.planner.statuses import StepStatus
 
 from .. import questions, snoozes, waiting
@@ -113,15 +113,8 @@ def claim(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
         return _back(request, suspension, "all")
     step = _asked(request, suspension)
     held = assignments.claim(step, request.user, door=DOOR)
-    if held is None:
-        messages.info(request, GONE)
-    elif held.person_id != request.user.pk:
-        text = gettext("{person} was faster and has claimed the question.").format(
-            person=held.person.get_username()
-        )
-        messages.warning(request, text)
-        return _to(suspension, "all")
-    return _to(suspension, "mine")
+    too_late = gettext("{person} was faster and has claimed the question.")
+    return _claimed(request, suspension, held, too_late)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -158,13 +151,18 @@ def _taken_over(request: HttpRequest, suspension: uuid.UUID) -> HttpResponse:
     step = _asked(request, suspension)
     seen = paging.number(request.POST.get("holder", "")) or 0
     held = assignments.claim(step, request.user, instead_of=seen, door=DOOR)
+    too_late = gettext("Nothing changed: {person} has claimed it in the meantime.")
+    return _claimed(request, suspension, held, too_late)
+
+
+def _claimed(
+    request: HttpRequest, suspension: uuid.UUID, held: Assignment | None, too_late: str
+) -> HttpResponse:
+    """Say who has the question now, if it is not this person, and lead on."""
     if held is None:
         messages.info(request, GONE)
     elif held.person_id != request.user.pk:
-        text = gettext("Nothing changed: {person} has claimed it in the meantime.").format(
-            person=held.person.get_username()
-        )
-        messages.warning(request, text)
+        messages.warning(request, too_late.format(person=held.person.get_username()))
         return _to(suspension, "all")
     return _to(suspension, "mine")
 

@@ -203,65 +203,53 @@ class TimelineAdmin(ReadOnly):
     values = ("result", "error", "state")
 
 
+class OfRun(ReadOnly):
+    """A table of rows of runs, whose rights are those of the run."""
+
+    search_fields = ["run__run_id__exact"]
+    search_help_text = gettext_lazy("A whole run id.")
+    list_select_related = ["run"]
+    raw_id_fields = ["run"]
+    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
+    workflow = "run__workflow_id"
+
+
 @shown(EarlierQuestion)
-class EarlierQuestionAdmin(ReadOnly):
+class EarlierQuestionAdmin(OfRun):
     """Questions that were answered, after which their step asked again."""
 
     list_display = ["suspension", "run", "path"]
-    search_fields = ["run__run_id__exact"]
-    search_help_text = gettext_lazy("A whole run id.")
-    list_select_related = ["run"]
-    raw_id_fields = ["run"]
-    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
-    workflow = "run__workflow_id"
 
 
 @shown(Hold)
-class HoldAdmin(ReadOnly):
+class HoldAdmin(OfRun):
     """Runs that somebody paused."""
 
     list_display = ["run", "reason", "actor", "at", "per_step"]
-    search_fields = ["run__run_id__exact"]
-    search_help_text = gettext_lazy("A whole run id.")
-    list_select_related = ["run"]
     ordering = ["-at"]
-    raw_id_fields = ["run"]
-    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
-    workflow = "run__workflow_id"
 
 
 @shown(AcceptedStart)
-class AcceptedStartAdmin(ReadOnly):
+class AcceptedStartAdmin(OfRun):
     """Runs that were started and may not begin yet."""
 
     list_display = ["run", "workflow", "at", "per_step", "expires_at"]
     list_filter = ["workflow"]
-    search_fields = ["run__run_id__exact"]
-    search_help_text = gettext_lazy("A whole run id.")
     list_select_related = ["run", "workflow"]
     ordering = ["at"]
-    raw_id_fields = ["run"]
-    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
-    workflow = "run__workflow_id"
 
 
 @shown(RunDeadline)
-class RunDeadlineAdmin(ReadOnly):
+class RunDeadlineAdmin(OfRun):
     """How long runs may take, and when the next thing of that is due."""
 
     list_display = ["run", "after", "then", "began_at", "due_at", "passed_at"]
     list_filter = ["then"]
-    search_fields = ["run__run_id__exact"]
-    search_help_text = gettext_lazy("A whole run id.")
-    list_select_related = ["run"]
     ordering = ["-due_at"]
-    raw_id_fields = ["run"]
-    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
-    workflow = "run__workflow_id"
 
 
 @shown(UniqueKey)
-class UniqueKeyAdmin(ReadOnly):
+class UniqueKeyAdmin(OfRun):
     """The unique keys of runs."""
 
     list_display = ["key", "workflow", "run", "is_latest", "is_for_ever", "until"]
@@ -269,6 +257,3 @@ class UniqueKeyAdmin(ReadOnly):
     search_fields = ["key__exact", "run__run_id__exact"]
     search_help_text = gettext_lazy("A whole key or run id.")
     list_select_related = ["run", "workflow"]
-    raw_id_fields = ["run"]
-    heavy = tuple(f"run__{name}" for name in RunAdmin.heavy)
-    workflow = "run__workflow_id"
