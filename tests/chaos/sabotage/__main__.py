@@ -138,7 +138,9 @@ class _Checks:
         return f"chaos, seed {seed}: {found[1]} problems, as: {first[:90]}"
 
     def _pytest(self, tree: Path, database: str, names: Sequence[str]) -> tuple[int, str]:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *names]
+        # Making the tables by migrations takes longer than most tests.
+        options = ("-q", "-p", "no:cacheprovider", "--nomigrations")
+        command = [sys.executable, "-m", "pytest", *options, *names]
         env = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"}
         if database == "postgresql":
             env["DATABASE_URL"] = self._url
