@@ -67,7 +67,7 @@ fast: lint ## Check style and types and run the unit tests; run it before each c
 	@$(BIN)/python -m pytest tests/unit -q
 
 processes: $(VENV)/.dev ## Run the tests that start and kill processes of the product
-	@$(BIN)/python -m pytest tests/integration/processes -q
+	@$(BIN)/python -m pytest tests/integration/processes -q -n 2 --dist loadfile
 
 hosts: $(VENV)/.dev ## Install the wheel into new projects and use their pages; needs Chromium and the network
 	@$(BIN)/python -m pytest tests/host -q -p no:cacheprovider

@@ -37,7 +37,15 @@ CALM: Final = 45
 AROUND: Final = 240
 
 _NOT_COPIED = shutil.ignore_patterns(
-    ".git", ".venv", ".docs", ".signalbox", "__pycache__", ".*_cache", ".hypothesis", ".screens"
+    ".git",
+    ".venv",
+    ".audit",
+    ".docs",
+    ".signalbox",
+    "__pycache__",
+    ".*_cache",
+    ".hypothesis",
+    ".screens",
 )
 
 

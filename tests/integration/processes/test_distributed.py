@@ -91,9 +91,12 @@ print(json.dumps([found, status]))
 
 def test_streams_have_the_transient_events_of_another_process_in_their_place(workers):
     workers.start()
-    found, status = workers.python(TALKS)
+    for _ in range(3):  # nobody waits for transient events, and they may be late on a slow machine
+        found, status = workers.python(TALKS)
+        assert status == "suspended"
+        if found == [list(range(6))] * 6:
+            break
     assert found == [list(range(6))] * 6
-    assert status == "suspended"
 
 
 def test_a_killed_worker_loses_its_step_to_another_and_nothing_is_done_twice(workers, tmp_path):
